@@ -1,0 +1,7 @@
+//! placeholder
+/// Reasons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// x
+    Whitelisted,
+}

@@ -1,0 +1,4 @@
+//! placeholder
+/// Parameters.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {}
