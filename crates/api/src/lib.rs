@@ -1,1 +1,41 @@
-//! .
+//! What asgard tells: the HTTP API.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | every endpoint | `router.rs` |
+//! | one endpoint | `resource/<name>.rs` |
+//! | a JSON shape | `view/<name>.rs` |
+//! | the life of a request | `middleware.rs` |
+//! | a size, a default, a time-out | [`limits`] |
+//! | what is published now | [`Live`] |
+//!
+//! Reads load one `Arc` and answer from it; they take no lock but the rate
+//! limiter's and wait for nobody but the store (history, whitelist). It knows
+//! nothing of sources and runs no task of its own: the binary publishes
+//! Snapshots, keys and source states through [`Live`].
+
+mod app;
+mod auth;
+mod client_address;
+mod error;
+mod limiter;
+pub mod limits;
+mod live;
+mod middleware;
+mod published;
+mod representation;
+mod request;
+mod resource;
+mod router;
+pub mod view;
+
+pub use app::{ApiConfig, App, Clock, Republish, RepublishError};
+pub use live::Live;
+
+/// The whole API as one service.
+///
+/// Serve it with `into_make_service_with_connect_info::<SocketAddr>()`: without
+/// the peer's address, all clients without a key share one rate limit.
+pub fn router(app: App) -> axum::Router {
+    router::build(app)
+}

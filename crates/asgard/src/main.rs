@@ -1,2 +1,70 @@
-//! .
-fn main() {}
+//! asgard: scores every Autonomous System of the Internet, and says why.
+//!
+//! This is wiring only: command line, configuration, start and stop.
+
+mod cli;
+mod clock;
+mod command;
+mod config;
+mod engine;
+mod exit;
+mod local;
+mod output;
+mod telemetry;
+
+use std::{process::ExitCode, time::Duration};
+
+use clap::Parser;
+
+use self::{
+    cli::{Cli, Command},
+    config::Config,
+    exit::Exit,
+    output::Out,
+};
+
+/// How long work in the background may take to stop after the last answer.
+const STOP_DEADLINE: Duration = Duration::from_secs(2);
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut out = Out::stdout();
+    let result = start(cli, &mut out);
+    exit::report(result)
+}
+
+fn start(cli: Cli, out: &mut Out) -> anyhow::Result<Exit> {
+    let config = Config::load(&cli).map_err(exit::usage)?;
+    let serving = matches!(cli.command, Command::Serve(_));
+    telemetry::install(config.log, cli.common.verbose, !serving);
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(run(cli.command, config, out));
+    runtime.shutdown_timeout(STOP_DEADLINE);
+    result
+}
+
+async fn run(
+    command: Command,
+    config: Config,
+    out: &mut Out,
+) -> anyhow::Result<Exit> {
+    match command {
+        Command::Serve(_) => command::serve::run(config, out).await,
+        Command::Lookup(query) => {
+            command::query::lookup(&config, &query, out).await
+        }
+        Command::Why(query) => command::query::why(&config, &query, out).await,
+        Command::Top(top) => command::top::run(&config, &top, out).await,
+        Command::Source { action } => {
+            command::source::run(&config, action, out).await
+        }
+        Command::Keys { action } => {
+            command::keys::run(&config, action, out).await
+        }
+        Command::Config { action } => command::config::run(&config, action, out),
+        Command::Whitelist { action } => {
+            command::whitelist::run(&config, action, out).await
+        }
+    }
+}

@@ -1,1 +1,30 @@
-//! .
+//! How asgard learns: bytes of sources in, a [`World`] out.
+//!
+//! | step | modules |
+//! |---|---|
+//! | what there is | [`catalogue`] |
+//! | getting bytes | [`supply`], [`decompress`] |
+//! | bytes → rows | [`format`], [`reader`] |
+//! | rows → memory | [`ground`] (slow facts), [`ledger`] (lists) |
+//! | memory → evidence | [`evidence`], [`listing`], [`hygiene`], [`space`], [`coverage`] |
+//! | evidence → World | [`assemble`] |
+//! | all of it, in order | [`learner`] |
+//!
+//! Only this crate parses what others publish; every byte of it is hostile.
+//!
+//! [`World`]: asgard_model::World
+
+pub mod assemble;
+pub mod catalogue;
+pub mod coverage;
+pub mod decompress;
+pub mod evidence;
+pub mod format;
+pub mod ground;
+pub mod hygiene;
+pub mod learner;
+pub mod ledger;
+pub mod listing;
+pub mod reader;
+pub mod space;
+pub mod supply;

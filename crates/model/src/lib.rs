@@ -2,9 +2,9 @@
 //!
 //! | words | modules |
 //! |---|---|
-//! | who and where | [`asn`], [`prefix`], [`country`], [`rir`], [`day`] |
+//! | who and where | [`asn`], [`prefix`], [`country`], [`rir`], [`registration`], [`day`] |
 //! | what was seen | [`observation`], [`family`], [`signals`] |
-//! | the Internet | [`lpm`], [`routing_table`], [`graph`], [`world`] |
+//! | the Internet | [`lpm`], [`routing_table`], [`rpki`], [`graph`], [`landmark`], [`special_purpose`], [`world`] |
 //! | judgement | [`scoring`], [`band`], [`assessment`] |
 //! | publication | [`snapshot`], [`delta`] |
 //!
@@ -15,21 +15,40 @@ pub mod assessment;
 pub mod band;
 pub mod country;
 pub mod day;
+pub mod delta;
 pub mod family;
+pub mod graph;
+pub mod landmark;
+pub mod lpm;
 pub mod observation;
 pub mod prefix;
+pub mod registration;
 pub mod rir;
+pub mod routing_table;
+pub mod rpki;
 pub mod scoring;
 pub mod signals;
+pub mod snapshot;
+pub mod source_status;
+pub mod special_purpose;
+pub mod world;
 
 pub use asn::Asn;
 pub use assessment::{Assessment, AssessmentState, Detail};
 pub use band::{Bands, Level};
 pub use country::CountryCode;
 pub use day::Day;
+pub use delta::{Delta, ScoreChange, ScoreEvent};
 pub use family::FamilyId;
+pub use landmark::{Class, Landmarks};
 pub use observation::{Category, Observation, SourceId};
 pub use prefix::Prefix;
+pub use registration::{NetworkKind, Registration};
 pub use rir::Rir;
+pub use routing_table::{Route, RoutingTable, TableBuilder};
+pub use rpki::RpkiState;
 pub use scoring::{Code, Model};
 pub use signals::Signals;
+pub use snapshot::{Judge, Profile, Snapshot, Whitelist};
+pub use source_status::SourceStatus;
+pub use world::World;

@@ -138,9 +138,14 @@ pub struct FamilyEvidence {
     pub contains: u64,
     /// Effective counts by the sources of this family alone.
     pub alone: Rates,
-    /// Effective counts by all sources that neither belong to this family nor
-    /// re-publish it.
+    /// Effective counts by the sources of all other families, aggregates that
+    /// re-publish this one included: they have limits of their own, and a
+    /// report must not silence those who repeat it.
     pub without: Rates,
+    /// As `Threats::persistence_months`, by the sources counted in `alone`.
+    pub months_alone: u8,
+    /// As `Threats::persistence_months`, by the sources counted in `without`.
+    pub months_without: u8,
     /// This family's part of `Threats::drop_space_share`.
     pub drop_space_share: f64,
     /// This family's part of `Threats::asn_drop`.

@@ -1,0 +1,84 @@
+//! What the API works with; the binary puts it together.
+
+use std::{fmt, sync::Arc};
+
+use asgard_model::{Model, Snapshot};
+use asgard_store::Store;
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::{Live, error::ApiError, limits, published::Published};
+
+/// Tells the time; tests stop it.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Why new scores could not be published.
+pub type RepublishError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Makes a write that changes scores take effect.
+#[async_trait]
+pub trait Republish: Send + Sync {
+    /// Reads the whitelist from the store, judges the present World again and
+    /// publishes the Snapshot and its events. A write is acknowledged after
+    /// this has returned, so what was stored before the call must be in what
+    /// is published. Does nothing while there is no World yet. Calls may
+    /// overlap.
+    ///
+    /// # Errors
+    /// When nothing could be published; the client is told to try again.
+    async fn republish(&self) -> Result<(), RepublishError>;
+}
+
+/// What the operator decides about the API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiConfig {
+    /// Requests a minute for each key, and for each address without a key; 0
+    /// switches the limit off.
+    pub rate_limit_per_minute: u32,
+}
+
+impl Default for ApiConfig {
+    fn default() -> Self {
+        Self { rate_limit_per_minute: limits::RATE_PER_MINUTE }
+    }
+}
+
+/// Everything a request may need. Clones share everything.
+#[derive(Clone)]
+pub struct App {
+    /// What is published now.
+    pub live: Arc<Live>,
+    /// Memory: history and whitelist.
+    pub store: Store,
+    /// The parameters that judge the published Snapshots; sentences about a
+    /// score need them.
+    pub model: Arc<Model>,
+    /// The operator's decisions.
+    pub config: ApiConfig,
+    /// Makes whitelist writes take effect.
+    pub republish: Arc<dyn Republish>,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("config", &self.config).finish()
+    }
+}
+
+impl App {
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// The Snapshot, or 503 before the first.
+    pub(crate) fn snapshot(&self) -> Result<Arc<Snapshot>, ApiError> {
+        self.live.snapshot().ok_or_else(ApiError::no_snapshot)
+    }
+
+    /// The Snapshot with its rendered feeds, or 503 before the first.
+    pub(crate) fn published(&self) -> Result<Arc<Published>, ApiError> {
+        self.live.published().ok_or_else(ApiError::no_snapshot)
+    }
+}

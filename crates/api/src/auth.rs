@@ -1,0 +1,181 @@
+//! Who is asking, and may they: three carriers of a key, two permissions.
+//!
+//! `X-API-Key: K`, `Authorization: Bearer K`, `Authorization: Basic` with user
+//! `api` and password K; the first of them that is there counts. A key in the
+//! query is not read: queries end up in logs.
+
+use asgard_store::{KeyFacts, KeyRefusal, Permission, Scope};
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, header::AUTHORIZATION, request::Parts},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use jiff::Timestamp;
+
+use crate::{Live, error::ApiError, live::KeyFault};
+
+const NO_KEY: &str = "Invalid or missing API key";
+
+/// What the presented key, if any, proves.
+#[derive(Clone, Debug)]
+pub(crate) enum Identity {
+    /// No key was presented.
+    Nobody,
+    /// A good key.
+    Bearer(KeyFacts),
+    /// A bad key.
+    Refused(KeyRefusal),
+    /// A key that we cannot check now.
+    Unknowable,
+}
+
+impl Identity {
+    /// Reads and verifies the key of a request.
+    pub(crate) fn establish(
+        headers: &HeaderMap,
+        live: &Live,
+        now: Timestamp,
+    ) -> Self {
+        let Some(key) = presented(headers) else { return Self::Nobody };
+        match live.verify(&key, now) {
+            Ok(facts) => Self::Bearer(facts),
+            Err(KeyFault::Refused(refusal)) => Self::Refused(refusal),
+            Err(KeyFault::Unknowable) => Self::Unknowable,
+        }
+    }
+
+    fn permit(&self, permission: Permission) -> Result<KeyFacts, ApiError> {
+        match self {
+            Self::Bearer(facts) if facts.scope.allows(permission) => {
+                Ok(facts.clone())
+            }
+            Self::Bearer(_) => Err(ApiError::forbidden(scope_needed())),
+            Self::Refused(
+                refusal @ (KeyRefusal::Revoked | KeyRefusal::Expired),
+            ) => Err(ApiError::forbidden(format!("{NO_KEY}: {refusal}"))),
+            Self::Refused(_) | Self::Nobody => Err(ApiError::forbidden(NO_KEY)),
+            Self::Unknowable => {
+                Err(ApiError::unavailable("API keys cannot be checked now"))
+            }
+        }
+    }
+}
+
+/// Only `admin` writes, and every scope reads.
+fn scope_needed() -> String {
+    format!("This needs an API key with scope {}", Scope::Admin)
+}
+
+/// The key as it was presented; what cannot be a key is empty text, which is
+/// malformed and not missing.
+fn presented(headers: &HeaderMap) -> Option<String> {
+    if let Some(value) = headers.get("x-api-key") {
+        return Some(value.to_str().unwrap_or_default().trim().to_owned());
+    }
+    let (scheme, rest) =
+        headers.get(AUTHORIZATION)?.to_str().ok()?.trim().split_once(' ')?;
+    match scheme.to_ascii_lowercase().as_str() {
+        "bearer" => Some(rest.trim().to_owned()),
+        "basic" => Some(basic(rest.trim()).unwrap_or_default()),
+        _ => None,
+    }
+}
+
+/// RFC 7617, with the one user `api`.
+fn basic(encoded: &str) -> Option<String> {
+    let text = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+    text.strip_prefix("api:").map(ToOwned::to_owned)
+}
+
+/// A request with a key that may read. Stands before every other extractor, so
+/// that nothing is validated for strangers.
+#[derive(Debug)]
+pub(crate) struct Reader;
+
+/// A request with a key that may write.
+#[derive(Debug)]
+pub(crate) struct Writer(pub(crate) KeyFacts);
+
+impl<S: Sync> FromRequestParts<S> for Reader {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        _: &S,
+    ) -> Result<Self, ApiError> {
+        permit(parts, Permission::Read).map(|_| Self)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Writer {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        _: &S,
+    ) -> Result<Self, ApiError> {
+        permit(parts, Permission::Write).map(Self)
+    }
+}
+
+fn permit(parts: &Parts, permission: Permission) -> Result<KeyFacts, ApiError> {
+    let identity = parts.extensions.get().unwrap_or(&Identity::Nobody);
+    identity.permit(permission)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(name: &'static str, value: &str) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, HeaderValue::from_str(value).unwrap());
+        presented(&headers)
+    }
+
+    #[test]
+    fn a_key_is_read_from_three_carriers() {
+        let key = Some("k".to_owned());
+        assert_eq!(read("x-api-key", " k "), key);
+        assert_eq!(read("authorization", "Bearer k"), key);
+        assert_eq!(read("authorization", "bEARER   k"), key);
+        // base64 of "api:k"
+        assert_eq!(read("authorization", "Basic YXBpOms="), key);
+    }
+
+    #[test]
+    fn what_cannot_be_a_key_is_present_and_empty() {
+        let nothing = Some(String::new());
+        assert_eq!(read("x-api-key", ""), nothing);
+        assert_eq!(read("authorization", "Basic ***"), nothing);
+        // base64 of "root:k"
+        assert_eq!(read("authorization", "Basic cm9vdDpr"), nothing);
+    }
+
+    #[test]
+    fn other_schemes_carry_no_key() {
+        assert_eq!(read("authorization", "Negotiate k"), None);
+        assert_eq!(read("authorization", "k"), None);
+        assert_eq!(presented(&HeaderMap::new()), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_makes_the_reader_panic(
+            bytes in prop::collection::vec(any::<u8>(), 0..80),
+            basic in any::<bool>(),
+        ) {
+            let mut value = if basic { b"Basic ".to_vec() } else { vec![] };
+            value.extend(bytes);
+            if let Ok(value) = HeaderValue::from_bytes(&value) {
+                let mut headers = HeaderMap::new();
+                headers.insert(AUTHORIZATION, value);
+                let key = presented(&headers);
+                prop_assert!(key.is_none_or(|k| !k.starts_with(' ')));
+            }
+        }
+    }
+}

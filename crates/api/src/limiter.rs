@@ -1,0 +1,264 @@
+//! The rate limiter: a fixed window for each client, exact to the request.
+//!
+//! A window opens with the first request of a client and lasts 60 seconds, so
+//! `Reset` is a promise. Memory is bounded: see
+//! [`limits::TRACKED_CLIENTS`](crate::limits::TRACKED_CLIENTS).
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::{Mutex, PoisonError},
+};
+
+use asgard_store::KeyId;
+
+use crate::{
+    client_address::Network,
+    limits::{RATE_WINDOW_SECONDS, TRACKED_CLIENTS},
+};
+
+/// Whose window a request counts in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Client {
+    /// A valid key.
+    Key(KeyId),
+    /// No key, or a bad one.
+    Network(Network),
+}
+
+/// What the limiter says about one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub(crate) allowed: bool,
+    pub(crate) limit: u32,
+    /// Requests left in the window.
+    pub(crate) remaining: u32,
+    /// When the window ends, in Unix seconds.
+    pub(crate) reset: i64,
+}
+
+/// Counts requests.
+#[derive(Debug)]
+pub(crate) struct Limiter {
+    /// 0: no limit.
+    limit: u32,
+    /// A std lock: held for one look-up, never across an await. The maps are
+    /// apart so that strange addresses cannot crowd keys out.
+    keys: Mutex<Windows<KeyId>>,
+    /// See `keys`. The hasher is seeded, since clients choose addresses.
+    networks: Mutex<Windows<Network>>,
+}
+
+impl Limiter {
+    pub(crate) fn new(limit: u32) -> Self {
+        Self {
+            limit,
+            keys: Mutex::new(Windows::new(TRACKED_CLIENTS)),
+            networks: Mutex::new(Windows::new(TRACKED_CLIENTS)),
+        }
+    }
+
+    /// Counts a request at `now` (Unix seconds).
+    pub(crate) fn count(&self, client: Client, now: i64) -> Verdict {
+        self.judge(client, now, 1)
+    }
+
+    /// What the next request would find; counts nothing.
+    pub(crate) fn look(&self, client: Client, now: i64) -> Verdict {
+        self.judge(client, now, 0)
+    }
+
+    fn judge(&self, client: Client, now: i64, cost: u32) -> Verdict {
+        if self.limit == 0 {
+            return unlimited(now);
+        }
+        match client {
+            Client::Key(id) => spend(&self.keys, id, now, cost, self.limit),
+            Client::Network(network) => {
+                spend(&self.networks, network, now, cost, self.limit)
+            }
+        }
+    }
+}
+
+/// Without a limit the headers say the largest number, so that no client that
+/// counts down ever waits.
+fn unlimited(now: i64) -> Verdict {
+    Verdict {
+        allowed: true,
+        limit: u32::MAX,
+        remaining: u32::MAX,
+        reset: now + RATE_WINDOW_SECONDS,
+    }
+}
+
+fn spend<C: Copy + Eq + Hash>(
+    windows: &Mutex<Windows<C>>,
+    client: C,
+    now: i64,
+    cost: u32,
+    limit: u32,
+) -> Verdict {
+    // A panic cannot leave a window half changed: take it as it is.
+    let mut windows = windows.lock().unwrap_or_else(PoisonError::into_inner);
+    windows.of(client, now).spend(now, cost, limit)
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    start: i64,
+    used: u32,
+}
+
+impl Window {
+    fn new(start: i64) -> Self {
+        Self { start, used: 0 }
+    }
+
+    /// Over, or so far ahead that the clock must have been set back. A clock
+    /// read by another thread may be a little behind: that is the same window.
+    fn is_over(self, now: i64) -> bool {
+        (now - self.start).abs() >= RATE_WINDOW_SECONDS
+    }
+
+    fn spend(&mut self, now: i64, cost: u32, limit: u32) -> Verdict {
+        if self.is_over(now) {
+            *self = Self::new(now);
+        }
+        let allowed = self.used + cost <= limit;
+        if allowed {
+            self.used += cost;
+        }
+        Verdict {
+            allowed,
+            limit,
+            remaining: limit - self.used,
+            reset: self.start + RATE_WINDOW_SECONDS,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Windows<C> {
+    open: HashMap<C, Window>,
+    capacity: usize,
+    /// The window of everybody for whom there is no room.
+    crowd: Window,
+    /// When windows that are over were last removed.
+    swept: i64,
+}
+
+impl<C: Copy + Eq + Hash> Windows<C> {
+    fn new(capacity: usize) -> Self {
+        Self {
+            open: HashMap::new(),
+            capacity,
+            crowd: Window::new(i64::MIN / 2),
+            swept: i64::MIN / 2,
+        }
+    }
+
+    fn of(&mut self, client: C, now: i64) -> &mut Window {
+        let known = self.open.contains_key(&client);
+        if !known && self.open.len() >= self.capacity {
+            self.sweep(now);
+        }
+        if known || self.open.len() < self.capacity {
+            self.open.entry(client).or_insert(Window::new(now))
+        } else {
+            &mut self.crowd
+        }
+    }
+
+    /// Walks all windows, hence at most once a second.
+    fn sweep(&mut self, now: i64) {
+        if self.swept != now {
+            self.swept = now;
+            self.open.retain(|_, window| !window.is_over(now));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn network(n: u32) -> Client {
+        Client::Network(Network::V4(n))
+    }
+
+    #[test]
+    fn a_window_counts_down_to_zero_and_opens_again_at_its_reset() {
+        let limiter = Limiter::new(2);
+        let count = |now| {
+            let v = limiter.count(network(1), now);
+            (v.allowed, v.remaining, v.reset)
+        };
+        assert_eq!(count(1000), (true, 1, 1060));
+        assert_eq!(count(1030), (true, 0, 1060));
+        assert_eq!(count(1059), (false, 0, 1060));
+        assert_eq!(count(1060), (true, 1, 1120));
+    }
+
+    #[test]
+    fn looking_costs_nothing() {
+        let limiter = Limiter::new(1);
+        assert_eq!(limiter.look(network(1), 0).remaining, 1);
+        assert!(limiter.count(network(1), 0).allowed);
+        assert_eq!(limiter.look(network(1), 0).remaining, 0);
+        assert!(!limiter.count(network(1), 0).allowed);
+        assert!(limiter.count(network(2), 0).allowed);
+    }
+
+    #[test]
+    fn without_a_limit_nothing_is_ever_refused() {
+        let limiter = Limiter::new(0);
+        let verdicts = (0..500).map(|_| limiter.count(network(1), 7));
+        assert!(verdicts.into_iter().all(|v| v.allowed && v.remaining > 0));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_lock_clients_out() {
+        let limiter = Limiter::new(1);
+        assert!(limiter.count(network(1), 100_000).allowed);
+        assert!(!limiter.count(network(1), 99_999).allowed);
+        assert!(limiter.count(network(1), 5).allowed);
+    }
+
+    #[test]
+    fn clients_beyond_the_capacity_share_one_window() {
+        let mut windows = Windows::new(2);
+        let mut spend =
+            |client: u32, now| windows.of(client, now).spend(now, 1, 2).allowed;
+        assert!(spend(1, 0) && spend(2, 0), "the tracked two");
+        assert!(spend(3, 0) && spend(4, 0), "the crowd has a limit of two");
+        assert!(!spend(5, 0), "and it is used up");
+        assert!(spend(1, 0), "the tracked keep their own");
+        assert!(spend(5, 60) && spend(6, 60), "old windows make room");
+        assert_eq!(windows.open.len(), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn no_client_ever_gets_more_than_the_limit_in_a_window(
+            limit in 1u32..6,
+            steps in prop::collection::vec((0u32..3, 0i64..25), 1..200),
+        ) {
+            let limiter = Limiter::new(limit);
+            let mut now = 0;
+            let mut granted = HashMap::<(u32, i64), u32>::new();
+            for (client, pause) in steps {
+                now += pause;
+                let verdict = limiter.count(network(client), now);
+                prop_assert!(verdict.reset > now);
+                prop_assert!(verdict.reset <= now + RATE_WINDOW_SECONDS);
+                let used = granted.entry((client, verdict.reset)).or_default();
+                *used += u32::from(verdict.allowed);
+                prop_assert_eq!(verdict.remaining, limit - *used);
+                prop_assert!(verdict.allowed || *used == limit);
+            }
+        }
+    }
+}

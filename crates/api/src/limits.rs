@@ -1,0 +1,56 @@
+//! Every size, default and time-out of the API, in one place.
+
+use std::{ops::RangeInclusive, time::Duration};
+
+/// Largest request body, in bytes.
+pub const BODY_BYTES: usize = 1 << 20;
+
+/// Longest time that a client may take to send a body.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Most ASNs in one bulk request; the same may occur twice.
+pub const BULK_ASNS: usize = 1000;
+
+/// Days of history that can be asked for.
+pub const HISTORY_DAYS: RangeInclusive<u32> = 1..=365;
+
+/// Days of history when nobody says.
+pub const HISTORY_DAYS_DEFAULT: u32 = 30;
+
+/// Points of history on a page.
+pub const HISTORY_LIMIT: RangeInclusive<u32> = 1..=1000;
+
+/// Points of history on a page when nobody says.
+pub const HISTORY_LIMIT_DEFAULT: u32 = 200;
+
+/// Characters of a whitelist reason.
+pub const REASON_CHARS: RangeInclusive<usize> = 1..=500;
+
+/// Scores that the EDL can be cut at.
+pub const EDL_MAX_SCORE: RangeInclusive<f64> = 0.0..=100.0;
+
+/// Score that the EDL is cut at when nobody says.
+pub const EDL_MAX_SCORE_DEFAULT: f64 = 50.0;
+
+/// Requests a minute and client when the configuration does not say.
+pub const RATE_PER_MINUTE: u32 = 100;
+
+/// Length of a rate-limit window, in seconds.
+pub const RATE_WINDOW_SECONDS: i64 = 60;
+
+/// Most clients whose windows are kept, keys and addresses each. When all are
+/// taken, further clients share one more window: neither open nor closed.
+pub const TRACKED_CLIENTS: usize = 65_536;
+
+/// Longest wait for one call of the store on behalf of a request.
+pub const STORE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Longest wait for the store in a health check.
+pub const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Seconds after which a client should try again when the fault is ours.
+pub const RETRY_SECONDS: u32 = 5;
+
+/// Publications that a slow reader of events may fall behind; then it misses
+/// the oldest and is told so.
+pub const EVENT_BACKLOG: usize = 64;

@@ -1,0 +1,170 @@
+//! What the running process publishes; readers leave with an `Arc`.
+//!
+//! The binary writes here, requests read. Nothing waits: every part is swapped
+//! whole.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use asgard_model::{ScoreEvent, Snapshot, SourceStatus};
+use asgard_store::{KeyFacts, KeyRefusal, KeyRing};
+use jiff::Timestamp;
+use tokio::sync::broadcast;
+
+use crate::{limits, published::Published};
+
+/// What the running process publishes.
+pub struct Live {
+    published: ArcSwapOption<Published>,
+    sources: ArcSwap<Vec<SourceStatus>>,
+    keys: ArcSwapOption<KeyRing>,
+    /// Whether `keys` is known to be what the store holds.
+    keys_current: AtomicBool,
+    store_writable: AtomicBool,
+    events: broadcast::Sender<Arc<[ScoreEvent]>>,
+}
+
+/// Why a presented key does not open the door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyFault {
+    /// The client's fault.
+    Refused(KeyRefusal),
+    /// Ours: the keys could not be read, so nobody knows.
+    Unknowable,
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self {
+            published: ArcSwapOption::empty(),
+            sources: ArcSwap::default(),
+            keys: ArcSwapOption::empty(),
+            keys_current: AtomicBool::new(false),
+            store_writable: AtomicBool::new(true),
+            events: broadcast::Sender::new(limits::EVENT_BACKLOG),
+        }
+    }
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let serial = self.snapshot().map(|snapshot| snapshot.serial);
+        f.debug_struct("Live").field("serial", &serial).finish()
+    }
+}
+
+impl Live {
+    /// Publishes a Snapshot, then the events of its Delta. Who hears an event
+    /// finds at least that Snapshot.
+    pub fn publish(&self, snapshot: Arc<Snapshot>, events: Vec<ScoreEvent>) {
+        self.published.store(Some(Arc::new(Published::new(snapshot))));
+        if !events.is_empty() {
+            // An error means that nobody listens.
+            let _ = self.events.send(events.into());
+        }
+    }
+
+    /// The newest Snapshot; `None` before the first.
+    pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.published().map(|published| published.snapshot.clone())
+    }
+
+    pub(crate) fn published(&self) -> Option<Arc<Published>> {
+        self.published.load_full()
+    }
+
+    /// Events from now on: one message a publication. A reader that falls more
+    /// than [`limits::EVENT_BACKLOG`] messages behind gets `Lagged`.
+    pub fn events(&self) -> broadcast::Receiver<Arc<[ScoreEvent]>> {
+        self.events.subscribe()
+    }
+
+    /// Replaces the states of all sources.
+    pub fn set_sources(&self, sources: Vec<SourceStatus>) {
+        self.sources.store(Arc::new(sources));
+    }
+
+    /// The states of all sources.
+    pub fn sources(&self) -> Arc<Vec<SourceStatus>> {
+        self.sources.load_full()
+    }
+
+    /// Replaces the keys by those that the store holds now.
+    pub fn set_keys(&self, keys: KeyRing) {
+        self.keys.store(Some(Arc::new(keys)));
+        self.keys_current.store(true, Ordering::Release);
+    }
+
+    /// Says that the store could not be asked about keys. Those that are known
+    /// stay good; an unknown one gets 503 until [`Self::set_keys`] or
+    /// [`Self::keys_unchanged`], because it may be new.
+    pub fn keys_unreachable(&self) {
+        self.keys_current.store(false, Ordering::Release);
+    }
+
+    /// Says that the store was asked and holds no other keys than are known.
+    pub fn keys_unchanged(&self) {
+        let known = self.keys.load().is_some();
+        self.keys_current.store(known, Ordering::Release);
+    }
+
+    /// Says whether the last write to the store went through; `/health` is
+    /// degraded from a failed one to the next good one.
+    pub fn store_wrote(&self, success: bool) {
+        self.store_writable.store(success, Ordering::Release);
+    }
+
+    pub(crate) fn store_writable(&self) -> bool {
+        self.store_writable.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn verify(
+        &self,
+        presented: &str,
+        now: Timestamp,
+    ) -> Result<KeyFacts, KeyFault> {
+        let keys = self.keys.load();
+        let keys = keys.as_ref().ok_or(KeyFault::Unknowable)?;
+        keys.verify(presented, now).map_err(|refusal| {
+            let current = self.keys_current.load(Ordering::Acquire);
+            match refusal {
+                KeyRefusal::Unknown if !current => KeyFault::Unknowable,
+                _ => KeyFault::Refused(refusal),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use asgard_store::{ApiKey, Pepper};
+
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_refused_only_while_the_keys_are_current() {
+        let key = ApiKey::from_entropy(&[1; ApiKey::ENTROPY]);
+        let verify = |live: &Live, text: &str| {
+            live.verify(text, Timestamp::UNIX_EPOCH).unwrap_err()
+        };
+        let live = Live::default();
+        assert_eq!(verify(&live, key.reveal()), KeyFault::Unknowable);
+        live.keys_unchanged();
+        assert_eq!(verify(&live, key.reveal()), KeyFault::Unknowable);
+        live.set_keys(KeyRing::new(Pepper::new([0; 32]), Vec::new()));
+        let unknown = KeyFault::Refused(KeyRefusal::Unknown);
+        assert_eq!(verify(&live, key.reveal()), unknown);
+        live.keys_unreachable();
+        assert_eq!(verify(&live, key.reveal()), KeyFault::Unknowable);
+        let malformed = KeyFault::Refused(KeyRefusal::Malformed);
+        assert_eq!(verify(&live, "x"), malformed);
+        live.keys_unchanged();
+        assert_eq!(verify(&live, key.reveal()), unknown);
+    }
+}

@@ -1,0 +1,52 @@
+//! `X-Response-Time`, and one line a request in the log.
+//!
+//! The line has the route's template, not the path, and the public part of the
+//! key: neither a key nor a query is ever logged.
+
+use std::time::Instant;
+
+use asgard_store::KeyId;
+use axum::{
+    extract::{MatchedPath, Request},
+    http::{HeaderName, HeaderValue, StatusCode},
+    middleware::Next,
+    response::Response,
+};
+use tracing::Instrument;
+
+use super::trace_id::TraceId;
+use crate::client_address;
+
+const X_RESPONSE_TIME: HeaderName = HeaderName::from_static("x-response-time");
+
+/// Measures and logs a request.
+pub(crate) async fn measure(request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let method = request.method().clone();
+    let extensions = request.extensions();
+    let route = extensions.get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("unknown", |path| path.as_str());
+    let client = client_address::peer(extensions);
+    let id = extensions.get().map_or("", |id: &TraceId| &*id.0);
+    let span = tracing::info_span!(
+        "request", request_id = id, %method, route, %client
+    );
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let taken = started.elapsed().as_secs_f64() * 1000.0;
+    let value = HeaderValue::from_str(&format!("{taken:.2}ms"))
+        .expect("a number is header text");
+    response.headers_mut().insert(X_RESPONSE_TIME, value);
+    let key = response.extensions().get::<KeyId>();
+    span.in_scope(|| log(response.status(), key, taken));
+    response
+}
+
+fn log(status: StatusCode, key: Option<&KeyId>, duration_ms: f64) {
+    let key = key.map_or("", KeyId::as_str);
+    let code = status.as_u16();
+    if status.is_server_error() {
+        tracing::warn!(status = code, key, duration_ms, "request failed");
+    } else {
+        tracing::info!(status = code, key, duration_ms, "request answered");
+    }
+}

@@ -1,0 +1,72 @@
+//! Bodies of good answers: JSON or text, with or without an `ETag`.
+//!
+//! `If-None-Match` is handled in `middleware/etag.rs`, which needs the tag only.
+
+use axum::{
+    body::Bytes,
+    http::{
+        HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE, ETAG},
+    },
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+/// Not to be kept: state of the moment, and whatever answers a write.
+const NEVER: HeaderValue = HeaderValue::from_static("no-store");
+/// For the bearer of the key alone, and to be confirmed before each use.
+const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
+/// For everybody, and to be confirmed before each use: a whitelist entry takes
+/// effect at once.
+const PUBLIC: HeaderValue = HeaderValue::from_static("no-cache");
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
+
+/// JSON that nobody may keep.
+pub(crate) fn json(status: StatusCode, view: &impl Serialize) -> Response {
+    let headers = [(CONTENT_TYPE, JSON), (CACHE_CONTROL, NEVER)];
+    (status, headers, bytes(view)).into_response()
+}
+
+/// JSON with an `ETag`.
+pub(crate) fn tagged_json(view: &impl Serialize) -> Response {
+    let body = bytes(view);
+    let headers =
+        [(CONTENT_TYPE, JSON), (CACHE_CONTROL, PRIVATE), (ETAG, etag(&body))];
+    (headers, body).into_response()
+}
+
+/// Text for everybody, with its `ETag`.
+pub(crate) fn tagged_text(body: Bytes, etag: HeaderValue) -> Response {
+    let headers = [(CONTENT_TYPE, TEXT), (CACHE_CONTROL, PUBLIC), (ETAG, etag)];
+    (headers, body).into_response()
+}
+
+fn bytes(view: &impl Serialize) -> Bytes {
+    serde_json::to_vec(view)
+        .expect("views have string keys and derive Serialize")
+        .into()
+}
+
+/// `W/"<16 hex>"`: the first 8 bytes of SHA-256.
+pub(crate) fn etag(body: &[u8]) -> HeaderValue {
+    let digest = Sha256::digest(body);
+    let [a, b, c, d, e, f, g, h, ..] = digest.0;
+    let head = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+    HeaderValue::from_str(&format!("W/\"{head:016x}\""))
+        .expect("hex digits are header text")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tag_is_weak_and_comes_from_sha_256() {
+        // FIPS 180-2, appendix B.1: SHA-256("abc") = ba7816bf 8f01cfea …
+        assert_eq!(etag(b"abc"), "W/\"ba7816bf8f01cfea\"");
+        assert_ne!(etag(b"abd"), etag(b"abc"));
+    }
+}

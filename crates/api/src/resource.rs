@@ -1,0 +1,9 @@
+//! One resource a file: validate, ask, view. The list with paths is `router.rs`.
+
+pub(crate) mod asn;
+pub(crate) mod bulk;
+pub(crate) mod edl;
+pub(crate) mod health;
+pub(crate) mod history;
+pub(crate) mod status;
+pub(crate) mod whitelist;

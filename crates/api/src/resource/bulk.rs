@@ -1,0 +1,46 @@
+//! `POST /tools/bulk-risk-check`: scores of up to 1,000 networks.
+
+use asgard_model::Asn;
+use axum::{extract::State, http::StatusCode, response::Response};
+use serde::Deserialize;
+
+use crate::{
+    App,
+    auth::Reader,
+    error::ApiError,
+    limits, representation,
+    request::{Expected, JsonBody},
+    view::BulkView,
+};
+
+/// Whom to check.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct BulkRequest {
+    asns: Vec<u32>,
+}
+
+impl Expected for BulkRequest {
+    const EXPECTED: &'static str = "the body must be {\"asns\": a list of at \
+         most 1000 integers from 1 to 4294967295}";
+}
+
+impl BulkRequest {
+    fn check(self) -> Result<Vec<Asn>, ApiError> {
+        let fits =
+            self.asns.len() <= limits::BULK_ASNS && !self.asns.contains(&0);
+        fits.then(|| self.asns.into_iter().map(Asn).collect())
+            .ok_or_else(|| ApiError::validation(Self::EXPECTED))
+    }
+}
+
+/// Results stand in the order of the request, duplicates included.
+pub(crate) async fn check_many(
+    _: Reader,
+    State(app): State<App>,
+    JsonBody(request): JsonBody<BulkRequest>,
+) -> Result<Response, ApiError> {
+    let asns = request.check()?;
+    let snapshot = app.snapshot()?;
+    let view = BulkView::new(&snapshot, &asns);
+    Ok(representation::json(StatusCode::OK, &view))
+}

@@ -1,0 +1,112 @@
+//! `GET /feeds/edl`: the networks to block, one a line, for firewalls.
+//!
+//! It needs no key. An unknown parameter is refused: a misspelt filter must not
+//! widen a block list.
+
+use asgard_model::{Level, band::LevelError};
+use asgard_policy::Selection;
+use axum::{
+    extract::State,
+    http::{HeaderName, HeaderValue},
+    response::Response,
+};
+use serde::Deserialize;
+
+use crate::{
+    App,
+    error::ApiError,
+    limits, representation,
+    request::{Expected, Params},
+};
+
+const X_FEED_ENTRIES: HeaderName = HeaderName::from_static("x-feed-entries");
+const X_ASGARD_DEMO: HeaderName = HeaderName::from_static("x-asgard-demo");
+
+/// Whom to list.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EdlParams {
+    max_score: Option<f64>,
+    level: Option<String>,
+}
+
+impl Expected for EdlParams {
+    const EXPECTED: &'static str = "either max_score (a number from 0 to 100) \
+         or level (LOW, MEDIUM, HIGH, CRITICAL, separated by commas); no \
+         other parameter";
+}
+
+impl EdlParams {
+    fn selection(self) -> Result<Selection, ApiError> {
+        let refuse = || ApiError::validation(Self::EXPECTED);
+        match (self.max_score, self.level) {
+            (Some(_), Some(_)) => Err(refuse()),
+            (None, Some(level)) => levels(&level).map_err(|_| refuse()),
+            (max, None) => {
+                let max = max.unwrap_or(limits::EDL_MAX_SCORE_DEFAULT);
+                // NaN is in no range.
+                let valid = limits::EDL_MAX_SCORE.contains(&max);
+                valid.then_some(Selection::MaxScore(max)).ok_or_else(refuse)
+            }
+        }
+    }
+}
+
+fn levels(text: &str) -> Result<Selection, LevelError> {
+    let levels = text.split(',').map(|name| name.trim().parse::<Level>());
+    Ok(Selection::Levels(levels.collect::<Result<_, _>>()?))
+}
+
+/// An empty list is a good answer with `X-Feed-Entries: 0`; not knowing is 503,
+/// on which a firewall keeps the list that it has.
+pub(crate) async fn show_edl(
+    Params(params): Params<EdlParams>,
+    State(app): State<App>,
+) -> Result<Response, ApiError> {
+    let selection = params.selection()?;
+    let published = app.published()?;
+    let feed = published.edl(&selection);
+    let mut response =
+        representation::tagged_text(feed.body.clone(), feed.etag.clone());
+    let headers = response.headers_mut();
+    headers.insert(X_FEED_ENTRIES, HeaderValue::from(feed.entries));
+    if published.snapshot.world.demo {
+        headers.insert(X_ASGARD_DEMO, HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn selection(
+        max_score: Option<f64>,
+        level: Option<&str>,
+    ) -> Option<Selection> {
+        let level = level.map(ToOwned::to_owned);
+        EdlParams { max_score, level }.selection().ok()
+    }
+
+    #[test]
+    fn the_threshold_is_50_unless_said_and_within_the_scale() {
+        let max = |value| selection(value, None);
+        assert_eq!(max(None), Some(Selection::MaxScore(50.0)));
+        for good in [0.0, 49.5, 100.0] {
+            assert_eq!(max(Some(good)), Some(Selection::MaxScore(good)));
+        }
+        for bad in [-0.1, 100.1, f64::NAN, f64::INFINITY] {
+            assert_eq!(max(Some(bad)), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn levels_are_a_list_of_known_names() {
+        let both = Selection::Levels(vec![Level::Critical, Level::High]);
+        assert_eq!(selection(None, Some("CRITICAL, high")), Some(both));
+        for bad in ["", "BAD", "HIGH,", "HIGH LOW"] {
+            assert_eq!(selection(None, Some(bad)), None, "{bad}");
+        }
+        assert_eq!(selection(Some(50.0), Some("HIGH")), None);
+    }
+}

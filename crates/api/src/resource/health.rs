@@ -1,0 +1,63 @@
+//! `/health`, `/livez`, `/readyz`: for whoever watches us. No key, no limit.
+//!
+//! | endpoint | 200 means | 503 means |
+//! |---|---|---|
+//! | `/livez` | the process answers | – |
+//! | `/readyz` | there are scores to serve | no Snapshot yet |
+//! | `/health` | ready, and the store reads and writes | one of these fails |
+//!
+//! How fresh the data are is a question for `/status`.
+
+use asgard_store::StoreError;
+use axum::{
+    extract::State,
+    http::{HeaderValue, StatusCode, header::RETRY_AFTER},
+    response::Response,
+};
+use tokio::time::timeout;
+
+use crate::{
+    App,
+    error::ApiError,
+    limits,
+    middleware::OwnBody,
+    representation,
+    view::{HealthView, SimpleStatusView},
+};
+
+/// Ready, and every dependency up.
+pub(crate) async fn show_health(State(app): State<App>) -> Response {
+    let store_up = store_is_up(&app).await;
+    let ready = app.live.snapshot().is_some();
+    let view = HealthView::new(app.now(), store_up, ready);
+    if view.is_healthy() {
+        return representation::json(StatusCode::OK, &view);
+    }
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let mut response = representation::json(status, &view);
+    response.extensions_mut().insert(OwnBody);
+    let wait = HeaderValue::from(limits::RETRY_SECONDS);
+    response.headers_mut().insert(RETRY_AFTER, wait);
+    response
+}
+
+/// It answers a read in time, and its last write went through.
+async fn store_is_up(app: &App) -> bool {
+    let probe = timeout(limits::PROBE_TIMEOUT, app.store.changes.version());
+    let answer: Option<Result<u64, StoreError>> = probe.await.ok();
+    matches!(answer, Some(Ok(_))) && app.live.store_writable()
+}
+
+/// The process answers.
+pub(crate) async fn show_liveness() -> Response {
+    representation::json(StatusCode::OK, &SimpleStatusView::new("alive"))
+}
+
+/// There is a Snapshot.
+pub(crate) async fn show_readiness(
+    State(app): State<App>,
+) -> Result<Response, ApiError> {
+    app.snapshot()?;
+    let view = SimpleStatusView::new("ready");
+    Ok(representation::json(StatusCode::OK, &view))
+}

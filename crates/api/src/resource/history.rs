@@ -1,0 +1,67 @@
+//! `GET /asn/{asn}/history`: past scores, newest first, a page at a time.
+
+use axum::{extract::State, response::Response};
+use jiff::SignedDuration;
+use serde::Deserialize;
+
+use crate::{
+    App,
+    auth::Reader,
+    error::{ApiError, ask},
+    limits, representation,
+    request::{AsnPath, Expected, Params},
+    view::HistoryView,
+};
+
+/// Which points.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(default)]
+pub(crate) struct HistoryParams {
+    days: u32,
+    offset: u32,
+    limit: u32,
+}
+
+impl Default for HistoryParams {
+    fn default() -> Self {
+        Self {
+            days: limits::HISTORY_DAYS_DEFAULT,
+            offset: 0,
+            limit: limits::HISTORY_LIMIT_DEFAULT,
+        }
+    }
+}
+
+impl Expected for HistoryParams {
+    const EXPECTED: &'static str = "days must be an integer from 1 to 365, \
+         limit from 1 to 1000, offset from 0 to 4294967295";
+}
+
+impl HistoryParams {
+    fn check(self) -> Result<Self, ApiError> {
+        let in_range = limits::HISTORY_DAYS.contains(&self.days)
+            && limits::HISTORY_LIMIT.contains(&self.limit);
+        in_range
+            .then_some(self)
+            .ok_or_else(|| ApiError::validation(Self::EXPECTED))
+    }
+}
+
+/// 404 for an AS that is neither scored now nor was in the days asked for.
+pub(crate) async fn show_history(
+    _: Reader,
+    AsnPath(asn): AsnPath,
+    Params(params): Params<HistoryParams>,
+    State(app): State<App>,
+) -> Result<Response, ApiError> {
+    let HistoryParams { days, offset, limit } = params.check()?;
+    let snapshot = app.snapshot()?;
+    let since = app.now() - SignedDuration::from_hours(24 * i64::from(days));
+    let history = &app.store.history;
+    let page = ask(history.page(asn, since, offset.into(), limit)).await?;
+    if page.total == 0 && snapshot.profile(asn).is_none() {
+        return Err(ApiError::not_scored());
+    }
+    let view = HistoryView::new(asn, &page, offset, limit);
+    Ok(representation::tagged_json(&view))
+}

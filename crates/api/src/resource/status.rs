@@ -1,0 +1,15 @@
+//! `GET /status`: what is served, from which sources, and how old they are.
+//!
+//! It answers before the first Snapshot too: that is when people look.
+
+use axum::{extract::State, http::StatusCode, response::Response};
+
+use crate::{App, auth::Reader, representation, view::StatusView};
+
+/// One line a source.
+pub(crate) async fn show_status(_: Reader, State(app): State<App>) -> Response {
+    let snapshot = app.live.snapshot();
+    let sources = app.live.sources();
+    let view = StatusView::new(snapshot.as_deref(), &sources, app.now());
+    representation::json(StatusCode::OK, &view)
+}

@@ -1,0 +1,111 @@
+//! `/whitelist`: the networks that the operator trusts.
+//!
+//! A write is stored, then published, then acknowledged: who has read the
+//! answer finds it in every score and feed. Should we die in between, the entry
+//! is kept and published at the next start, but nobody was told that it is.
+
+use asgard_model::Asn;
+use asgard_store::WhitelistEntry;
+use axum::{
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+
+use crate::{
+    App,
+    auth::{Reader, Writer},
+    error::{ApiError, ask},
+    limits, representation,
+    request::{AsnPath, Expected, JsonBody},
+    view::{DoneView, WhitelistView},
+};
+
+/// Whom to trust, and why.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewEntry {
+    asn: u32,
+    reason: String,
+}
+
+impl Expected for NewEntry {
+    const EXPECTED: &'static str = "the body must be {\"asn\": an integer \
+         from 1 to 4294967295, \"reason\": a text of 1 to 500 characters}";
+}
+
+impl NewEntry {
+    fn check(self) -> Result<Self, ApiError> {
+        let fits = limits::REASON_CHARS.contains(&self.reason.chars().count());
+        (self.asn > 0 && fits)
+            .then_some(self)
+            .ok_or_else(|| ApiError::validation(Self::EXPECTED))
+    }
+}
+
+/// Adds an AS, known or not, or replaces its reason.
+pub(crate) async fn add_to_whitelist(
+    Writer(author): Writer,
+    State(app): State<App>,
+    JsonBody(entry): JsonBody<NewEntry>,
+) -> Result<Response, ApiError> {
+    let NewEntry { asn, reason } = entry.check()?;
+    let actor = author.id.as_str();
+    let entry = WhitelistEntry {
+        asn: Asn(asn),
+        reason,
+        added_at: app.now(),
+        added_by: Some(actor.to_owned()),
+    };
+    let put = ask(app.store.whitelist.put(&entry, actor)).await;
+    note_write(&app, &put);
+    put?;
+    publish(&app).await?;
+    Ok(done(format!("ASN {asn} added to whitelist.")))
+}
+
+/// 404 for an AS that is not on the whitelist.
+pub(crate) async fn remove_from_whitelist(
+    Writer(author): Writer,
+    AsnPath(asn): AsnPath,
+    State(app): State<App>,
+) -> Result<Response, ApiError> {
+    let whitelist = &app.store.whitelist;
+    let removal = whitelist.remove(asn, author.id.as_str(), app.now());
+    let removed = ask(removal).await;
+    note_write(&app, &removed);
+    if !removed? {
+        let message = "ASN is not on the whitelist";
+        return Err(ApiError::new(StatusCode::NOT_FOUND, message));
+    }
+    publish(&app).await?;
+    Ok(done(format!("ASN {} removed from whitelist.", asn.0)))
+}
+
+/// Every entry, ascending by ASN.
+pub(crate) async fn list_whitelist(
+    _: Reader,
+    State(app): State<App>,
+) -> Result<Response, ApiError> {
+    let entries = ask(app.store.whitelist.list()).await?;
+    let view = WhitelistView::new(&entries);
+    Ok(representation::json(StatusCode::OK, &view))
+}
+
+/// `/health` tells of a store that takes no writes.
+fn note_write<T>(app: &App, outcome: &Result<T, ApiError>) {
+    app.live.store_wrote(outcome.is_ok());
+}
+
+async fn publish(app: &App) -> Result<(), ApiError> {
+    app.republish.republish().await.map_err(|error| {
+        tracing::error!(%error, "a whitelist write is stored, not published");
+        ApiError::unavailable("The entry is stored but not yet in effect")
+    })
+}
+
+fn done(message: String) -> Response {
+    let view = DoneView::new(message);
+    representation::json(StatusCode::OK, &view).into_response()
+}

@@ -1,0 +1,70 @@
+//! Every endpoint, in reading order, under four mounts.
+
+use axum::{
+    Router,
+    routing::{delete, get, post},
+};
+
+use crate::{
+    App, middleware,
+    resource::{asn, bulk, edl, health, history, status, whitelist},
+};
+
+/// Every endpoint answers under each of these. The documented form is `/v1`;
+/// the others are what URLs in the field look like.
+pub(crate) const MOUNTS: [&str; 4] = ["/api/v1", "/v1", "/api", ""];
+
+/// Endpoints that are never limited: whoever watches us must always see us.
+pub(crate) const UNLIMITED: [&str; 3] = ["/health", "/livez", "/readyz"];
+
+/// path | key | what
+fn endpoints() -> Router<App> {
+    Router::new()
+        // one network
+        .route("/asn/{asn}", get(asn::show_profile)) // read
+        .route("/asn/{asn}/history", get(history::show_history)) // read
+        // many networks
+        .route("/tools/bulk-risk-check", post(bulk::check_many)) // read
+        .route("/feeds/edl", get(edl::show_edl)) // none: firewalls poll it
+        // what the operator trusts
+        .route(
+            "/whitelist",
+            get(whitelist::list_whitelist) // read
+                .post(whitelist::add_to_whitelist), // admin
+        )
+        .route("/whitelist/{asn}", delete(whitelist::remove_from_whitelist)) // admin
+        // this process
+        .route("/status", get(status::show_status)) // read
+        .route("/health", get(health::show_health)) // none
+        .route("/livez", get(health::show_liveness)) // none
+        .route("/readyz", get(health::show_readiness)) // none
+}
+
+/// All mounts inside the middleware.
+pub(crate) fn build(app: App) -> Router {
+    let mounted =
+        MOUNTS.into_iter().fold(Router::new(), |router, mount| match mount {
+            "" => router.merge(endpoints()),
+            _ => router.nest(mount, endpoints()),
+        });
+    middleware::stack(mounted, &app).with_state(app)
+}
+
+/// The path of an endpoint without its mount.
+pub(crate) fn without_mount(path: &str) -> &str {
+    let rest = MOUNTS.iter().find_map(|mount| path.strip_prefix(mount));
+    rest.unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_mount_is_taken_off() {
+        for mount in MOUNTS {
+            let path = format!("{mount}/asn/{{asn}}");
+            assert_eq!(without_mount(&path), "/asn/{asn}", "{mount}");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Public JSON shapes: the only place that serialises to the outside.
+//!
+//! Names, types and nullability of the first fields of each shape are a
+//! contract; fields are added at the end, never renamed or removed. Moments have
+//! one of four forms, see `view/moment.rs`.
+
+mod bulk;
+mod detail;
+mod error;
+mod health;
+mod history;
+mod moment;
+mod neighbourhood;
+mod number;
+mod profile;
+mod signals;
+mod status;
+mod whitelist;
+
+pub use bulk::BulkView;
+pub use detail::{DetailView, EvidenceView};
+pub use history::HistoryView;
+pub use profile::ProfileView;
+pub use signals::SignalsView;
+pub use status::StatusView;
+
+pub(crate) use error::ErrorView;
+pub(crate) use health::{HealthView, SimpleStatusView};
+pub(crate) use whitelist::{DoneView, WhitelistView};
+
+/// The version in `/health` and `/status`.
+const VERSION: &str = env!("CARGO_PKG_VERSION");

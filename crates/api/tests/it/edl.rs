@@ -1,0 +1,141 @@
+//! `GET /feeds/edl`
+
+use axum::http::{Method, StatusCode};
+use serde_json::json;
+
+use crate::{
+    app::{TestApp, empty, keyed, request},
+    world,
+};
+
+/// The list that the scores of the profiles call for.
+async fn expected(app: &TestApp, takes: impl Fn(u64, &str) -> bool) -> String {
+    let mut text = String::new();
+    for asn in world::ALL {
+        let body = app.get(&format!("/v1/asn/{asn}")).await.ok();
+        let score = body["risk_score"].as_u64().unwrap();
+        if takes(score, body["risk_level"].as_str().unwrap()) {
+            text += &format!("AS{asn}\n");
+        }
+    }
+    text
+}
+
+#[tokio::test]
+async fn the_default_lists_every_score_up_to_50_without_a_key() {
+    let app = TestApp::start().await;
+    let reply = app.get_open("/feeds/edl").await;
+    assert_eq!(reply.status, StatusCode::OK);
+    assert_eq!(reply.header("content-type"), "text/plain");
+    assert_eq!(reply.text(), expected(&app, |score, _| score <= 50).await);
+    assert!(reply.text().contains("AS64496\n"), "{}", reply.text());
+    let same = app.get_open("/feeds/edl?max_score=50.0").await;
+    assert_eq!(same.text(), reply.text());
+}
+
+#[tokio::test]
+async fn every_threshold_lists_exactly_the_scores_up_to_it() {
+    let app = TestApp::start().await;
+    for max in [0, 17, 42, 49, 74, 89, 99, 100] {
+        let reply = app.get_open(&format!("/feeds/edl?max_score={max}")).await;
+        let wanted = expected(&app, |score, _| score <= max).await;
+        assert_eq!(reply.text(), wanted, "{max}");
+        let count = wanted.lines().count().to_string();
+        assert_eq!(reply.header("x-feed-entries"), count);
+        let length = reply.body.len().to_string();
+        assert_eq!(reply.header("content-length"), length);
+    }
+    let all = app.get_open("/feeds/edl?max_score=100").await;
+    assert_eq!(all.text().lines().count(), world::ALL.len());
+    assert_eq!(all.text().lines().next(), Some("AS13335"));
+}
+
+#[tokio::test]
+async fn levels_are_an_alternative_to_a_threshold() {
+    let app = TestApp::start().await;
+    for (query, names) in [
+        ("CRITICAL", &["CRITICAL"][..]),
+        ("CRITICAL,HIGH", &["CRITICAL", "HIGH"]),
+        ("low,medium", &["LOW", "MEDIUM"]),
+    ] {
+        let reply = app.get_open(&format!("/feeds/edl?level={query}")).await;
+        let wanted = expected(&app, |_, level| names.contains(&level)).await;
+        assert_eq!(reply.text(), wanted, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_filter_that_does_not_fit_is_422_and_never_a_wider_list() {
+    let app = TestApp::start().await;
+    for query in [
+        "max_score=-1",
+        "max_score=100.1",
+        "max_score=NaN",
+        "max_score=inf",
+        "max_score=abc",
+        "max_score=",
+        "max_score=1&max_score=2",
+        "max_score=50&level=HIGH",
+        "level=",
+        "level=EVIL",
+        "level=HIGH,",
+        "max_scor=10",
+    ] {
+        let reply = app.get_open(&format!("/feeds/edl?{query}")).await;
+        let message = reply.refused(422);
+        assert!(message.contains("max_score"), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_list_is_zero_bytes_and_says_so() {
+    let app = TestApp::start().await;
+    let reply = app.get_open("/feeds/edl?max_score=0").await;
+    assert_eq!(reply.status, StatusCode::OK);
+    assert_eq!(reply.text(), "");
+    assert_eq!(reply.header("x-feed-entries"), "0");
+    assert_eq!(reply.header("content-length"), "0");
+}
+
+#[tokio::test]
+async fn a_bad_key_is_not_held_against_a_firewall() {
+    let app = TestApp::start().await;
+    let reply =
+        app.send(empty(keyed(Method::GET, "/feeds/edl", "guess"))).await;
+    assert_eq!(reply.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_feed_of_a_demo_is_marked_and_that_of_the_world_is_not() {
+    let app = TestApp::start().await;
+    let real = app.get_open("/feeds/edl").await;
+    assert!(!real.headers.contains_key("x-asgard-demo"));
+    app.publisher
+        .set_world(asgard_model::World { demo: true, ..world::world() });
+    app.post("/v1/whitelist", &json!({"asn": 1, "reason": "x"})).await.ok();
+    let demo = app.get_open("/feeds/edl").await;
+    assert_eq!(demo.header("x-asgard-demo"), "true");
+}
+
+#[tokio::test]
+async fn a_polling_firewall_gets_304_until_the_list_changes() {
+    let app = TestApp::start().await;
+    let first = app.get_open("/feeds/edl").await;
+    let tag = first.header("etag").to_owned();
+    let poll = async || {
+        let builder =
+            request(Method::GET, "/feeds/edl").header("if-none-match", &tag);
+        app.send(empty(builder)).await
+    };
+    let again = poll().await;
+    assert_eq!(again.status, StatusCode::NOT_MODIFIED);
+    assert!(again.body.is_empty());
+    for name in ["etag", "cache-control", "x-feed-entries", "content-length"] {
+        assert_eq!(again.header(name), first.header(name), "{name}");
+    }
+    let entry = json!({"asn": world::DROPPED, "reason": "x"});
+    app.post("/v1/whitelist", &entry).await.ok();
+    let changed = poll().await;
+    assert_eq!(changed.status, StatusCode::OK);
+    assert_ne!(changed.header("etag"), tag);
+}

@@ -1,0 +1,18 @@
+//! The API as clients see it: every endpoint through the whole stack, on a real
+//! embedded store and a small hand-made World, without sockets.
+
+mod app;
+mod asn;
+mod auth;
+mod bulk;
+mod edl;
+mod envelope;
+mod fuzz;
+mod headers;
+mod health;
+mod history;
+mod mounts;
+mod rate_limit;
+mod status;
+mod whitelist;
+mod world;

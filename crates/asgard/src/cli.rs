@@ -1,0 +1,241 @@
+//! The command line: what the user literally said.
+//!
+//! Data goes to stdout, talk to stderr. No option takes a secret.
+
+use std::path::PathBuf;
+
+use asgard_model::CountryCode;
+use asgard_store::Scope;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Scores every Autonomous System of the Internet, and says why.
+#[derive(Debug, Parser)]
+#[command(name = "asgard", version, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Common {
+    /// Configuration file (YAML); flags and environment override it.
+    #[arg(long, global = true, env = "ASGARD_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where scores, history, keys and sources are kept.
+    #[arg(long, global = true, env = "ASGARD_DATA_DIR", value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Read every source from this directory instead of the network.
+    #[arg(
+        long,
+        global = true,
+        env = "ASGARD_MIRROR",
+        value_name = "DIR",
+        conflicts_with = "demo"
+    )]
+    pub(crate) mirror: Option<PathBuf>,
+    /// Use an embedded, generated world: no network, no real data.
+    #[arg(long, global = true)]
+    pub(crate) demo: bool,
+    /// The moment for which scores are computed: YYYY-MM-DD, `newest` (the
+    /// newest observation found; default with --mirror) or `now` (default).
+    #[arg(long, global = true, value_name = "DATE|newest|now")]
+    pub(crate) as_of: Option<String>,
+    /// Leave out a source or a whole family; may be repeated.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) exclude_source: Vec<String>,
+    /// Say more; twice for details.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Log as JSON lines.
+    #[arg(long, global = true)]
+    pub(crate) log_json: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Score, and answer over HTTP.
+    Serve(Serve),
+    /// Say who is behind an address, prefix or AS number, and how bad.
+    Lookup(Query),
+    /// Explain a score: reasons, evidence, sources, ages.
+    Why(Query),
+    /// List the worst or the best networks.
+    Top(Top),
+    /// Show and refresh the sources.
+    Source {
+        #[command(subcommand)]
+        action: SourceAction,
+    },
+    /// Make, list and revoke API keys.
+    #[command(visible_alias = "key")]
+    Keys {
+        #[command(subcommand)]
+        action: KeysAction,
+    },
+    /// Check or show the configuration.
+    Config {
+        #[command(subcommand)]
+        action: ConfigAction,
+    },
+    /// Trust a network whatever the data say.
+    Whitelist {
+        #[command(subcommand)]
+        action: WhitelistAction,
+    },
+}
+
+/// Options of `serve`.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Serve {
+    /// Address and port of the API; port 0 picks a free one
+    /// [default: 127.0.0.1:8080].
+    #[arg(long, env = "ASGARD_LISTEN", value_name = "ADDR:PORT")]
+    pub(crate) listen: Option<std::net::SocketAddr>,
+    /// Requests a minute for each key or address; 0 is no limit
+    /// [default: 100].
+    #[arg(long, value_name = "N")]
+    pub(crate) rate_limit: Option<u32>,
+}
+
+/// Options of `lookup` and `why`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Query {
+    /// AS number (`AS15169`, `15169`), address or prefix.
+    #[arg(required = true, value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Output {
+    /// Form of the output.
+    #[arg(short, long, value_enum, default_value = "table")]
+    pub(crate) output: Form,
+}
+
+/// Forms of output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// For people; tab-separated when stdout is no terminal.
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// Options of `top`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Top {
+    /// The lowest scores (default).
+    #[arg(long, conflicts_with = "best")]
+    pub(crate) worst: bool,
+    /// The highest scores.
+    #[arg(long)]
+    pub(crate) best: bool,
+    /// How many.
+    #[arg(short = 'n', long, default_value_t = 50, value_name = "N")]
+    pub(crate) count: usize,
+    /// Only networks registered in this country.
+    #[arg(long, value_name = "CC")]
+    pub(crate) country: Option<CountryCode>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// What to do with sources.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum SourceAction {
+    /// The catalogue: every source with its terms.
+    List {
+        #[command(flatten)]
+        output: Output,
+    },
+    /// How each source is doing.
+    Status {
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Ask the publishers now.
+    Refresh {
+        /// Only these; all enabled ones by default.
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+    },
+}
+
+/// What to do with keys.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum KeysAction {
+    /// Make a key and print it, once.
+    Create {
+        /// What it may do: `read` or `admin`.
+        #[arg(long)]
+        scope: Scope,
+        /// The organisation that it belongs to.
+        #[arg(long, value_name = "NAME")]
+        org: Option<String>,
+        /// A word to recognise it by.
+        #[arg(long, value_name = "TEXT")]
+        label: Option<String>,
+        /// Days after which it ends.
+        #[arg(long, value_name = "DAYS")]
+        expires_days: Option<u16>,
+    },
+    /// List keys, without their secrets.
+    List {
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Revoke a key by its id (the 8 characters after `asgard_live_`).
+    Revoke {
+        /// The id.
+        id: String,
+    },
+}
+
+/// What to do with the configuration.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum ConfigAction {
+    /// Read it and say whether it is good.
+    Check,
+    /// Print what is in force.
+    Show,
+}
+
+/// What to do with the whitelist.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum WhitelistAction {
+    /// Trust an AS.
+    Add {
+        /// The AS number.
+        asn: asgard_model::Asn,
+        /// Why, for those who come after you.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Show trusted ASes.
+    List {
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Trust an AS no longer.
+    Remove {
+        /// The AS number.
+        asn: asgard_model::Asn,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,10 @@
+//! One command a file. Each returns its exit code; failures are errors.
+
+pub(crate) mod config;
+pub(crate) mod keys;
+pub(crate) mod query;
+pub(crate) mod serve;
+pub(crate) mod source;
+pub(crate) mod target;
+pub(crate) mod top;
+pub(crate) mod whitelist;

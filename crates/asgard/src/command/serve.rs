@@ -1,0 +1,241 @@
+//! `asgard serve`: the API, the cycles, the watcher; and their end.
+//!
+//! Order of the end: signal → no new connections → answers under way finish
+//! (10 s) → the cycle and the watcher stop → the store is closed.
+
+use std::{io::IsTerminal, net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result};
+use asgard_api::{ApiConfig, App, Live, Republish};
+use asgard_ingest::{
+    learner::Learner,
+    supply::{Bars, Lines, Progress},
+};
+use asgard_store::{Store, StoreConfig, WorldKind};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
+
+use crate::{
+    clock::now,
+    config::{Config, Origin},
+    engine::{self, Engine},
+    exit::Exit,
+    output::Out,
+};
+
+/// Answers under way may take this long once a stop was asked for.
+const DRAIN: Duration = Duration::from_secs(10);
+/// How often writes of other processes are looked for.
+const WATCH: Duration = Duration::from_millis(250);
+/// Pause after a cycle that brought nothing, as long as there is no Snapshot.
+const RETRY: Duration = Duration::from_secs(60);
+
+pub(crate) async fn run(config: Config, out: &mut Out) -> Result<Exit> {
+    let store = open(&config).await?;
+    let guard = store.lock_serving()?;
+    let live = Arc::new(Live::default());
+    let engine =
+        Arc::new(Engine::new(Arc::clone(&live), store.clone(), &config));
+    live.set_keys(store.keys.load().await?);
+    let learner = learner(&config, &store, &live).await?;
+    let listener = TcpListener::bind(config.listen).await.with_context(|| {
+        format!("cannot listen on {}: see --listen", config.listen)
+    })?;
+    // Tests and tools parse this line. Do not change it.
+    out.line(format!("listening on http://{}", listener.local_addr()?))?;
+    greet(&config, &store).await?;
+
+    let (stop, stopped) = watch::channel(false);
+    let app = app(&config, &store, &live, &engine);
+    let server = tokio::spawn(serve(listener, app, stopped.clone()));
+    let watcher = tokio::spawn(watch_store(
+        Arc::clone(&engine),
+        Arc::clone(&live),
+        store.clone(),
+        stopped.clone(),
+    ));
+    let cycles = tokio::spawn(cycles(
+        Arc::clone(&engine),
+        Arc::clone(&live),
+        learner,
+        config.cycle,
+        stopped,
+    ));
+    wait_for_signal().await?;
+    tracing::info!("stopping");
+    stop.send_replace(true);
+    if timeout(DRAIN, server).await.is_err() {
+        tracing::warn!("connections were cut after {} s", DRAIN.as_secs());
+    }
+    // A cycle in the midst of parsing has nothing to lose: it is left behind.
+    cycles.abort();
+    watcher.await.ok();
+    store.close().await?;
+    drop(guard);
+    Ok(Exit::Ok)
+}
+
+async fn open(config: &Config) -> Result<Store> {
+    let world = match config.origin {
+        Origin::Demo => WorldKind::Demo,
+        Origin::Network | Origin::Mirror(_) => WorldKind::Real,
+    };
+    let dir = config.data_dir.clone();
+    Ok(asgard_store::open(&StoreConfig { dir, world: Some(world) }).await?)
+}
+
+async fn learner(
+    config: &Config,
+    store: &Store,
+    live: &Live,
+) -> Result<Learner> {
+    let mut learner = engine::learner(config)?;
+    learner.recall(&store.sources.list().await?);
+    live.set_sources(learner.statuses());
+    Ok(learner)
+}
+
+/// Tells what is served, and how to make the first key.
+async fn greet(config: &Config, store: &Store) -> Result<()> {
+    let dir = config.data_dir.display();
+    match &config.origin {
+        Origin::Demo => {
+            tracing::warn!("DEMO: this world is generated, nothing is real");
+        }
+        Origin::Mirror(mirror) => {
+            tracing::info!(mirror = %mirror.display(), "sources are a mirror");
+        }
+        Origin::Network => tracing::info!("sources are their publishers"),
+    }
+    if store.keys.list().await?.is_empty() {
+        tracing::warn!(
+            "there is no API key yet: \
+             asgard keys create --data-dir {dir} --scope admin"
+        );
+    }
+    Ok(())
+}
+
+fn app(
+    config: &Config,
+    store: &Store,
+    live: &Arc<Live>,
+    engine: &Arc<Engine>,
+) -> App {
+    App {
+        live: Arc::clone(live),
+        store: store.clone(),
+        config: ApiConfig {
+            rate_limit_per_minute: config.rate_limit.unwrap_or(0),
+        },
+        republish: Arc::clone(engine) as Arc<dyn Republish>,
+        clock: Arc::new(now),
+    }
+}
+
+async fn serve(
+    listener: TcpListener,
+    app: App,
+    mut stopped: watch::Receiver<bool>,
+) -> std::io::Result<()> {
+    let router = asgard_api::router(app);
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service)
+        .with_graceful_shutdown(async move {
+            // An error means that the sender is gone: stop as well.
+            let _ = stopped.wait_for(|stop| *stop).await;
+        })
+        .await
+}
+
+/// Notices keys and whitelist entries that another process wrote.
+async fn watch_store(
+    engine: Arc<Engine>,
+    live: Arc<Live>,
+    store: Store,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let mut version = None;
+    while !*stopped.borrow() {
+        match store.changes.version().await {
+            Ok(seen) if version == Some(seen) => live.keys_unchanged(),
+            Ok(seen) => match take_over(&engine, &live, &store).await {
+                Ok(()) => version = Some(seen),
+                Err(error) => tracing::error!("store not read: {error:#}"),
+            },
+            Err(error) => {
+                live.keys_unreachable();
+                tracing::error!(%error, "store not reachable");
+            }
+        }
+        tokio::select! {
+            () = sleep(WATCH) => {}
+            _ = stopped.changed() => {}
+        }
+    }
+}
+
+async fn take_over(engine: &Engine, live: &Live, store: &Store) -> Result<()> {
+    live.set_keys(store.keys.load().await?);
+    let stored = engine::whitelist(store).await?;
+    let published = live.snapshot();
+    if published.is_some_and(|snapshot| snapshot.whitelist != stored) {
+        engine.republish().await.map_err(anyhow::Error::from_boxed)?;
+    }
+    Ok(())
+}
+
+/// Restores the last Snapshot, then runs cycles until the end.
+async fn cycles(
+    engine: Arc<Engine>,
+    live: Arc<Live>,
+    mut learner: Learner,
+    pause: Duration,
+    stopped: watch::Receiver<bool>,
+) {
+    if let Err(error) = engine.resume().await {
+        tracing::error!("last snapshot not restored: {error:#}");
+    }
+    let bars: Box<dyn Progress> = if std::io::stderr().is_terminal() {
+        Box::new(Bars::new())
+    } else {
+        Box::new(Lines::new(std::io::stderr()))
+    };
+    while !*stopped.borrow() {
+        let begun = Instant::now();
+        let (back, result) = engine.cycle(learner, &*bars).await;
+        learner = back;
+        live.set_sources(learner.statuses());
+        let ready = live.snapshot().is_some();
+        if let Err(error) = result {
+            complain(&error, ready);
+        }
+        let next = if ready { pause } else { RETRY };
+        sleep(next.saturating_sub(begun.elapsed())).await;
+    }
+}
+
+fn complain(error: &anyhow::Error, ready: bool) {
+    tracing::error!("cycle failed: {error:#}");
+    if !ready {
+        tracing::error!(
+            "nothing can be answered yet; check the network and \
+             `asgard source status`, or start with --mirror DIR (files from \
+             elsewhere) or --demo (a generated world)"
+        );
+    }
+}
+
+async fn wait_for_signal() -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

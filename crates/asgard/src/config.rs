@@ -1,0 +1,311 @@
+//! Configuration: flags over environment over file over defaults.
+//!
+//! The file is YAML; an unknown key is an error with line and column. This is
+//! the only module that reads the environment (clap reads it for the flags).
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use asgard_ingest::catalogue::{Catalogue, Override};
+use asgard_model::{Bands, Model, Prefix};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use asgard_ingest::learner::AsOf;
+use crate::cli::{Cli, Command, Common, Serve};
+
+
+/// The file as it is written; every key may be missing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Settings {
+    /// Where scores, history, keys and sources are kept.
+    data_dir: Option<PathBuf>,
+    /// Address and port of the API.
+    listen: SocketAddr,
+    /// Read every source from this directory instead of the network.
+    mirror: Option<PathBuf>,
+    /// `now`, `newest` or a day; `newest` with a mirror, else `now`.
+    as_of: Option<String>,
+    /// Sources or families to leave out.
+    exclude_sources: Vec<String>,
+    /// Changes to the catalogue of sources, by name.
+    sources: BTreeMap<String, Override>,
+    /// Minutes between two scoring cycles.
+    cycle_minutes: u32,
+    /// Requests a minute for each key or address; 0 is no limit.
+    rate_limit: u32,
+    /// Lowest scores of the levels.
+    bands: Bands,
+    /// Parameters of the model instead of the built-in ones.
+    model: Option<PathBuf>,
+    /// Blocks of private addresses from which sources may be fetched.
+    allow_private: Vec<String>,
+    /// Days of history that are kept.
+    history_days: u16,
+    /// `text` or `json`.
+    log: LogForm,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogForm {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            data_dir: None,
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            mirror: None,
+            as_of: None,
+            exclude_sources: Vec::new(),
+            sources: BTreeMap::new(),
+            cycle_minutes: 60,
+            rate_limit: 100,
+            bands: Bands::default(),
+            model: None,
+            allow_private: Vec::new(),
+            history_days: 366,
+            log: LogForm::Text,
+        }
+    }
+}
+
+/// What is in force.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    /// As the file would have to say it.
+    pub(crate) settings: Settings,
+    /// Where everything is kept.
+    pub(crate) data_dir: PathBuf,
+    /// Address and port of the API.
+    pub(crate) listen: SocketAddr,
+    /// Where sources come from.
+    pub(crate) origin: Origin,
+    /// The moment for which scores are computed.
+    pub(crate) as_of: AsOf,
+    /// The sources that are read.
+    pub(crate) catalogue: Catalogue,
+    /// Between two scoring cycles.
+    pub(crate) cycle: Duration,
+    /// Requests a minute; `None` is no limit.
+    pub(crate) rate_limit: Option<u32>,
+    /// Lowest scores of the levels.
+    pub(crate) bands: Bands,
+    /// Weights.
+    pub(crate) model: Model,
+    /// Private blocks from which sources may be fetched.
+    pub(crate) allow_private: Vec<Prefix>,
+    /// Days of history that are kept.
+    pub(crate) history_days: u16,
+    /// How the log is written.
+    pub(crate) log: LogForm,
+}
+
+/// Where sources come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Their publishers.
+    Network,
+    /// A directory.
+    Mirror(PathBuf),
+    /// A generated world.
+    Demo,
+}
+
+/// Longest and shortest pause between cycles, in minutes.
+const CYCLE_MINUTES: std::ops::RangeInclusive<u32> = 1..=1440;
+
+impl Config {
+    /// Resolves command line, environment and file.
+    pub(crate) fn load(cli: &Cli) -> Result<Self> {
+        let mut settings = match &cli.common.config {
+            Some(path) => read(path)?,
+            None => Settings::default(),
+        };
+        settings.overlay(&cli.common);
+        if let Command::Serve(serve) = &cli.command {
+            settings.overlay_serve(serve);
+        }
+        settings.resolve(cli.common.demo)
+    }
+}
+
+impl Settings {
+    fn overlay(&mut self, flags: &Common) {
+        let path = |flag: &Option<PathBuf>, own: &mut Option<PathBuf>| {
+            if flag.is_some() {
+                own.clone_from(flag);
+            }
+        };
+        path(&flags.data_dir, &mut self.data_dir);
+        path(&flags.mirror, &mut self.mirror);
+        if flags.as_of.is_some() {
+            self.as_of.clone_from(&flags.as_of);
+        }
+        if flags.log_json {
+            self.log = LogForm::Json;
+        }
+        self.exclude_sources.extend_from_slice(&flags.exclude_source);
+    }
+
+    fn overlay_serve(&mut self, flags: &Serve) {
+        self.listen = flags.listen.unwrap_or(self.listen);
+        self.rate_limit = flags.rate_limit.unwrap_or(self.rate_limit);
+    }
+
+    /// Fills in what was derived, so that the settings state what is in force.
+    pub(crate) fn state(&mut self, data_dir: &Path, as_of: AsOf) {
+        self.data_dir = Some(data_dir.to_owned());
+        self.as_of = Some(as_of.to_string());
+    }
+
+    fn resolve(self, demo: bool) -> Result<Config> {
+        let origin = match (demo, &self.mirror) {
+            (true, _) => Origin::Demo,
+            (false, Some(dir)) => Origin::Mirror(dir.clone()),
+            (false, None) => Origin::Network,
+        };
+        if !CYCLE_MINUTES.contains(&self.cycle_minutes) {
+            bail!("cycle_minutes: {} is not in 1 to 1440", self.cycle_minutes);
+        }
+        if !self.bands.is_ordered() {
+            bail!("bands: high < medium < low <= 100 must hold");
+        }
+        let prefix = |text: &String| {
+            text.parse().with_context(|| "allow_private".to_owned())
+        };
+        let as_of = match (&self.as_of, &origin) {
+            (Some(text), _) => text.parse()?,
+            (None, Origin::Network) => AsOf::Now,
+            (None, _) => AsOf::Newest,
+        };
+        Ok(Config {
+            data_dir: match &self.data_dir {
+                Some(dir) => dir.clone(),
+                None => default_data_dir(demo)?,
+            },
+            listen: self.listen,
+            as_of,
+            catalogue: Catalogue::embedded()?
+                .with_overrides(&self.sources)?
+                .exclude(&self.exclude_sources)?,
+            cycle: Duration::from_secs(u64::from(self.cycle_minutes) * 60),
+            rate_limit: (self.rate_limit > 0).then_some(self.rate_limit),
+            bands: self.bands,
+            model: model(self.model.as_deref())?,
+            allow_private: self
+                .allow_private
+                .iter()
+                .map(prefix)
+                .collect::<Result<_>>()?,
+            history_days: self.history_days.max(1),
+            log: self.log,
+            origin,
+            settings: self,
+        })
+    }
+}
+
+/// Reads a settings file.
+fn read(path: &Path) -> Result<Settings> {
+    let text = std::fs::read_to_string(path).with_context(|| {
+        format!("the configuration `{}` cannot be read", path.display())
+    })?;
+    serde_saphyr::from_str(&text).with_context(|| {
+        format!("the configuration `{}` is not valid", path.display())
+    })
+}
+
+fn model(path: Option<&Path>) -> Result<Model> {
+    let Some(path) = path else { return Ok(Model::default_model()) };
+    let text = std::fs::read_to_string(path).with_context(|| {
+        format!("the model `{}` cannot be read", path.display())
+    })?;
+    Model::from_toml(&text).with_context(|| {
+        format!("the model `{}` is not valid", path.display())
+    })
+}
+
+/// `$XDG_DATA_HOME/asgard`, `~/.local/share/asgard`; the demo has its own.
+#[expect(clippy::disallowed_methods, reason = "this is the config module")]
+fn default_data_dir(demo: bool) -> Result<PathBuf> {
+    let name = if demo { "asgard-demo" } else { "asgard" };
+    let filled = |key: &str| std::env::var(key).ok().filter(|v| !v.is_empty());
+    let base = filled("XDG_DATA_HOME").map(PathBuf::from).or_else(|| {
+        filled("HOME").map(|home| PathBuf::from(home).join(".local/share"))
+    });
+    match base {
+        Some(base) => Ok(base.join(name)),
+        None => bail!("neither --data-dir, XDG_DATA_HOME nor HOME is set"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../../../etc/asgard.yaml");
+
+    #[test]
+    fn the_commented_example_states_the_defaults() {
+        let example: Settings = serde_saphyr::from_str(EXAMPLE).unwrap();
+        assert_eq!(example, Settings::default());
+        // Every key of the program is in the example.
+        let yaml = serde_saphyr::to_string(&Settings::default()).unwrap();
+        for line in yaml.lines().filter(|l| !l.starts_with(' ')) {
+            let key = line.split(':').next().unwrap();
+            assert!(EXAMPLE.contains(&format!("{key}:")), "{key}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_place() {
+        let error = serde_saphyr::from_str::<Settings>("listen: 1.2.3.4:5\nlisen: x")
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("lisen"), "{error}");
+        assert!(error.contains('2'), "{error}");
+    }
+
+    fn load(words: &[&str]) -> Result<Config> {
+        let words = ["asgard"].iter().chain(words);
+        Config::load(&Cli::try_parse_from(words).unwrap())
+    }
+
+    #[test]
+    fn flags_win_and_defaults_follow_the_origin() {
+        let config = load(&["serve", "--data-dir", "/x", "--rate-limit", "0"]);
+        let config = config.unwrap();
+        assert_eq!(config.rate_limit, None);
+        assert_eq!(config.as_of, AsOf::Now);
+        let mirror = load(&["serve", "--data-dir", "/x", "--mirror", "/m"]);
+        assert_eq!(mirror.unwrap().as_of, AsOf::Newest);
+        let day = load(&["serve", "--data-dir", "/x", "--as-of", "2026-06-01"]);
+        assert!(matches!(day.unwrap().as_of, AsOf::At(_)));
+    }
+
+    #[test]
+    fn unknown_sources_and_days_are_refused_by_name() {
+        let error = |words: &[&str]| {
+            format!("{:#}", load(words).map(|_| ()).unwrap_err())
+        };
+        let text =
+            error(&["serve", "--data-dir", "/x", "--exclude-source", "nope"]);
+        assert!(text.contains("`nope`"), "{text}");
+        let text = error(&["serve", "--data-dir", "/x", "--as-of", "soon"]);
+        assert!(text.contains("`soon`"), "{text}");
+    }
+}

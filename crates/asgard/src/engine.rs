@@ -1,0 +1,267 @@
+//! The engine: cycles of learning, judging and publishing.
+//!
+//! A *cycle* asks the sources, builds a World, judges it and publishes the
+//! Snapshot. A *republication* judges the present World again because the
+//! whitelist has changed. Both go through one lock, so serials ascend and no
+//! whitelist entry is lost between them.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use asgard_api::{Live, Republish, RepublishError};
+use asgard_ingest::{
+    learner::Learner,
+    supply::{Egress, Memory, Mirror, Network, Pace, Progress, Supply, Timing},
+};
+use asgard_model::{Asn, Day, Delta, Judge, Snapshot, Whitelist, World};
+use asgard_store::{Cycle, Store};
+use asgard_synth::Plan;
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::{sync::Mutex, task::spawn_blocking};
+
+use crate::{
+    clock::now,
+    config::{Config, Origin},
+};
+
+/// Publishes Snapshots.
+pub(crate) struct Engine {
+    live: Arc<Live>,
+    store: Store,
+    judge: Judge,
+    history_days: u16,
+    // Held while a Snapshot is judged and published: two publications must
+    // not overtake each other.
+    turn: Mutex<Turn>,
+}
+
+/// What the next publication follows.
+#[derive(Default)]
+struct Turn {
+    serial: u64,
+    /// Scores of the last recorded cycle, ascending.
+    recorded: Vec<(Asn, u8)>,
+}
+
+/// Events of one Snapshot: identities are `serial · 2²⁰ + n`, so they ascend
+/// across restarts and stay exact in a JSON number (53 bits).
+const EVENT_BITS: u32 = 20;
+
+/// The judge that the configuration asks for.
+pub(crate) fn judge(config: &Config) -> Judge {
+    let threads =
+        std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Judge {
+        model: Arc::new(config.model.clone()),
+        bands: config.bands,
+        threads,
+    }
+}
+
+/// The learner that the configuration asks for.
+///
+/// # Errors
+/// The mirror or the data directory cannot be used.
+pub(crate) fn learner(config: &Config) -> Result<Learner> {
+    let mut ledgers = None;
+    let supply = match &config.origin {
+        Origin::Mirror(dir) => Supply::Mirror(Mirror::new(dir)?),
+        Origin::Demo => {
+            let plan = Plan::demo(Day::of(now()));
+            Supply::Memory(Memory::new(asgard_synth::files(&plan)))
+        }
+        Origin::Network => {
+            let egress = Egress::new(config.allow_private.clone());
+            ledgers = Some(config.data_dir.clone());
+            let network =
+                Network::new(&config.data_dir, egress, Timing::default())?;
+            Supply::Network(network)
+        }
+    };
+    Ok(Learner::new(
+        config.catalogue.clone(),
+        supply,
+        Arc::new(config.model.clone()),
+        config.as_of,
+        ledgers,
+    ))
+}
+
+impl Engine {
+    pub(crate) fn new(live: Arc<Live>, store: Store, config: &Config) -> Self {
+        Self {
+            live,
+            store,
+            judge: judge(config),
+            history_days: config.history_days,
+            turn: Mutex::default(),
+        }
+    }
+
+    /// Publishes the last Snapshot of the store, if there is one.
+    ///
+    /// # Errors
+    /// The store cannot be read. A damaged snapshot is only logged: the first
+    /// cycle makes a new one.
+    pub(crate) async fn resume(&self) -> Result<()> {
+        let mut turn = self.turn.lock().await;
+        turn.recorded = self.store.history.last_scores().await?;
+        if let Some(cycle) = self.store.history.last_cycle().await? {
+            turn.serial = cycle.id;
+        }
+        match load_world(&self.store).await {
+            Ok(Some((serial, world))) => {
+                turn.serial = turn.serial.max(serial);
+                self.judge_and_publish(&mut turn, world).await?;
+                tracing::info!(serial, "last snapshot restored");
+            }
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!("last snapshot not usable: {error:#}");
+            }
+        }
+        Ok(())
+    }
+
+    /// One cycle. The learner comes back, whatever happens.
+    pub(crate) async fn cycle(
+        &self,
+        mut learner: Learner,
+        progress: &dyn Progress,
+    ) -> (Learner, Result<()>) {
+        let asked = learner.refresh(&[], Pace::Due, now(), progress).await;
+        if let Err(error) = asked {
+            return (learner, Err(error.into()));
+        }
+        let learnt = spawn_blocking(move || {
+            let world = learner.learn(now());
+            (learner, world)
+        });
+        let (learner, world) = match learnt.await {
+            Ok(done) => done,
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        };
+        self.live.set_sources(learner.statuses());
+        let result = self.finish_cycle(&learner, world).await;
+        (learner, result)
+    }
+
+    async fn finish_cycle(
+        &self,
+        learner: &Learner,
+        world: Result<World, asgard_ingest::learner::LearnError>,
+    ) -> Result<()> {
+        for state in learner.states() {
+            self.store.sources.put(&state).await?;
+        }
+        let snapshot = {
+            let mut turn = self.turn.lock().await;
+            let snapshot =
+                self.judge_and_publish(&mut turn, Arc::new(world?)).await?;
+            let written = self.record(&mut turn, &snapshot).await;
+            self.live.store_wrote(written.is_ok());
+            written?;
+            snapshot
+        };
+        let world = Arc::clone(&snapshot.world);
+        let bytes = spawn_blocking(move || postcard::to_stdvec(&*world)).await??;
+        self.store.snapshots.save(snapshot.serial, bytes).await?;
+        tracing::info!(
+            serial = snapshot.serial,
+            asns = snapshot.len(),
+            as_of = %snapshot.world.as_of,
+            coverage = snapshot.world.health.coverage,
+            routing = %snapshot.world.routing_source,
+            demo = snapshot.world.demo,
+            "cycle finished"
+        );
+        Ok(())
+    }
+
+    async fn judge_and_publish(
+        &self,
+        turn: &mut Turn,
+        world: Arc<World>,
+    ) -> Result<Arc<Snapshot>> {
+        let whitelist = whitelist(&self.store).await?;
+        let judge = self.judge.clone();
+        let created = now();
+        turn.serial = next_serial(turn.serial, created);
+        let serial = turn.serial;
+        let snapshot = spawn_blocking(move || {
+            Snapshot::assess(world, whitelist, &judge, serial, created)
+        })
+        .await?;
+        let snapshot = Arc::new(snapshot);
+        let events = match self.live.snapshot() {
+            None => Vec::new(),
+            Some(last) => Delta::between(&published_scores(&last), &snapshot)
+                .events(&snapshot, serial << EVENT_BITS),
+        };
+        self.live.publish(Arc::clone(&snapshot), events);
+        Ok(snapshot)
+    }
+
+    /// Writes the cycle and its changes into the history.
+    async fn record(&self, turn: &mut Turn, snapshot: &Snapshot) -> Result<()> {
+        let delta = Delta::between(&turn.recorded, snapshot);
+        let changes: Vec<(Asn, Option<u8>)> =
+            delta.changes.iter().map(|c| (c.asn, c.now)).collect();
+        let cycle = Cycle {
+            id: snapshot.serial,
+            at: snapshot.created,
+            as_of: snapshot.world.as_of,
+            model_version: snapshot.model_version.to_string(),
+        };
+        self.store.history.record_cycle(cycle, &changes).await?;
+        turn.recorded = published_scores(snapshot);
+        let age = jiff::SignedDuration::from_hours(
+            24 * i64::from(self.history_days),
+        );
+        let oldest = snapshot.created.checked_sub(age)?;
+        self.store.history.prune(oldest).await?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Republish for Engine {
+    async fn republish(&self) -> Result<(), RepublishError> {
+        let mut turn = self.turn.lock().await;
+        if let Some(snapshot) = self.live.snapshot() {
+            let world = Arc::clone(&snapshot.world);
+            self.judge_and_publish(&mut turn, world).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Ascending, also across restarts that lost the last number.
+fn next_serial(last: u64, created: Timestamp) -> u64 {
+    let seconds = u64::try_from(created.as_second()).unwrap_or(0);
+    seconds.max(last + 1)
+}
+
+fn published_scores(snapshot: &Snapshot) -> Vec<(Asn, u8)> {
+    snapshot.scores().into_iter().map(|(asn, a)| (asn, a.score)).collect()
+}
+
+/// The operator's whitelist, as the store holds it now.
+pub(crate) async fn whitelist(store: &Store) -> Result<Arc<Whitelist>> {
+    let entries = store.whitelist.list().await?;
+    Ok(Arc::new(entries.into_iter().map(|e| (e.asn, e.reason)).collect()))
+}
+
+/// The World of the last Snapshot, with its serial.
+pub(crate) async fn load_world(
+    store: &Store,
+) -> Result<Option<(u64, Arc<World>)>> {
+    let Some((serial, bytes)) = store.snapshots.load().await? else {
+        return Ok(None);
+    };
+    let world = spawn_blocking(move || postcard::from_bytes::<World>(&bytes))
+        .await?
+        .context("the snapshot is of another version of asgard")?;
+    Ok(Some((serial, Arc::new(world))))
+}

@@ -1,0 +1,3 @@
+//! The real binary and the checkout around it, tested from outside.
+
+mod house;

@@ -1,0 +1,236 @@
+//! Ground and evidence → World: one row of signals for each scored AS.
+
+use std::sync::Arc;
+
+use asgard_model::{
+    Asn, Day, Registration, Signals, World,
+    graph::AsGraph,
+    scoring::KnownThreats,
+    signals::{Metadata, SourceHealth, Threats},
+    world::{Announced, Sample, Topic},
+};
+use jiff::Timestamp;
+use rustc_hash::FxHashMap;
+
+use crate::{
+    evidence::{Evidence, Verdicts, empty_family},
+    ground::Ground,
+    hygiene::{excused_by_kin, hygiene, own_routes, samples},
+    listing::{Listed, ListedSpace},
+    space::Originated,
+};
+
+/// Evidence of all sources, aged for one day.
+pub struct Findings {
+    /// Observations of addresses.
+    pub verdicts: Verdicts,
+    /// ASN-DROP.
+    pub listed_asns: FxHashMap<Asn, Listed>,
+    /// DROP.
+    pub listed_space: ListedSpace,
+    /// Trust of the families of DROP and ASN-DROP.
+    pub listing_trust: asgard_model::signals::Trust,
+    /// Which signals some source could know.
+    pub known: KnownThreats,
+    /// Freshness of the sources.
+    pub health: SourceHealth,
+    /// Names of sources, by identity.
+    pub sources: Vec<Box<str>>,
+}
+
+/// Builds the World of a moment.
+pub fn assemble(
+    ground: &Ground,
+    mut findings: Findings,
+    as_of: Timestamp,
+    demo: bool,
+) -> World {
+    let asns = scored_set(ground, &findings);
+    let graph = AsGraph::new(&asns, &ground.edges);
+    let announced = Announced::new(&asns, &ground.table);
+    let registrations = registrations(ground, &asns);
+    let organisations = organisations(&registrations);
+    let excused = excused_by_kin(&ground.claims, &asns, &graph, &organisations);
+    let mut signals = Vec::with_capacity(asns.len());
+    let mut all_samples = Vec::with_capacity(asns.len());
+    for (node, &asn) in asns.iter().enumerate() {
+        let routes = own_routes(
+            asn,
+            node,
+            &ground.table,
+            &announced,
+            &excused,
+            &ground.special,
+        );
+        let originated = Originated::new(&routes);
+        let (threats, mut shown) = threats(asn, &originated, &mut findings);
+        shown.extend(samples(&routes));
+        signals.push(Signals {
+            exposure: originated.exposure(),
+            hygiene: hygiene(&routes, &originated, ground.rpki_known),
+            threats,
+            metadata: metadata(ground, &graph, node, asn, &registrations, as_of),
+            stability: Default::default(),
+        });
+        all_samples.push(shown.into_boxed_slice());
+    }
+    World {
+        as_of,
+        asns,
+        registrations,
+        signals,
+        samples: all_samples,
+        table: Arc::clone(&ground.table),
+        announced,
+        landmarks: Arc::clone(&ground.landmarks),
+        organisations,
+        graph,
+        sources: findings.sources,
+        known: findings.known,
+        health: findings.health,
+        routing_source: ground.routing_source.as_str().into(),
+        demo,
+    }
+}
+
+/// Every ASN that is registered, announced, or named by a source. Old
+/// relationships name networks that are gone, so they add none.
+fn scored_set(ground: &Ground, findings: &Findings) -> Vec<Asn> {
+    let mut asns: Vec<Asn> = ground.registrations.keys().copied().collect();
+    for route in ground.table.iter() {
+        asns.extend_from_slice(route.origins);
+    }
+    asns.sort_unstable();
+    asns.dedup();
+    asns.extend(ground.peeringdb.iter().flatten().map(|(asn, _)| *asn));
+    asns.extend(findings.verdicts.by_asn.keys());
+    asns.extend(findings.listed_asns.keys());
+    asns.sort_unstable();
+    asns.dedup();
+    asns.retain(|&asn| asn != Asn(0));
+    asns.shrink_to_fit();
+    asns
+}
+
+fn registrations(ground: &Ground, asns: &[Asn]) -> Vec<Registration> {
+    let of = |asn: &Asn| ground.registrations.get(asn).cloned();
+    asns.iter().map(|asn| of(asn).unwrap_or_default()).collect()
+}
+
+/// Largest group of ASes that is taken for one organisation: beyond it, the
+/// name is a placeholder ("Private Customer") or a national block.
+const MAX_SIBLINGS: usize = 300;
+
+/// Numbers organisations by name and country. Without CAIDA's as2org an equal
+/// name in one country is the best evidence of a common owner.
+fn organisations(registrations: &[Registration]) -> Vec<Option<u32>> {
+    let mut groups: FxHashMap<(String, _), Vec<usize>> = FxHashMap::default();
+    for (node, registration) in registrations.iter().enumerate() {
+        if let Some(name) = &registration.organisation {
+            let key = (name.to_lowercase(), registration.country);
+            groups.entry(key).or_default().push(node);
+        }
+    }
+    let mut siblings: Vec<Vec<usize>> = groups
+        .into_values()
+        .filter(|group| (2..=MAX_SIBLINGS).contains(&group.len()))
+        .collect();
+    siblings.sort_unstable();
+    let mut organisations = vec![None; registrations.len()];
+    for (number, group) in (0u32..).zip(siblings) {
+        for node in group {
+            organisations[node] = Some(number);
+        }
+    }
+    organisations
+}
+
+fn threats(
+    asn: Asn,
+    originated: &Originated,
+    findings: &mut Findings,
+) -> (Option<Box<Threats>>, Vec<Sample>) {
+    let evidence = findings.verdicts.by_asn.remove(&asn);
+    let overlap = findings.listed_space.overlap(&originated.all);
+    let listed = findings.listed_asns.get(&asn).copied();
+    if evidence.is_none() && overlap.share <= 0.0 && listed.is_none() {
+        return (None, Vec::new());
+    }
+    let Evidence { mut threats, mut samples } = evidence.unwrap_or_default();
+    threats.drop_space_share = overlap.share;
+    threats.asn_drop = listed.map_or(0.0, |l| l.strength);
+    let listing = listed.map(|l| l.family).or(overlap.family);
+    if let Some(family) = listing {
+        let at = threats.families.partition_point(|f| f.family < family);
+        if threats.families.get(at).is_none_or(|f| f.family != family) {
+            let mut entry = empty_family(family, findings.listing_trust);
+            entry.without = threats.k;
+            entry.months_without = threats.persistence_months;
+            threats.families.insert(at, entry);
+        }
+        threats.families[at].drop_space_share = overlap.share;
+        threats.families[at].asn_drop = threats.asn_drop;
+    }
+    let sample = |topic, prefix, l: &Listed| Sample {
+        topic,
+        prefix,
+        source: Some(l.source),
+        first_seen: Some(l.seen.first),
+        last_seen: Some(l.seen.last),
+    };
+    if let Some(listed) = &listed {
+        let nowhere = asgard_model::Prefix::V4(0, 0);
+        samples.push(sample(Topic::AsnDrop, nowhere, listed));
+    }
+    samples
+        .extend(overlap.samples.iter().map(|(p, l)| sample(Topic::Drop, *p, l)));
+    (Some(Box::new(threats)), samples)
+}
+
+fn metadata(
+    ground: &Ground,
+    graph: &AsGraph,
+    node: usize,
+    asn: Asn,
+    registrations: &[Registration],
+    as_of: Timestamp,
+) -> Metadata {
+    let registration = &registrations[node];
+    let providers = graph.providers(node);
+    let connected = !providers.is_empty()
+        || !graph.customers(node).is_empty()
+        || !graph.peers(node).is_empty();
+    let tier1 = |p: &&u32| graph.clique().binary_search(p).is_ok();
+    let tier1_count = providers.iter().filter(tier1).count();
+    Metadata {
+        has_peeringdb_profile: ground
+            .peeringdb
+            .as_ref()
+            .map(|known| known.contains_key(&asn)),
+        upstream_tier1_count: connected
+            .then_some(u32::try_from(tier1_count).unwrap_or(u32::MAX)),
+        provider_free: connected && providers.is_empty(),
+        is_whois_private: ground
+            .registrations
+            .contains_key(&asn)
+            .then_some(registration.organisation.is_none()),
+        age_days: age_days(asn, registration, as_of),
+    }
+}
+
+/// Day by which every 16-bit number without a date had surely been delegated:
+/// by 2010 the RIRs gave out 32-bit numbers by default.
+const SIXTEEN_BIT_ERA: &str = "2010-01-01";
+
+fn age_days(
+    asn: Asn,
+    registration: &Registration,
+    as_of: Timestamp,
+) -> Option<u32> {
+    let era = || {
+        let sixteen_bit = asn.0 <= u32::from(u16::MAX) && !asn.is_reserved();
+        SIXTEEN_BIT_ERA.parse::<Day>().ok().filter(|_| sixteen_bit)
+    };
+    let since = registration.since.or_else(era)?;
+    Some(u32::from(Day::of(as_of).days_since(since)))
+}

@@ -1,0 +1,139 @@
+//! The ground: what changes slowly and says nothing bad about anybody.
+//!
+//! Routing table, origin validation, registrations, relationships, landmarks.
+//! It is read whole when one of its sources has a new version, and shared by
+//! the cycles until then.
+
+use std::sync::Arc;
+
+use asgard_model::{
+    Asn, Class, Landmarks, NetworkKind, Prefix, Registration, RoutingTable,
+    TableBuilder,
+    graph::Relationship,
+    rpki::{Vrp, VrpSet},
+    special_purpose::SpecialPurpose,
+};
+use rustc_hash::FxHashMap;
+
+use crate::hygiene::{Claim, claims};
+
+/// What changes slowly.
+#[derive(Clone, Debug, Default)]
+pub struct Ground {
+    /// Who announces what, validated.
+    pub table: Arc<RoutingTable>,
+    /// Name and day of the source of the table.
+    pub routing_source: String,
+    /// Whether the verdicts of the table mean anything: VRPs were loaded, or
+    /// the source of the table states its own.
+    pub rpki_known: bool,
+    /// RPKI-invalid routes with the rightful origins.
+    pub claims: Vec<Claim>,
+    /// Who holds each AS number.
+    pub registrations: FxHashMap<Asn, Registration>,
+    /// Relationships; empty if no source was loaded.
+    pub edges: Vec<(Asn, Asn, Relationship)>,
+    /// Networks with a PeeringDB profile; `None` if no source was loaded.
+    pub peeringdb: Option<FxHashMap<Asn, NetworkKind>>,
+    /// Well-known ranges.
+    pub landmarks: Arc<Landmarks>,
+    /// Space that nobody may announce.
+    pub special: SpecialPurpose,
+}
+
+/// Collects the rows of the slow sources.
+#[derive(Default)]
+pub struct GroundBuilder {
+    table: TableBuilder,
+    routing_source: String,
+    states_rpki: bool,
+    vrps: Vec<Vrp>,
+    registrations: FxHashMap<Asn, Registration>,
+    edges: Vec<(Asn, Asn, Relationship)>,
+    peeringdb: Option<FxHashMap<Asn, NetworkKind>>,
+    ranges: Vec<(Prefix, Class)>,
+    special: SpecialPurpose,
+}
+
+impl GroundBuilder {
+    /// Takes the rows of the one source that rules routing.
+    pub fn routing(&mut self, name: &str, rows: TableBuilder, states: bool) {
+        self.routing_source = name.to_owned();
+        self.states_rpki |= states;
+        self.table.append(rows);
+    }
+
+    /// Adds validated ROA payloads.
+    pub fn vrps(&mut self, rows: Vec<Vrp>) {
+        self.vrps.extend(rows);
+    }
+
+    /// Adds registrations: what earlier sources said stands, gaps are filled.
+    pub fn registrations(&mut self, rows: Vec<(Asn, Registration)>) {
+        for (asn, row) in rows {
+            let known = self.registrations.entry(asn).or_default();
+            known.name = known.name.take().or(row.name);
+            known.organisation = known.organisation.take().or(row.organisation);
+            known.country = known.country.or(row.country);
+            known.rir = known.rir.or(row.rir);
+            known.since = known.since.or(row.since);
+            if known.kind == NetworkKind::Unknown {
+                known.kind = row.kind;
+            }
+        }
+    }
+
+    /// Adds relationships.
+    pub fn relations(&mut self, rows: Vec<(Asn, Asn, Relationship)>) {
+        self.edges.extend(rows);
+    }
+
+    /// Adds networks with a PeeringDB profile.
+    pub fn peeringdb(&mut self, rows: Vec<(Asn, NetworkKind)>) {
+        let known = self.peeringdb.get_or_insert_default();
+        for (asn, kind) in rows {
+            let entry = known.entry(asn).or_default();
+            if *entry == NetworkKind::Unknown {
+                *entry = kind;
+            }
+        }
+    }
+
+    /// Adds well-known ranges of a class.
+    pub fn ranges(&mut self, class: Class, rows: Vec<Prefix>) {
+        self.ranges.extend(rows.into_iter().map(|prefix| (prefix, class)));
+    }
+
+    /// Adds entries of the special-purpose registries.
+    pub fn special(&mut self, rows: Vec<(Prefix, bool)>) {
+        for (prefix, reachable) in rows {
+            self.special.add(prefix, reachable);
+        }
+    }
+
+    /// Validates the table and builds the ground.
+    pub fn build(mut self) -> Ground {
+        let vrps = VrpSet::new(std::mem::take(&mut self.vrps));
+        let rpki_known = !vrps.is_empty() || self.states_rpki;
+        let table = self.table.build(&vrps);
+        let claims = claims(&table, &vrps);
+        drop(vrps);
+        let mut registrations = self.registrations;
+        for (asn, &kind) in self.peeringdb.iter().flatten() {
+            if kind != NetworkKind::Unknown {
+                registrations.entry(*asn).or_default().kind = kind;
+            }
+        }
+        Ground {
+            table: Arc::new(table),
+            routing_source: self.routing_source,
+            rpki_known,
+            claims,
+            registrations,
+            edges: self.edges,
+            peeringdb: self.peeringdb,
+            landmarks: Arc::new(Landmarks::new(self.ranges)),
+            special: self.special,
+        }
+    }
+}

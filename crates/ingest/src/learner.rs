@@ -1,0 +1,397 @@
+//! The learner: sources in, Worlds out.
+//!
+//! It remembers between two calls what has not changed: the [`Ground`] until
+//! one of its sources has a new version, and a [`Ledger`] for each list, into
+//! which new versions are merged. What a source gets wrong is refused whole and
+//! noted on the [`Board`]; its last good version stays.
+//!
+//! [`Ledger`]: crate::ledger::Ledger
+
+use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr, sync::Arc};
+
+use asgard_model::{
+    Day, Model, SourceId, SourceStatus, World,
+    day::DayError,
+    scoring::KnownThreats,
+    signals::{SourceHealth, Trust},
+};
+use asgard_store::SourceState;
+use jiff::Timestamp;
+
+use self::{
+    board::Board,
+    memory::Memory,
+    slow::{Slow, read_ground},
+};
+use crate::{
+    assemble::{Findings, assemble},
+    catalogue::{Catalogue, Role, Source},
+    coverage::{Freshness, coverage},
+    evidence::{Scales, ThreatList, weigh},
+    ground::Ground,
+    listing::{ListedSpace, ListingSource, listed_asns},
+    supply::{Supply, SupplyError},
+};
+
+mod board;
+mod memory;
+mod refresh;
+mod slow;
+mod validate;
+
+pub use validate::{GROWTH_LIMIT, LAST_GOOD_DAYS, SHRINK_LIMIT};
+
+/// The moment for which observations age.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AsOf {
+    /// The present.
+    Now,
+    /// The newest day of any list of observations.
+    Newest,
+    /// A day; what was published later is not read.
+    At(Day),
+}
+
+/// Text that names no moment.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("as_of: `{text}` is neither `now` nor `newest`, and {cause}")]
+pub struct AsOfError {
+    text: String,
+    cause: DayError,
+}
+
+impl FromStr for AsOf {
+    type Err = AsOfError;
+
+    fn from_str(text: &str) -> Result<Self, AsOfError> {
+        match text {
+            "now" => Ok(Self::Now),
+            "newest" => Ok(Self::Newest),
+            day => day.parse().map(Self::At).map_err(|cause| AsOfError {
+                text: text.chars().take(40).collect(),
+                cause,
+            }),
+        }
+    }
+}
+
+impl fmt::Display for AsOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Now => f.write_str("now"),
+            Self::Newest => f.write_str("newest"),
+            Self::At(day) => day.fmt(f),
+        }
+    }
+}
+
+/// Why there is no World.
+#[derive(Debug, thiserror::Error)]
+pub enum LearnError {
+    /// The supply itself is gone.
+    #[error(transparent)]
+    Supply(#[from] SupplyError),
+    /// No source has told of any network.
+    #[error(
+        "no routing table and no registration could be read: {0}; \
+         `asgard source status` says more"
+    )]
+    Nothing(String),
+}
+
+/// Sources in, Worlds out.
+pub struct Learner {
+    catalogue: Catalogue,
+    supply: Supply,
+    model: Arc<Model>,
+    as_of: AsOf,
+    demo: bool,
+    /// Where ledgers are kept; `None` where the supply itself has history.
+    ledgers: Option<PathBuf>,
+    ground: Option<(Slow, Ground)>,
+    memories: BTreeMap<String, Memory>,
+    board: Board,
+}
+
+impl Learner {
+    /// A learner that knows nothing yet. `data_dir` is given where the supply
+    /// has no history of its own, so that ledgers must be kept.
+    pub fn new(
+        catalogue: Catalogue,
+        supply: Supply,
+        model: Arc<Model>,
+        as_of: AsOf,
+        data_dir: Option<PathBuf>,
+    ) -> Self {
+        let board = Board::new(&catalogue, &supply);
+        Self {
+            demo: matches!(supply, Supply::Memory(_)),
+            catalogue,
+            supply,
+            model,
+            as_of,
+            ledgers: data_dir.map(|dir| dir.join("sources")),
+            ground: None,
+            memories: BTreeMap::new(),
+            board,
+        }
+    }
+
+    /// Recalls how the sources did before the process started.
+    pub fn recall(&mut self, states: &[SourceState]) {
+        self.board.recall(states);
+    }
+
+    /// How each source is doing, in the order of the catalogue.
+    pub fn statuses(&self) -> Vec<SourceStatus> {
+        self.board.statuses()
+    }
+
+    /// The same, to be stored.
+    pub fn states(&self) -> Vec<SourceState> {
+        self.board.states()
+    }
+
+    /// Reads what is new and builds the World of the moment.
+    ///
+    /// # Errors
+    /// [`LearnError`]; the statuses say what each source did.
+    pub fn learn(&mut self, now: Timestamp) -> Result<World, LearnError> {
+        let as_of = self.moment(now)?;
+        let day = Day::of(as_of);
+        self.refresh_ground(now, day)?;
+        self.refresh_memories(now, day)?;
+        let Some((_, ground)) = &self.ground else {
+            return Err(LearnError::Nothing(self.board.complaints()));
+        };
+        if ground.table.is_empty() && ground.registrations.is_empty() {
+            return Err(LearnError::Nothing(self.board.complaints()));
+        }
+        let findings = self.findings(ground, day);
+        let world = assemble(ground, findings, as_of, self.demo);
+        self.board.age(as_of, |name| {
+            self.memories.get(name).map_or(0, |m| m.ledger.median_gap_days())
+        });
+        Ok(world)
+    }
+
+    fn moment(&self, now: Timestamp) -> Result<Timestamp, LearnError> {
+        Ok(match self.as_of {
+            AsOf::Now => now,
+            AsOf::At(day) => day.start(),
+            AsOf::Newest => {
+                let mut newest = None;
+                for source in self.observers() {
+                    let versions = self.supply.versions(source)?;
+                    newest = newest.max(versions.last().and_then(|v| v.day));
+                }
+                newest.map_or(now, Day::start)
+            }
+        })
+    }
+
+    /// Sources of evidence that are read.
+    fn observers(&self) -> impl Iterator<Item = &Source> {
+        self.catalogue.enabled().filter(|source| {
+            matches!(
+                source.role,
+                Role::Threat(_) | Role::Drop | Role::AsnDrop
+            ) && self.supply.offers(source)
+        })
+    }
+
+    fn refresh_ground(
+        &mut self,
+        now: Timestamp,
+        day: Day,
+    ) -> Result<(), SupplyError> {
+        let slow = Slow::survey(&self.catalogue, &self.supply, day)?;
+        if self.ground.as_ref().is_some_and(|(known, _)| *known == slow) {
+            return Ok(());
+        }
+        // The old ground goes first: two of them would double the peak.
+        self.ground = None;
+        let ground = read_ground(&slow, &self.supply, &mut self.board, now);
+        self.ground = Some((slow, ground));
+        Ok(())
+    }
+
+    fn refresh_memories(
+        &mut self,
+        now: Timestamp,
+        day: Day,
+    ) -> Result<(), SupplyError> {
+        let Some((_, ground)) = &self.ground else { return Ok(()) };
+        let mut jobs = Vec::new();
+        for source in self.observers() {
+            let versions = self.supply.versions(source)?;
+            let memory = self.memories.get(&source.name).cloned();
+            let file = self
+                .ledgers
+                .as_ref()
+                .map(|dir| dir.join(&source.name).join("ledger"));
+            jobs.push((source, versions, memory, file));
+        }
+        let done = in_parallel(jobs, |(source, versions, memory, file)| {
+            let known = self.board.last_good(&source.name);
+            let mut memory = memory.unwrap_or_else(|| Memory::load(file));
+            let outcome = memory.update(
+                source,
+                &self.supply,
+                &versions,
+                &ground.table,
+                known,
+                (now, day),
+            );
+            (source.name.clone(), memory, outcome)
+        });
+        for (name, memory, outcome) in done {
+            self.board.note(&name, outcome, now);
+            self.memories.insert(name, memory);
+        }
+        Ok(())
+    }
+
+    fn findings(&self, ground: &Ground, day: Day) -> Findings {
+        let mut sources: Vec<Box<str>> = Vec::new();
+        let mut lists = Vec::new();
+        let mut listings = (Vec::new(), Vec::new());
+        let mut known = KnownThreats::default();
+        for source in self.observers() {
+            let Some(memory) = self.memories.get(&source.name) else {
+                continue;
+            };
+            if memory.ledger.newest().is_none() {
+                continue;
+            }
+            let id = u16::try_from(sources.len()).unwrap_or(u16::MAX);
+            sources.push(source.name.as_str().into());
+            know(&mut known, source.role);
+            match source.role {
+                Role::Threat(category) => lists.push(ThreatList {
+                    source: SourceId(id),
+                    category,
+                    family: self.family(source),
+                    contains: self.catalogue.contains_bits(source),
+                    trust: source.trust,
+                    weight: self.weight(source),
+                    ledger: &memory.ledger,
+                }),
+                role => {
+                    let listing = ListingSource {
+                        source: SourceId(id),
+                        family: self.family(source),
+                        max_stale_days: self
+                            .freshness(source)
+                            .max_stale_days(),
+                        ledger: &memory.ledger,
+                    };
+                    match role {
+                        Role::AsnDrop => listings.0.push(listing),
+                        _ => listings.1.push(listing),
+                    }
+                }
+            }
+        }
+        let half_life = self.model.delisted_half_life();
+        let scales = Scales {
+            table: &ground.table,
+            landmarks: &ground.landmarks,
+            model: &self.model,
+            as_of: day,
+        };
+        Findings {
+            verdicts: weigh(&lists, scales),
+            listed_asns: listed_asns(&listings.0, day, half_life),
+            listed_space: ListedSpace::new(&listings.1, day, half_life),
+            listing_trust: Trust::Curated,
+            known,
+            health: self.health(day),
+            sources,
+        }
+    }
+
+    fn family(&self, source: &Source) -> asgard_model::FamilyId {
+        self.catalogue
+            .family_id(&source.family)
+            .expect("the catalogue numbers the families of its sources")
+    }
+
+    /// The model's weight for the source, else the catalogue's.
+    fn weight(&self, source: &Source) -> f64 {
+        self.model.source_weight(&source.name).unwrap_or(source.weight)
+    }
+
+    fn freshness(&self, source: &Source) -> Freshness {
+        let gap = self
+            .memories
+            .get(&source.name)
+            .map_or(0, |memory| memory.ledger.median_gap_days());
+        Freshness::new(
+            self.weight(source),
+            self.board.data_day(&source.name),
+            source.cadence,
+            source.max_stale,
+            gap,
+        )
+    }
+
+    fn health(&self, day: Day) -> SourceHealth {
+        let ruling = self.ground.as_ref().map(|(slow, _)| slow);
+        let counts = |source: &&Source| {
+            self.supply.offers(source)
+                && ruling.is_none_or(|slow| slow.counts(source))
+        };
+        let sources: Vec<Freshness> = self
+            .catalogue
+            .enabled()
+            .filter(counts)
+            .map(|source| self.freshness(source))
+            .collect();
+        let routing = ruling.and_then(|slow| slow.routing()).and_then(|name| {
+            let source = self.catalogue.get(name)?;
+            let newest = self.board.data_day(name)?;
+            let age = f64::from(day.days_since(newest));
+            Some(age > self.freshness(source).max_stale_days)
+        });
+        SourceHealth {
+            coverage: coverage(&sources, day),
+            routing_stale: routing.unwrap_or(true),
+        }
+    }
+}
+
+fn know(known: &mut KnownThreats, role: Role) {
+    use asgard_model::Category::{Attack, C2, Malware, Phishing, Spam};
+    match role {
+        Role::Drop | Role::AsnDrop => known.spamhaus = true,
+        Role::Threat(C2) => known.c2 = true,
+        Role::Threat(Malware) => known.malware = true,
+        Role::Threat(Phishing) => known.phishing = true,
+        Role::Threat(Spam) => known.spam = true,
+        Role::Threat(Attack) => {}
+        _ => {}
+    }
+}
+
+/// Runs jobs on two threads; the order of results is that of the jobs.
+fn in_parallel<J: Send, R: Send>(
+    jobs: Vec<J>,
+    run: impl Fn(J) -> R + Sync,
+) -> Vec<R> {
+    let (mut even, mut odd) = (Vec::new(), Vec::new());
+    for (index, job) in jobs.into_iter().enumerate() {
+        if index % 2 == 0 { even.push(job) } else { odd.push(job) }
+    }
+    let all = |jobs: Vec<J>| jobs.into_iter().map(&run).collect::<Vec<R>>();
+    let (even, odd) = std::thread::scope(|scope| {
+        let later = scope.spawn(|| all(odd));
+        let even = all(even);
+        let odd = later
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (even, odd)
+    });
+    let mut odd = odd.into_iter();
+    even.into_iter().flat_map(|first| [Some(first), odd.next()]).flatten().collect()
+}

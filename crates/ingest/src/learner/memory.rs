@@ -1,0 +1,226 @@
+//! What is remembered of one list: its ledger, and which versions are in it.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use asgard_model::{Day, RoutingTable};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    board::{Good, Outcome},
+    slow::stamp,
+    validate::{LastGood, believable},
+};
+use crate::{
+    catalogue::Source,
+    evidence::origin_of,
+    format::Report,
+    ledger::{Ledger, MONTHS},
+    reader::{Rows, read},
+    supply::{Supply, Version},
+};
+
+/// What is remembered of one list.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Memory {
+    /// Everything it has said.
+    pub(super) ledger: Ledger,
+    /// Versions that were looked at, with the stamp of their bytes.
+    seen: BTreeMap<String, u64>,
+    /// Where it is kept between processes.
+    #[serde(skip)]
+    file: Option<PathBuf>,
+}
+
+/// First bytes of a ledger file; the digit is the version of the format.
+const MAGIC: &[u8; 8] = b"ASGLEDG1";
+
+impl Memory {
+    /// Recalls a ledger; a file that is missing or damaged is an empty one,
+    /// because the lists themselves can be read again.
+    pub(super) fn load(file: Option<PathBuf>) -> Self {
+        let stored = file.as_deref().and_then(|path| match load(path) {
+            Ok(memory) => Some(memory),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                tracing::warn!(file = %path.display(), %error, "ledger lost");
+                None
+            }
+        });
+        Self { file, ..stored.unwrap_or_default() }
+    }
+
+    /// Merges the versions that are new, oldest first. `now` tells the day of
+    /// versions without one; versions after `day` are not read.
+    pub(super) fn update(
+        &mut self,
+        source: &Source,
+        supply: &Supply,
+        versions: &[Version],
+        table: &RoutingTable,
+        mut last: Option<LastGood>,
+        (now, day): (Timestamp, Day),
+    ) -> Outcome {
+        let oldest = Day(day.0.saturating_sub(MONTHS * 31));
+        let wanted: Vec<(&Version, u64)> = versions
+            .iter()
+            .filter(|v| v.day.is_none_or(|d| d <= day && d >= oldest))
+            .map(|v| (v, stamp(supply, source, v)))
+            .collect();
+        if self.file.is_none() && self.is_outdated(&wanted) {
+            self.ledger = Ledger::default();
+            self.seen.clear();
+            last = None;
+        }
+        let mut outcome = Outcome::default();
+        let mut changed = false;
+        for (version, stamp) in wanted {
+            if self.seen.get(&version.label) == Some(&stamp) {
+                continue;
+            }
+            changed = true;
+            self.seen.insert(version.label.clone(), stamp);
+            match self.merge(source, supply, version, table, last, now) {
+                Ok(good) => {
+                    last = Some(LastGood { rows: good.rows, day: good.day });
+                    outcome = Outcome { good: Some(good), error: None };
+                }
+                Err(reason) => {
+                    let label = &version.label;
+                    outcome.error = Some(format!("{label}: {reason}"));
+                }
+            }
+        }
+        self.ledger.forget_before(oldest);
+        if changed {
+            self.save(&mut outcome);
+        }
+        outcome
+    }
+
+    /// Whether something was merged that is no longer wanted, or has changed:
+    /// a ledger cannot forget a single version.
+    fn is_outdated(&self, wanted: &[(&Version, u64)]) -> bool {
+        let now: BTreeMap<&str, u64> =
+            wanted.iter().map(|(v, stamp)| (v.label.as_str(), *stamp)).collect();
+        self.seen
+            .iter()
+            .any(|(label, stamp)| now.get(label.as_str()) != Some(stamp))
+    }
+
+    fn merge(
+        &mut self,
+        source: &Source,
+        supply: &Supply,
+        version: &Version,
+        table: &RoutingTable,
+        last: Option<LastGood>,
+        now: Timestamp,
+    ) -> Result<Good, String> {
+        let mut input =
+            supply.open(source, version).map_err(|e| e.to_string())?;
+        let (rows, report) =
+            read(source, &mut input).map_err(|e| e.to_string())?;
+        let day = day_of(version, &report, now);
+        believable(report.rows, day, last)?;
+        match rows {
+            Rows::Prefixes(prefixes) => {
+                self.ledger.merge(prefixes, day, |p| origin_of(table, p));
+            }
+            Rows::Asns(asns) => self.ledger.merge_asns(asns, day),
+            _ => return Err("this format holds no observations".to_owned()),
+        }
+        Ok(Good {
+            rows: report.rows,
+            day,
+            attribution: report.attribution,
+        })
+    }
+
+    fn save(&self, outcome: &mut Outcome) {
+        let Some(file) = &self.file else { return };
+        if let Err(error) = save(file, self) {
+            let place = file.display();
+            outcome.error =
+                Some(format!("ledger `{place}` cannot be written: {error}"));
+        }
+    }
+}
+
+/// The publisher's date if the file states one that is not after its name's;
+/// a repeated old version is then recognised as old.
+fn day_of(version: &Version, report: &Report, now: Timestamp) -> Day {
+    let stated = report.published.map(Day::of);
+    match (stated, version.day) {
+        (Some(stated), Some(named)) => stated.min(named),
+        (Some(day), None) | (None, Some(day)) => day,
+        (None, None) => Day::of(now),
+    }
+}
+
+fn load(path: &Path) -> io::Result<Memory> {
+    let bytes = fs::read(path)?;
+    let body = bytes
+        .strip_prefix(MAGIC)
+        .ok_or_else(|| io::Error::other("not a ledger file"))?;
+    let (digest, body) = body
+        .split_at_checked(32)
+        .ok_or_else(|| io::Error::other("cut short"))?;
+    if sha256(body) != digest {
+        return Err(io::Error::other("damaged"));
+    }
+    let plain = zstd::decode_all(body)?;
+    postcard::from_bytes(&plain).map_err(io::Error::other)
+}
+
+fn save(path: &Path, memory: &Memory) -> io::Result<()> {
+    let plain = postcard::to_stdvec(memory).map_err(io::Error::other)?;
+    let body = zstd::encode_all(&*plain, 1)?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let fresh = path.with_extension("new");
+    let mut file = fs::File::create(&fresh)?;
+    io::Write::write_all(
+        &mut file,
+        &[&MAGIC[..], &sha256(&body), &body].concat(),
+    )?;
+    file.sync_all()?;
+    fs::rename(&fresh, path)?;
+    fs::File::open(folder)?.sync_all()
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    use sha2::Digest;
+    sha2::Sha256::digest(bytes).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ledger_survives_the_disk_and_damage_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("list").join("ledger");
+        let mut memory = Memory::load(Some(file.clone()));
+        let prefixes = vec!["9.0.0.1".parse().unwrap()];
+        memory.ledger.merge(prefixes, Day(20_000), |_| asgard_model::Asn(7));
+        memory.seen.insert("x".to_owned(), 1);
+        save(&file, &memory).unwrap();
+        let again = Memory::load(Some(file.clone()));
+        assert_eq!(again.ledger, memory.ledger);
+        let good = fs::read(&file).unwrap();
+        for cut in [0, 5, 20, good.len() - 1] {
+            fs::write(&file, &good[..cut]).unwrap();
+            assert!(Memory::load(Some(file.clone())).ledger.is_empty());
+        }
+        let mut flipped = good.clone();
+        flipped[45] ^= 1;
+        fs::write(&file, &flipped).unwrap();
+        assert!(Memory::load(Some(file)).ledger.is_empty());
+    }
+}

@@ -1,0 +1,286 @@
+//! Reading the ground: which versions rule, and what they say.
+
+use std::{
+    collections::hash_map::DefaultHasher,
+    hash::{Hash, Hasher},
+};
+
+use asgard_model::Day;
+use jiff::Timestamp;
+
+use super::{
+    board::{Board, Good, Outcome},
+    in_parallel,
+    validate::{LastGood, believable},
+};
+use crate::{
+    catalogue::{Catalogue, Role, Source},
+    ground::{Ground, GroundBuilder},
+    reader::{Rows, read},
+    supply::{Supply, SupplyError, Version, select},
+};
+
+/// The versions from which a ground is made.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Slow {
+    /// Sources in catalogue order, with versions, oldest first, and stamps.
+    sources: Vec<(Source, Vec<(Version, u64)>)>,
+}
+
+impl Slow {
+    /// Finds the versions that rule on a day. What is newer than `day` is used
+    /// only if there is nothing older: context carries no listing, and a
+    /// later table is better than none.
+    pub(super) fn survey(
+        catalogue: &Catalogue,
+        supply: &Supply,
+        day: Day,
+    ) -> Result<Self, SupplyError> {
+        let mut sources = Vec::new();
+        for source in catalogue.enabled().filter(|s| is_slow(s.role)) {
+            let all = supply.versions(source)?;
+            let until = all.iter().any(|v| v.day.is_some_and(|d| d <= day));
+            let known = all
+                .into_iter()
+                .filter(|v| !until || v.day.is_none_or(|d| d <= day))
+                .map(|v| {
+                    let stamp = stamp(supply, source, &v);
+                    (v, stamp)
+                })
+                .collect::<Vec<_>>();
+            if !known.is_empty() {
+                sources.push((source.clone(), known));
+            }
+        }
+        keep_ruling(&mut sources);
+        Ok(Self { sources })
+    }
+
+    /// The source of the routing table.
+    pub(super) fn routing(&self) -> Option<&str> {
+        self.sources
+            .iter()
+            .find(|(source, _)| matches!(source.role, Role::Routing(_)))
+            .map(|(source, _)| source.name.as_str())
+    }
+
+    /// Whether a source's freshness counts: of those that exclude each other
+    /// only the one that rules does.
+    pub(super) fn counts(&self, source: &Source) -> bool {
+        let exclusive = is_exclusive(source.role);
+        !exclusive || self.sources.iter().any(|(s, _)| s.name == source.name)
+    }
+}
+
+fn is_slow(role: Role) -> bool {
+    !matches!(role, Role::Threat(_) | Role::Drop | Role::AsnDrop)
+}
+
+/// Roles of which one source rules: tables are never merged, and an old graph
+/// or set of ROAs must not survive in a new one.
+fn is_exclusive(role: Role) -> bool {
+    matches!(role, Role::Routing(_) | Role::Vrps | Role::Relations)
+}
+
+/// Of exclusive roles keeps the best rank, then the newest, then the first.
+fn keep_ruling(sources: &mut Vec<(Source, Vec<(Version, u64)>)>) {
+    let class = |role: Role| match role {
+        Role::Routing(_) => 0,
+        Role::Vrps => 1,
+        _ => 2,
+    };
+    let merit = |source: &Source, versions: &[(Version, u64)]| {
+        let newest = versions.last().and_then(|(v, _)| v.day);
+        match source.role {
+            Role::Routing(rank) => (std::cmp::Reverse(Some(rank)), newest),
+            _ => (std::cmp::Reverse(None), newest),
+        }
+    };
+    let mut ruling: [Option<usize>; 3] = [None; 3];
+    for (at, (source, versions)) in sources.iter().enumerate() {
+        if !is_exclusive(source.role) {
+            continue;
+        }
+        let best = &mut ruling[class(source.role)];
+        let better = best.is_none_or(|b| {
+            merit(source, versions) > merit(&sources[b].0, &sources[b].1)
+        });
+        if better {
+            *best = Some(at);
+        }
+    }
+    let mut at = 0;
+    sources.retain(|(source, _)| {
+        let keep = !is_exclusive(source.role)
+            || ruling[class(source.role)] == Some(at);
+        at += 1;
+        keep
+    });
+}
+
+/// Reads all sources and builds the ground; notes on the board how it went.
+pub(super) fn read_ground(
+    slow: &Slow,
+    supply: &Supply,
+    board: &mut Board,
+    now: Timestamp,
+) -> Ground {
+    let jobs: Vec<_> = slow
+        .sources
+        .iter()
+        .map(|(source, versions)| {
+            (source, versions, board.last_good(&source.name))
+        })
+        .collect();
+    let done = in_parallel(jobs, |(source, versions, last)| {
+        (source, read_newest(source, supply, versions, last, now))
+    });
+    let mut builder = GroundBuilder::default();
+    for (source, (rows, outcome)) in done {
+        let day = outcome.good.as_ref().map(|good| good.day);
+        for rows in rows {
+            add(&mut builder, source, day, rows);
+        }
+        board.note(&source.name, outcome, now);
+    }
+    builder.build()
+}
+
+/// The newest good version of each part; a version that is refused makes way
+/// for the one before.
+fn read_newest(
+    source: &Source,
+    supply: &Supply,
+    versions: &[(Version, u64)],
+    last: Option<LastGood>,
+    now: Timestamp,
+) -> (Vec<Rows>, Outcome) {
+    let mut rest: Vec<Version> =
+        versions.iter().map(|(version, _)| version.clone()).collect();
+    let mut outcome = Outcome::default();
+    while !rest.is_empty() {
+        let newest = select(source, &rest, None);
+        match read_version(source, supply, &newest, last, now) {
+            Ok((rows, good)) => {
+                outcome.good = Some(good);
+                return (rows, outcome);
+            }
+            // The first refusal is that of the newest version.
+            Err(reason) => {
+                outcome.error.get_or_insert(reason);
+            }
+        }
+        rest.retain(|version| !newest.contains(version));
+    }
+    (Vec::new(), outcome)
+}
+
+/// Whether new files may replace the good ones.
+///
+/// # Errors
+/// The reason for refusing them, for people.
+pub(super) fn examine(
+    source: &Source,
+    supply: &Supply,
+    files: &[Version],
+    last: Option<LastGood>,
+    now: Timestamp,
+) -> Result<(), String> {
+    read_version(source, supply, files, last, now).map(|_| ())
+}
+
+fn read_version(
+    source: &Source,
+    supply: &Supply,
+    files: &[Version],
+    last: Option<LastGood>,
+    now: Timestamp,
+) -> Result<(Vec<Rows>, Good), String> {
+    let mut all = Vec::new();
+    let mut good = Good { rows: 0, day: Day::of(now), attribution: None };
+    let mut days = Vec::new();
+    for version in files {
+        let refuse =
+            |reason: String| format!("{}: {reason}", version.label);
+        let mut input = supply
+            .open(source, version)
+            .map_err(|e| refuse(e.to_string()))?;
+        let (rows, report) =
+            read(source, &mut input).map_err(|e| refuse(e.to_string()))?;
+        good.rows += report.rows;
+        good.attribution = good.attribution.or(report.attribution);
+        days.extend(version.day.or_else(|| report.published.map(Day::of)));
+        all.push(rows);
+    }
+    good.day = days.into_iter().max().unwrap_or(good.day);
+    believable(good.rows, good.day, last)?;
+    let min_rows = match supply {
+        Supply::Network(_) => source.min_rows,
+        _ => 1,
+    };
+    if good.rows < u64::try_from(min_rows).unwrap_or(u64::MAX) {
+        let rows = good.rows;
+        return Err(format!("{rows} rows, at least {min_rows} are expected"));
+    }
+    Ok((all, good))
+}
+
+fn add(
+    builder: &mut GroundBuilder,
+    source: &Source,
+    day: Option<Day>,
+    rows: Rows,
+) {
+    match (source.role, rows) {
+        (Role::Routing(_), Rows::Origins(table, states)) => {
+            let name = match day {
+                Some(day) => format!("{} {day}", source.name),
+                None => source.name.clone(),
+            };
+            builder.routing(&name, table, states);
+        }
+        (Role::Names, Rows::Registrations(rows)) => {
+            builder.registrations(rows);
+        }
+        (Role::Vrps, Rows::Vrps(rows)) => builder.vrps(rows),
+        (Role::Relations, Rows::Relations(rows)) => builder.relations(rows),
+        (
+            Role::Peeringdb | Role::NetworkTypes,
+            Rows::Networks(rows),
+        ) => builder.peeringdb(rows),
+        (Role::Ranges(class), Rows::Prefixes(rows)) => {
+            builder.ranges(class, rows);
+        }
+        (Role::Special, Rows::Special(rows)) => builder.special(rows),
+        (Role::Special, Rows::Prefixes(rows)) => {
+            builder.special(rows.into_iter().map(|p| (p, false)).collect());
+        }
+        // Lists of data centre ASNs inform; they move nothing.
+        (role, _) => {
+            tracing::debug!(source = source.name, ?role, "rows not used");
+        }
+    }
+}
+
+/// Changes when the bytes of a version do.
+pub(super) fn stamp(
+    supply: &Supply,
+    source: &Source,
+    version: &Version,
+) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    match supply {
+        Supply::Mirror(mirror) => {
+            let file = mirror.root().join(&version.label);
+            let metadata = std::fs::metadata(file).ok();
+            metadata.as_ref().map(std::fs::Metadata::len).hash(&mut hasher);
+            metadata.and_then(|m| m.modified().ok()).hash(&mut hasher);
+        }
+        Supply::Memory(_) => {}
+        Supply::Network(network) => {
+            let receipt = network.receipt(&source.name, &version.part);
+            receipt.fetched.hash(&mut hasher);
+        }
+    }
+    hasher.finish()
+}

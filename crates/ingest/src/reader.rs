@@ -1,0 +1,254 @@
+//! One version of a source → rows that the rest of the crate understands.
+
+use std::io::BufRead;
+
+use asgard_model::{
+    Asn, Day, NetworkKind, Prefix, Registration, TableBuilder,
+    graph::Relationship, rpki::Vrp,
+};
+use jiff::civil::Date;
+
+use crate::{
+    catalogue::Source,
+    format::{
+        FormatError, Kind, Report,
+        as_info::{self, AsInfoRow},
+        delegated::{self, DelegatedRow, Resource},
+        drop,
+        ip_list::{self, IpListOptions},
+        origins::{self, OriginRow},
+        peeringdb::{self, NetRow},
+        ranges, relations,
+        special_purpose::{self, Reach},
+        vrps,
+    },
+};
+
+/// What a version says.
+#[derive(Debug)]
+pub enum Rows {
+    /// Prefixes and origins; whether the file states RPKI verdicts.
+    Origins(TableBuilder, bool),
+    /// Who holds AS numbers.
+    Registrations(Vec<(Asn, Registration)>),
+    /// Validated ROA payloads.
+    Vrps(Vec<Vrp>),
+    /// Relationships.
+    Relations(Vec<(Asn, Asn, Relationship)>),
+    /// AS numbers.
+    Asns(Vec<Asn>),
+    /// Addresses and blocks.
+    Prefixes(Vec<Prefix>),
+    /// Networks with a PeeringDB profile.
+    Networks(Vec<(Asn, NetworkKind)>),
+    /// Special-purpose space, and whether it is globally reachable.
+    Special(Vec<(Prefix, bool)>),
+}
+
+type Read = Result<(Rows, Report), FormatError>;
+
+/// Parses one version.
+///
+/// # Errors
+/// When the file is refused whole, see [`FormatError`].
+pub fn read(source: &Source, input: &mut dyn BufRead) -> Read {
+    match source.kind {
+        Kind::RangeCsv => origins(input, origins::range_csv),
+        Kind::CidrCsv => origins(input, origins::cidr_csv),
+        Kind::Pfx2as => origins(input, origins::pfx2as),
+        Kind::PyasnDat => origins(input, origins::pyasn_dat),
+        Kind::AsInfoCsv => names(input, as_info::as_info_csv),
+        Kind::AsNames => names(input, as_info::as_names),
+        Kind::Delegated => delegated(input),
+        Kind::VrpsJson => vrps(input, vrps::vrps_json),
+        Kind::VrpsCsv => vrps(input, vrps::vrps_csv),
+        Kind::AsRelations => relations(input),
+        Kind::AsndropJson => asn_drop(input, drop::asndrop_json),
+        Kind::AsndropText => asn_drop(input, drop::asndrop_text),
+        Kind::DropJson => block_drop(input, drop::drop_json),
+        Kind::DropText => block_drop(input, drop::drop_text),
+        Kind::IpList => addresses(source, input),
+        Kind::PeeringdbNet => networks(input, peeringdb::peeringdb_net),
+        Kind::AsnNetworkTypes => networks(input, peeringdb::asn_network_types),
+        Kind::RangesJson => prefixes(input, ranges::ranges_json),
+        Kind::MispWarninglist => prefixes(input, ranges::misp_warninglist),
+        Kind::AsnList => {
+            let mut asns = Vec::new();
+            let report = ranges::asn_list(input, &mut |asn| asns.push(asn))?;
+            Ok((Rows::Asns(asns), report))
+        }
+        Kind::SpecialPurpose => special(input),
+    }
+}
+
+fn origins(
+    input: &mut dyn BufRead,
+    parse: fn(
+        &mut dyn BufRead,
+        &mut dyn FnMut(OriginRow<'_>),
+    ) -> Result<Report, FormatError>,
+) -> Read {
+    let mut table = TableBuilder::default();
+    let mut stated = false;
+    let report = parse(input, &mut |row| {
+        stated |= row.stated_rpki.is_some();
+        // Nobody can tell which member of an AS set announces the prefix.
+        if !row.as_set {
+            for &origin in row.origins {
+                table.announce(row.prefix, origin, row.stated_rpki);
+            }
+        }
+    })?;
+    Ok((Rows::Origins(table, stated), report))
+}
+
+fn names(
+    input: &mut dyn BufRead,
+    parse: fn(
+        &mut dyn BufRead,
+        &mut dyn FnMut(AsInfoRow<'_>),
+    ) -> Result<Report, FormatError>,
+) -> Read {
+    let mut rows = Vec::new();
+    let report = parse(input, &mut |row| {
+        let registration = Registration {
+            name: row.handle.map(Into::into),
+            organisation: row.organisation.map(Into::into),
+            country: row.country,
+            rir: row.rir,
+            since: row.since.and_then(middle_of),
+            kind: row.category.map_or(NetworkKind::Unknown, |label| {
+                NetworkKind::from_label(label)
+            }),
+        };
+        rows.push((row.asn, registration));
+    })?;
+    Ok((Rows::Registrations(rows), report))
+}
+
+/// The unbiased guess when only the year is known.
+fn middle_of(year: u16) -> Option<Day> {
+    let date = Date::new(i16::try_from(year).ok()?, 7, 1).ok()?;
+    (1970..2149).contains(&year).then(|| Day::from(date))
+}
+
+fn delegated(input: &mut dyn BufRead) -> Read {
+    let mut rows = Vec::new();
+    let report = delegated::delegated(input, &mut |row: DelegatedRow<'_>| {
+        if let (Resource::Asns(first, last), true) =
+            (row.resource, row.status.is_delegated())
+        {
+            let registration = Registration {
+                country: row.country,
+                rir: row.rir,
+                since: row.date,
+                ..Registration::default()
+            };
+            let block = (first.0..=last.0).map(Asn);
+            rows.extend(block.map(|asn| (asn, registration.clone())));
+        }
+    })?;
+    Ok((Rows::Registrations(rows), report))
+}
+
+fn vrps(
+    input: &mut dyn BufRead,
+    parse: fn(
+        &mut dyn BufRead,
+        vrps::VrpSink<'_>,
+    ) -> Result<Report, FormatError>,
+) -> Read {
+    let mut rows = Vec::new();
+    let report = parse(input, &mut |row| {
+        rows.push(Vrp {
+            prefix: row.prefix,
+            max_len: row.max_len,
+            asn: row.asn,
+        });
+    })?;
+    Ok((Rows::Vrps(rows), report))
+}
+
+fn relations(input: &mut dyn BufRead) -> Read {
+    let mut rows = Vec::new();
+    let (report, _) = relations::as_relations(input, &mut |row| {
+        rows.push((row.a, row.b, row.relationship));
+    })?;
+    Ok((Rows::Relations(rows), report))
+}
+
+fn asn_drop(
+    input: &mut dyn BufRead,
+    parse: fn(
+        &mut dyn BufRead,
+        drop::AsnDropSink<'_>,
+    ) -> Result<Report, FormatError>,
+) -> Read {
+    let mut rows = Vec::new();
+    let report = parse(input, &mut |row| rows.push(row.asn))?;
+    Ok((Rows::Asns(rows), report))
+}
+
+fn block_drop(
+    input: &mut dyn BufRead,
+    parse: fn(
+        &mut dyn BufRead,
+        drop::DropSink<'_>,
+    ) -> Result<Report, FormatError>,
+) -> Read {
+    let mut rows = Vec::new();
+    let report = parse(input, &mut |row| rows.push(row.prefix))?;
+    Ok((Rows::Prefixes(rows), report))
+}
+
+fn addresses(source: &Source, input: &mut dyn BufRead) -> Read {
+    let options = IpListOptions {
+        column: source.column,
+        min_count: source.min_count,
+        ..IpListOptions::default()
+    };
+    let mut rows = Vec::new();
+    let report =
+        ip_list::ip_list(input, options, &mut |row| rows.push(row.prefix))?;
+    Ok((Rows::Prefixes(rows), report))
+}
+
+fn networks(
+    input: &mut dyn BufRead,
+    parse: fn(
+        &mut dyn BufRead,
+        peeringdb::NetSink<'_>,
+    ) -> Result<Report, FormatError>,
+) -> Read {
+    let mut rows = Vec::new();
+    let report = parse(input, &mut |row: NetRow<'_>| {
+        if row.status.is_none_or(|status| status == "ok") {
+            let kind = row
+                .info_type
+                .map_or(NetworkKind::Unknown, NetworkKind::from_label);
+            rows.push((row.asn, kind));
+        }
+    })?;
+    Ok((Rows::Networks(rows), report))
+}
+
+fn prefixes(
+    input: &mut dyn BufRead,
+    parse: fn(
+        &mut dyn BufRead,
+        ranges::PrefixSink<'_>,
+    ) -> Result<Report, FormatError>,
+) -> Read {
+    let mut rows = Vec::new();
+    let report = parse(input, &mut |prefix| rows.push(prefix))?;
+    Ok((Rows::Prefixes(rows), report))
+}
+
+fn special(input: &mut dyn BufRead) -> Read {
+    let mut rows = Vec::new();
+    let report = special_purpose::special_purpose(input, &mut |row| {
+        // "N/A" stands for space whose reachability lies outside the table.
+        rows.push((row.prefix, row.reach != Reach::Local));
+    })?;
+    Ok((Rows::Special(rows), report))
+}

@@ -1,0 +1,143 @@
+//! Feeds: lists that devices load. First the selection, then a renderer.
+//!
+//! A selection never takes a whitelisted AS, whatever its threshold says, and
+//! an AS without a score is in no feed.
+
+use asgard_model::{Asn, Assessment, Level, Snapshot};
+
+pub mod edl;
+
+/// Which ASes a feed names.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Selection {
+    /// Published score at or below this value, 0–100.
+    MaxScore(f64),
+    /// Level is one of these; none of them selects nobody.
+    Levels(Vec<Level>),
+}
+
+impl Selection {
+    /// Whether an AS with this assessment is selected.
+    pub fn takes(&self, assessment: &Assessment) -> bool {
+        let bad_enough = match self {
+            Self::MaxScore(max) => f64::from(assessment.score) <= *max,
+            Self::Levels(levels) => levels.contains(&assessment.level),
+        };
+        bad_enough && !assessment.whitelisted
+    }
+
+    /// The selected ASes of a Snapshot, ascending.
+    pub fn of(&self, snapshot: &Snapshot) -> Vec<Asn> {
+        self.among(snapshot.scores())
+    }
+
+    fn among<'a>(
+        &self,
+        scores: impl IntoIterator<Item = (Asn, &'a Assessment)>,
+    ) -> Vec<Asn> {
+        scores
+            .into_iter()
+            .filter(|(_, assessment)| self.takes(assessment))
+            .map(|(asn, _)| asn)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use asgard_model::{AssessmentState, Bands};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn assessment(score: u8, whitelisted: bool) -> Assessment {
+        Assessment {
+            score,
+            score_exact: f64::from(score),
+            score_low: score,
+            score_high: score,
+            level: Bands::default().level(score),
+            hygiene: 100,
+            threat: score,
+            stability: 100,
+            downstream: None,
+            confidence: 1.0,
+            state: AssessmentState::Ok,
+            direct_units: 0.0,
+            hosting_rate: 0.0,
+            families: 2,
+            whitelisted,
+            details: Vec::new(),
+        }
+    }
+
+    fn selected(selection: &Selection, scores: &[(u8, bool)]) -> Vec<u32> {
+        let all: Vec<_> = (1u32..)
+            .zip(scores)
+            .map(|(n, &(score, trusted))| (Asn(n), assessment(score, trusted)))
+            .collect();
+        let found = selection.among(all.iter().map(|(asn, a)| (*asn, a)));
+        found.into_iter().map(|asn| asn.0).collect()
+    }
+
+    #[test]
+    fn the_threshold_itself_is_selected_and_the_next_score_is_not() {
+        let scores = [(49, false), (50, false), (51, false)];
+        assert_eq!(selected(&Selection::MaxScore(50.0), &scores), [1, 2]);
+        assert_eq!(selected(&Selection::MaxScore(49.99), &scores), [1]);
+    }
+
+    #[test]
+    fn a_whitelisted_network_is_never_selected() {
+        let scores = [(0, true), (100, true), (100, false)];
+        assert_eq!(selected(&Selection::MaxScore(100.0), &scores), [3]);
+        let levels = Level::VALUES.map(|(level, _)| level).to_vec();
+        assert_eq!(selected(&Selection::Levels(levels), &scores), [3]);
+    }
+
+    #[test]
+    fn levels_select_their_bands_only() {
+        let scores = [(10, false), (60, false), (80, false), (95, false)];
+        let levels = vec![Level::High, Level::Low];
+        assert_eq!(selected(&Selection::Levels(levels), &scores), [2, 4]);
+        assert_eq!(selected(&Selection::Levels(vec![]), &scores), []);
+    }
+
+    fn scores() -> impl Strategy<Value = Vec<(u8, bool)>> {
+        prop::collection::vec((0u8..=100, any::<bool>()), 0..60)
+    }
+
+    proptest! {
+        #[test]
+        fn a_higher_threshold_only_adds(
+            scores in scores(), low in 0.0f64..=100.0, high in 0.0f64..=100.0,
+        ) {
+            let (low, high) = (low.min(high), low.max(high));
+            let few = selected(&Selection::MaxScore(low), &scores);
+            let many = selected(&Selection::MaxScore(high), &scores);
+            prop_assert!(few.iter().all(|asn| many.contains(asn)));
+        }
+
+        #[test]
+        fn a_selection_is_ascending_and_exact(
+            scores in scores(), max in 0.0f64..=100.0,
+        ) {
+            let found = selected(&Selection::MaxScore(max), &scores);
+            prop_assert!(found.is_sorted());
+            for (asn, &(score, trusted)) in (1u32..).zip(&scores) {
+                let wanted = !trusted && f64::from(score) <= max;
+                prop_assert_eq!(found.contains(&asn), wanted);
+            }
+        }
+
+        #[test]
+        fn the_level_table_and_the_thresholds_agree(scores in scores()) {
+            let critical = Selection::Levels(vec![Level::Critical]);
+            let below = Selection::MaxScore(49.0);
+            prop_assert_eq!(
+                selected(&critical, &scores),
+                selected(&below, &scores)
+            );
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Port: API keys. Keeps digests; the secret is returned once and forgotten.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::{ApiKey, KeyId, KeyRing, Scope, StoreError};
+
+/// What a new key shall be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewKey {
+    /// What it may do.
+    pub scope: Scope,
+    /// The organisation that it belongs to.
+    pub org: Option<String>,
+    /// A note for people: who uses it, where.
+    pub label: Option<String>,
+    /// From this moment on it is refused; `None`: never.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// All that may be shown about a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KeyRecord {
+    /// The public part.
+    pub id: KeyId,
+    /// What it may do.
+    pub scope: Scope,
+    /// The organisation that it belongs to.
+    pub org: Option<String>,
+    /// A note for people.
+    pub label: Option<String>,
+    /// When it was made; moments are kept to the microsecond.
+    pub created_at: Timestamp,
+    /// Who made it: a key id, or `cli`.
+    pub created_by: String,
+    /// From this moment on it is refused.
+    pub expires_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// The keys of a store. Every write is in the audit log under `actor` (a key
+/// id, or `cli`), and is durable before it returns.
+#[async_trait]
+pub trait Keys: Send + Sync {
+    /// Makes a key from the random source of the system.
+    ///
+    /// # Errors
+    /// When the store fails, or the system has no randomness.
+    async fn create(
+        &self,
+        key: NewKey,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<(KeyRecord, ApiKey), StoreError>;
+
+    /// Every key, revoked ones too, oldest first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    async fn list(&self) -> Result<Vec<KeyRecord>, StoreError>;
+
+    /// Revokes a key for good; `false` if there is none or it was revoked
+    /// before.
+    ///
+    /// # Errors
+    /// When the store fails.
+    async fn revoke(
+        &self,
+        id: KeyId,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// A copy of all keys that verifies without the store; take a new one
+    /// when [`crate::Changes::version`] moves.
+    ///
+    /// # Errors
+    /// When the store fails.
+    async fn load(&self) -> Result<KeyRing, StoreError>;
+}
