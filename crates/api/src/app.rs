@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use asgard_model::{Model, Snapshot};
+use asgard_model::Snapshot;
 use asgard_store::Store;
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -50,9 +50,6 @@ pub struct App {
     pub live: Arc<Live>,
     /// Memory: history and whitelist.
     pub store: Store,
-    /// The parameters that judge the published Snapshots; sentences about a
-    /// score need them.
-    pub model: Arc<Model>,
     /// The operator's decisions.
     pub config: ApiConfig,
     /// Makes whitelist writes take effect.

@@ -14,6 +14,8 @@
 //! nothing of sources and runs no task of its own: the binary publishes
 //! Snapshots, keys and source states through [`Live`].
 
+use std::net::SocketAddr;
+
 mod app;
 mod auth;
 mod client_address;
@@ -34,8 +36,24 @@ pub use live::Live;
 
 /// The whole API as one service.
 ///
-/// Serve it with `into_make_service_with_connect_info::<SocketAddr>()`: without
-/// the peer's address, all clients without a key share one rate limit.
+/// Serve it by [`serve`], or with
+/// `into_make_service_with_connect_info::<SocketAddr>()`: without the peer's
+/// address, all clients without a key share one rate limit.
 pub fn router(app: App) -> axum::Router {
     router::build(app)
+}
+
+/// Answers on a listener until `stop` resolves and the answers under way are
+/// finished.
+///
+/// # Errors
+/// The listener fails.
+pub async fn serve(
+    listener: tokio::net::TcpListener,
+    app: App,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let service =
+        router(app).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stop).await
 }

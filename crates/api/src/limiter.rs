@@ -164,7 +164,7 @@ impl<C: Copy + Eq + Hash> Windows<C> {
             self.sweep(now);
         }
         if known || self.open.len() < self.capacity {
-            self.open.entry(client).or_insert(Window::new(now))
+            self.open.entry(client).or_insert_with(|| Window::new(now))
         } else {
             &mut self.crowd
         }

@@ -2,11 +2,14 @@
 
 use axum::{
     Router,
+    http::StatusCode,
     routing::{delete, get, post},
 };
 
 use crate::{
-    App, middleware,
+    App,
+    error::ApiError,
+    middleware,
     resource::{asn, bulk, edl, health, history, status, whitelist},
 };
 
@@ -47,7 +50,12 @@ pub(crate) fn build(app: App) -> Router {
             "" => router.merge(endpoints()),
             _ => router.nest(mount, endpoints()),
         });
-    middleware::stack(mounted, &app).with_state(app)
+    middleware::stack(mounted.fallback(unknown), &app).with_state(app)
+}
+
+/// The framework's own 404 would answer `HEAD` with a body.
+async fn unknown() -> ApiError {
+    ApiError::of(StatusCode::NOT_FOUND)
 }
 
 /// The path of an endpoint without its mount.

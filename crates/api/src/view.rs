@@ -10,7 +10,6 @@ mod error;
 mod health;
 mod history;
 mod moment;
-mod neighbourhood;
 mod number;
 mod profile;
 mod signals;
@@ -25,7 +24,7 @@ pub use signals::SignalsView;
 pub use status::StatusView;
 
 pub(crate) use error::ErrorView;
-pub(crate) use health::{HealthView, SimpleStatusView};
+pub(crate) use health::{Dependency, HealthView, SimpleStatusView};
 pub(crate) use whitelist::{DoneView, WhitelistView};
 
 /// The version in `/health` and `/status`.

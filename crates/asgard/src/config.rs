@@ -15,9 +15,8 @@ use asgard_ingest::catalogue::{Catalogue, Override};
 use asgard_model::{Bands, Model, Prefix};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use asgard_ingest::learner::AsOf;
 use crate::cli::{Cli, Command, Common, Serve};
-
+pub(crate) use asgard_ingest::learner::AsOf;
 
 /// The file as it is written; every key may be missing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -232,9 +231,8 @@ fn model(path: Option<&Path>) -> Result<Model> {
     let text = std::fs::read_to_string(path).with_context(|| {
         format!("the model `{}` cannot be read", path.display())
     })?;
-    Model::from_toml(&text).with_context(|| {
-        format!("the model `{}` is not valid", path.display())
-    })
+    Model::from_toml(&text)
+        .with_context(|| format!("the model `{}` is not valid", path.display()))
 }
 
 /// `$XDG_DATA_HOME/asgard`, `~/.local/share/asgard`; the demo has its own.
@@ -273,9 +271,10 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_named_with_its_place() {
-        let error = serde_saphyr::from_str::<Settings>("listen: 1.2.3.4:5\nlisen: x")
-            .unwrap_err()
-            .to_string();
+        let error =
+            serde_saphyr::from_str::<Settings>("listen: 1.2.3.4:5\nlisen: x")
+                .unwrap_err()
+                .to_string();
         assert!(error.contains("lisen"), "{error}");
         assert!(error.contains('2'), "{error}");
     }

@@ -42,6 +42,8 @@ struct Turn {
     serial: u64,
     /// Scores of the last recorded cycle, ascending.
     recorded: Vec<(Asn, u8)>,
+    /// A cycle that the store could not take yet.
+    unrecorded: Option<Arc<Snapshot>>,
 }
 
 /// Events of one Snapshot: identities are `serial · 2²⁰ + n`, so they ascend
@@ -159,13 +161,13 @@ impl Engine {
             let mut turn = self.turn.lock().await;
             let snapshot =
                 self.judge_and_publish(&mut turn, Arc::new(world?)).await?;
-            let written = self.record(&mut turn, &snapshot).await;
-            self.live.store_wrote(written.is_ok());
-            written?;
+            turn.unrecorded = Some(Arc::clone(&snapshot));
+            self.record(&mut turn).await?;
             snapshot
         };
         let world = Arc::clone(&snapshot.world);
-        let bytes = spawn_blocking(move || postcard::to_stdvec(&*world)).await??;
+        let bytes =
+            spawn_blocking(move || postcard::to_stdvec(&*world)).await??;
         self.store.snapshots.save(snapshot.serial, bytes).await?;
         tracing::info!(
             serial = snapshot.serial,
@@ -203,9 +205,35 @@ impl Engine {
         Ok(snapshot)
     }
 
-    /// Writes the cycle and its changes into the history.
-    async fn record(&self, turn: &mut Turn, snapshot: &Snapshot) -> Result<()> {
-        let delta = Delta::between(&turn.recorded, snapshot);
+    /// Records a cycle that the store could not take when it was made; called
+    /// again and again, so that a store that is back is noticed at once.
+    pub(crate) async fn catch_up(&self) {
+        // A publication under way records its own cycle.
+        let Ok(mut turn) = self.turn.try_lock() else { return };
+        match self.record(&mut turn).await {
+            Ok(()) => {}
+            Err(error) => tracing::debug!("still not recorded: {error:#}"),
+        }
+    }
+
+    /// Writes the last cycle and its changes into the history, if that is not
+    /// done yet.
+    async fn record(&self, turn: &mut Turn) -> Result<()> {
+        let Some(snapshot) = turn.unrecorded.clone() else { return Ok(()) };
+        let written = self.write_cycle(&turn.recorded, &snapshot).await;
+        self.live.store_wrote(written.is_ok());
+        written?;
+        turn.recorded = published_scores(&snapshot);
+        turn.unrecorded = None;
+        Ok(())
+    }
+
+    async fn write_cycle(
+        &self,
+        recorded: &[(Asn, u8)],
+        snapshot: &Snapshot,
+    ) -> Result<()> {
+        let delta = Delta::between(recorded, snapshot);
         let changes: Vec<(Asn, Option<u8>)> =
             delta.changes.iter().map(|c| (c.asn, c.now)).collect();
         let cycle = Cycle {
@@ -214,13 +242,10 @@ impl Engine {
             as_of: snapshot.world.as_of,
             model_version: snapshot.model_version.to_string(),
         };
-        self.store.history.record_cycle(cycle, &changes).await?;
-        turn.recorded = published_scores(snapshot);
-        let age = jiff::SignedDuration::from_hours(
-            24 * i64::from(self.history_days),
-        );
-        let oldest = snapshot.created.checked_sub(age)?;
-        self.store.history.prune(oldest).await?;
+        self.store.history.record_cycle(&cycle, &changes).await?;
+        let hours = 24 * i64::from(self.history_days);
+        let age = jiff::SignedDuration::from_hours(hours);
+        self.store.history.prune(snapshot.created.checked_sub(age)?).await?;
         Ok(())
     }
 }

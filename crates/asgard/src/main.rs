@@ -62,7 +62,9 @@ async fn run(
         Command::Keys { action } => {
             command::keys::run(&config, action, out).await
         }
-        Command::Config { action } => command::config::run(&config, action, out),
+        Command::Config { action } => {
+            command::config::run(&config, action, out)
+        }
         Command::Whitelist { action } => {
             command::whitelist::run(&config, action, out).await
         }

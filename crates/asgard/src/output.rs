@@ -42,7 +42,7 @@ impl Out {
         if self.terminal {
             let mut table = Table::new();
             table
-                .load_preset(presets::NOTHING)
+                .load_style(presets::NOTHING)
                 .set_content_arrangement(ContentArrangement::Dynamic)
                 .set_header(header.iter().map(|h| h.to_uppercase()));
             table.add_rows(rows);

@@ -1,5 +1,7 @@
 //! Logs: to stderr, for people or as JSON lines. No key is ever in them.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::config::LogForm;
@@ -15,7 +17,10 @@ pub(crate) fn install(form: LogForm, verbose: u8, quiet: bool) {
     };
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| level.into());
-    let base = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let base = fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match form {
         LogForm::Text => base.with_target(false).init(),
         LogForm::Json => base.json().flatten_event(true).init(),

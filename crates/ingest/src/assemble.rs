@@ -69,7 +69,14 @@ pub fn assemble(
             exposure: originated.exposure(),
             hygiene: hygiene(&routes, &originated, ground.rpki_known),
             threats,
-            metadata: metadata(ground, &graph, node, asn, &registrations, as_of),
+            metadata: metadata(
+                ground,
+                &graph,
+                node,
+                asn,
+                &registrations,
+                as_of,
+            ),
             stability: Default::default(),
         });
         all_samples.push(shown.into_boxed_slice());
@@ -182,8 +189,9 @@ fn threats(
         let nowhere = asgard_model::Prefix::V4(0, 0);
         samples.push(sample(Topic::AsnDrop, nowhere, listed));
     }
-    samples
-        .extend(overlap.samples.iter().map(|(p, l)| sample(Topic::Drop, *p, l)));
+    samples.extend(
+        overlap.samples.iter().map(|(p, l)| sample(Topic::Drop, *p, l)),
+    );
     (Some(Box::new(threats)), samples)
 }
 

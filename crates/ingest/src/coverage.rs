@@ -84,13 +84,7 @@ mod tests {
 
     fn daily(newest: &str, gap: u16) -> Freshness {
         let hours = |n: u64| Duration::from_secs(n * 3600);
-        Freshness::new(
-            1.0,
-            newest.parse().ok(),
-            hours(24),
-            hours(24 * 7),
-            gap,
-        )
+        Freshness::new(1.0, newest.parse().ok(), hours(24), hours(24 * 7), gap)
     }
 
     #[test]

@@ -271,8 +271,10 @@ impl Sum {
             self.sources.insert(at, list.source);
         }
         let threats = &mut self.threats;
-        let first = threats.first_seen.map_or(record.first, |d| d.min(record.first));
-        let last = threats.last_seen.map_or(record.last, |d| d.max(record.last));
+        let first =
+            threats.first_seen.map_or(record.first, |d| d.min(record.first));
+        let last =
+            threats.last_seen.map_or(record.last, |d| d.max(record.last));
         threats.first_seen = Some(first);
         threats.last_seen = Some(last);
     }
@@ -299,20 +301,13 @@ impl Sum {
             self.threats.families[at].contains |= list.contains;
             *slot(&mut self.threats.families[at].alone, category, v4) += alone;
         }
-        // Families named here, directly or inside an aggregate, each lose the
-        // difference between the best word and the best without them.
-        let named = facts.iter().map(list_of).fold(0, |bits, list| {
-            bits | list.family.bit() | list.contains
-        });
-        for at in 0..64u8 {
-            let family = FamilyId(at);
-            if named & family.bit() == 0 {
-                continue;
-            }
-            let without = largest(facts.iter().filter(|r| {
-                let list = list_of(r);
-                list.family != family && list.contains & family.bit() == 0
-            }));
+        // Each family named here loses the difference between the best word
+        // and the best without it. What re-publishes it stays: it is another
+        // family's word, limited by that family's own trust.
+        for at in (0..64u8).filter(|&at| done >> at & 1 == 1) {
+            let without = largest(
+                facts.iter().filter(|r| list_of(r).family != FamilyId(at)),
+            );
             if without < best {
                 if self.loss.len() <= usize::from(at) {
                     self.loss.resize(usize::from(at) + 1, Rates::default());
@@ -388,12 +383,11 @@ impl Sum {
             let lost = self.loss.get(usize::from(family.0));
             entry.without = minus(total, lost.copied().unwrap_or_default());
             entry.months_alone = self.months(lists, |l| l.family == family);
-            entry.months_without = self.months(lists, |l| {
-                l.family != family && l.contains & family.bit() == 0
-            });
+            entry.months_without = self.months(lists, |l| l.family != family);
         }
         self.threats.families = families;
-        let share = if self.hosting > 0.0 { self.c2 / self.hosting } else { 0.0 };
+        let share =
+            if self.hosting > 0.0 { self.c2 / self.hosting } else { 0.0 };
         self.threats.c2_share = share;
         self.threats.sources =
             u16::try_from(self.sources.len()).unwrap_or(u16::MAX);

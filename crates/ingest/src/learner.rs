@@ -193,10 +193,8 @@ impl Learner {
     /// Sources of evidence that are read.
     fn observers(&self) -> impl Iterator<Item = &Source> {
         self.catalogue.enabled().filter(|source| {
-            matches!(
-                source.role,
-                Role::Threat(_) | Role::Drop | Role::AsnDrop
-            ) && self.supply.offers(source)
+            matches!(source.role, Role::Threat(_) | Role::Drop | Role::AsnDrop)
+                && self.supply.offers(source)
         })
     }
 
@@ -281,9 +279,7 @@ impl Learner {
                     let listing = ListingSource {
                         source: SourceId(id),
                         family: self.family(source),
-                        max_stale_days: self
-                            .freshness(source)
-                            .max_stale_days(),
+                        max_stale_days: self.freshness(source).max_stale_days(),
                         ledger: &memory.ledger,
                     };
                     match role {
@@ -338,8 +334,12 @@ impl Learner {
 
     fn health(&self, day: Day) -> SourceHealth {
         let ruling = self.ground.as_ref().map(|(slow, _)| slow);
+        // A mirror is the operator's choice of sources: what it never had is
+        // elsewhere; what it had and lost is missing.
+        let network = matches!(self.supply, Supply::Network(_));
         let counts = |source: &&Source| {
             self.supply.offers(source)
+                && (network || self.board.data_day(&source.name).is_some())
                 && ruling.is_none_or(|slow| slow.counts(source))
         };
         let sources: Vec<Freshness> = self
@@ -393,5 +393,8 @@ fn in_parallel<J: Send, R: Send>(
         (even, odd)
     });
     let mut odd = odd.into_iter();
-    even.into_iter().flat_map(|first| [Some(first), odd.next()]).flatten().collect()
+    even.into_iter()
+        .flat_map(|first| [Some(first), odd.next()])
+        .flatten()
+        .collect()
 }

@@ -184,7 +184,9 @@ fn merge_sorted<K: Ord + Copy, P: Copy>(
             merged.push(entry);
         }
         merged.push(match rest.next_if(|e| e.key == key) {
-            None => Entry { key, seen: Seen::on(day), origin: origin_of(named) },
+            None => {
+                Entry { key, seen: Seen::on(day), origin: origin_of(named) }
+            }
             Some(mut entry) => {
                 // The newest version tells who originates it.
                 if day > entry.seen.last {

@@ -178,7 +178,9 @@ impl ListedSpace {
                 share = share.max(weighted / space.addresses());
             }
         }
-        hits.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.first.cmp(&b.1.first)));
+        hits.sort_by(|a, b| {
+            b.0.total_cmp(&a.0).then(a.1.first.cmp(&b.1.first))
+        });
         Overlap {
             share: share.min(1.0),
             family: hits.first().map(|(_, s)| s.listed.family),
@@ -256,7 +258,8 @@ mod tests {
         let list = ["9.0.0.0/16", "9.0.1.0/24", "9.9.0.0/24"];
         let prefixes = list.iter().map(|p| p.parse().unwrap()).collect();
         ledger.merge(prefixes, day("20260101"), |_| Asn(0));
-        let listed = ListedSpace::new(&[source(&ledger)], day("20260102"), 90.0);
+        let listed =
+            ListedSpace::new(&[source(&ledger)], day("20260102"), 90.0);
         let announced = |list: &[&str]| {
             let all = Space::of(list.iter().map(|p| p.parse().unwrap()));
             [all, Space::default()]

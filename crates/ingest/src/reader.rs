@@ -9,7 +9,7 @@ use asgard_model::{
 use jiff::civil::Date;
 
 use crate::{
-    catalogue::Source,
+    catalogue::{Role, Source},
     format::{
         FormatError, Kind, Report,
         as_info::{self, AsInfoRow},
@@ -205,7 +205,7 @@ fn addresses(source: &Source, input: &mut dyn BufRead) -> Read {
     let options = IpListOptions {
         column: source.column,
         min_count: source.min_count,
-        ..IpListOptions::default()
+        special_space: source.role == Role::Special,
     };
     let mut rows = Vec::new();
     let report =

@@ -123,11 +123,12 @@ impl Originated {
 
     /// Exposure in /24s and /48s, at least 1 where anything is announced.
     pub fn exposure(&self) -> Exposure {
-        let units = |space: &Space, all: &Space, unit: f64| {
-            match all.intervals().is_empty() {
-                true => 0.0,
-                false => (space.addresses() / unit).max(1.0),
-            }
+        let units = |space: &Space, all: &Space, unit: f64| match all
+            .intervals()
+            .is_empty()
+        {
+            true => 0.0,
+            false => (space.addresses() / unit).max(1.0),
         };
         let visibility = match self.routes {
             0 => asgard_model::signals::Visibility::NotAnnounced,

@@ -57,14 +57,21 @@ mod properties;
 #[cfg(test)]
 mod worked_examples;
 
-/// P⁰: the penalty in units without anything that came from neighbours.
+/// P⁰: the penalty in units without anything that came from neighbours, and
+/// without UNPROVEN.
 ///
 /// Only this flows along edges. The caller counts whitelisted ASes as 0, as
 /// [`Assessment::direct_units`] does.
 pub fn direct(signals: &Signals, health: &SourceHealth, model: &Model) -> f64 {
     let weighed = threat::weigh(signals, model);
     let alone = Neighbours::default();
-    quantise(enter(signals, &alone, health, &weighed, model).total())
+    evidence_units(&enter(signals, &alone, health, &weighed, model))
+}
+
+/// P without UNPROVEN: that nobody has looked at an AS is no evidence against
+/// its neighbours.
+fn evidence_units(ledger: &Ledger) -> f64 {
+    quantise(ledger.total() - ledger.units(Code::Unproven))
 }
 
 /// Judges one AS.
@@ -103,7 +110,7 @@ pub fn assess(
         downstream: neighbours.downstream.map(rounded),
         confidence: certainty.confidence,
         state: certainty.state,
-        direct_units: quantise(direct.total()),
+        direct_units: evidence_units(&direct),
         hosting_rate: threat::hosting_rate(signals, model),
         families: weighed.families,
         whitelisted: false,

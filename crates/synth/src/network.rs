@@ -124,6 +124,8 @@ pub(crate) enum Plant {
     Delisted,
     /// In ASN-DROP, announces nothing.
     Dormant,
+    /// Announces a /24 of a stranger who signed his block.
+    Squatter,
 }
 
 impl Plant {

@@ -43,6 +43,7 @@ fn planted(plan: &Plan) -> Vec<(Trade, Plant)> {
         (plan.share(200, 1), Trade::University, Plant::Victim),
         (plan.share(600, 1), Trade::Stub, Plant::Newcomer),
         (plan.share(500, 1), Trade::Stub, Plant::Dormant),
+        (plan.share(700, 1), Trade::Hoster, Plant::Squatter),
         (1, Trade::Stub, Plant::Scanner),
         (1, Trade::NonProfit, Plant::Relay),
         (1, Trade::NonProfit, Plant::Resolver),

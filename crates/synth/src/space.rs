@@ -37,6 +37,8 @@ pub(crate) enum Form {
     Leased,
     /// The same prefix by the holder's provider (MOAS).
     SecondOrigin,
+    /// A part of a stranger's block.
+    Squatted,
 }
 
 /// All announcements.
@@ -179,6 +181,7 @@ impl Settler {
             }
             self.parts(index, network);
         }
+        self.squat(networks, links);
         // Every 60th stub is multihomed in the old way: MOAS.
         for stub in stubs(networks).skip(4).step_by(60) {
             let block = networks[stub].blocks.first();
@@ -197,6 +200,28 @@ impl Settler {
         form: Form,
     ) {
         self.routes.push(Route { prefix, origin, holder, form });
+    }
+
+    /// A /24 behind the middle of a block: own parts lie before it, and leases
+    /// grow from the end.
+    fn squat(&mut self, networks: &[Network], links: &Links) {
+        let squats = |i: &usize| networks[*i].plant == Plant::Squatter;
+        let is_transit = |i: &usize| networks[*i].trade == Trade::Transit;
+        for squatter in (0..networks.len()).filter(squats) {
+            let mut transits = (0..networks.len()).filter(is_transit);
+            let stranger = transits.find(|&i| {
+                !has_dark(&networks[i])
+                    && links.providers(squatter).all(|p| p != i)
+                    && self.routes.iter().all(|route| {
+                        route.holder != i || route.form != Form::Squatted
+                    })
+            });
+            let Some(stranger) = stranger else { continue };
+            if let Some((bits, len)) = networks[stranger].v4().next() {
+                let prefix = Prefix::V4(bits | 5 << (29 - len), 24);
+                self.route(prefix, squatter, stranger, Form::Squatted);
+            }
+        }
     }
 
     /// Own more-specifics, in the first half of a block: leases grow from its

@@ -46,6 +46,8 @@ pub struct Truth {
     pub newcomers: BTreeSet<Asn>,
     /// Small networks full of false entries (scanner, relays, resolvers): LOW.
     pub misjudged: BTreeSet<Asn>,
+    /// A fifth of whose space is RPKI-invalid, a stranger's: at most MEDIUM.
+    pub squatters: BTreeSet<Asn>,
     /// Origins of at least one RPKI-invalid route.
     pub rpki_invalid: BTreeSet<Asn>,
     /// Provider-free networks, connected each with each.
@@ -133,6 +135,7 @@ impl Truth {
                     Plant::Scanner | Plant::Relay | Plant::Resolver
                 )
             }),
+            squatters: planted(Plant::Squatter),
             rpki_invalid,
             clique: asns(world, |n| n.trade == Trade::Tier1),
             providers: providers(world),

@@ -4,13 +4,7 @@
 //! whatever has an error status and no body of its own gets ours.
 
 use axum::{
-    body::Body,
-    extract::Request,
-    http::{
-        HeaderValue,
-        header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE},
-    },
-    middleware::Next,
+    extract::Request, http::header::CONTENT_LENGTH, middleware::Next,
     response::Response,
 };
 
@@ -45,10 +39,6 @@ fn merge(response: Response, written: Response) -> Response {
     let (mut parts, _) = response.into_parts();
     let (new, body) = written.into_parts();
     parts.headers.remove(CONTENT_LENGTH);
-    for name in [CONTENT_TYPE, CACHE_CONTROL] {
-        let value = new.headers.get(&name).cloned();
-        let value = value.unwrap_or(HeaderValue::from_static(""));
-        parts.headers.insert(name, value);
-    }
-    Response::from_parts(parts, Body::new(body))
+    parts.headers.extend(new.headers);
+    Response::from_parts(parts, body)
 }

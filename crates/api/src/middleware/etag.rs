@@ -2,9 +2,8 @@
 //!
 //! Tags are made with the bodies (`representation.rs`). Comparison is weak.
 
-use axum::body::HttpBody;
 use axum::{
-    body::Body,
+    body::{Body, HttpBody},
     extract::Request,
     http::{
         HeaderMap, HeaderValue, Method, StatusCode,

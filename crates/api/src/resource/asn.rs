@@ -15,6 +15,6 @@ pub(crate) async fn show_profile(
 ) -> Result<Response, ApiError> {
     let snapshot = app.snapshot()?;
     let profile = snapshot.profile(asn).ok_or_else(ApiError::not_scored)?;
-    let view = ProfileView::new(&snapshot, &profile, &app.model);
+    let view = ProfileView::new(&snapshot, &profile);
     Ok(representation::tagged_json(&view))
 }

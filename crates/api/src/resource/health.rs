@@ -22,14 +22,14 @@ use crate::{
     limits,
     middleware::OwnBody,
     representation,
-    view::{HealthView, SimpleStatusView},
+    view::{Dependency, HealthView, SimpleStatusView},
 };
 
 /// Ready, and every dependency up.
 pub(crate) async fn show_health(State(app): State<App>) -> Response {
-    let store_up = store_is_up(&app).await;
+    let store = state_of_store(&app).await;
     let ready = app.live.snapshot().is_some();
-    let view = HealthView::new(app.now(), store_up, ready);
+    let view = HealthView::new(app.now(), store, ready);
     if view.is_healthy() {
         return representation::json(StatusCode::OK, &view);
     }
@@ -42,10 +42,13 @@ pub(crate) async fn show_health(State(app): State<App>) -> Response {
 }
 
 /// It answers a read in time, and its last write went through.
-async fn store_is_up(app: &App) -> bool {
+async fn state_of_store(app: &App) -> Dependency {
     let probe = timeout(limits::PROBE_TIMEOUT, app.store.changes.version());
     let answer: Option<Result<u64, StoreError>> = probe.await.ok();
-    matches!(answer, Some(Ok(_))) && app.live.store_writable()
+    match answer {
+        Some(Ok(_)) if app.live.store_writable() => Dependency::Up,
+        _ => Dependency::Down,
+    }
 }
 
 /// The process answers.

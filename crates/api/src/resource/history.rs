@@ -1,7 +1,7 @@
 //! `GET /asn/{asn}/history`: past scores, newest first, a page at a time.
 
 use axum::{extract::State, response::Response};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use crate::{
@@ -56,12 +56,20 @@ pub(crate) async fn show_history(
 ) -> Result<Response, ApiError> {
     let HistoryParams { days, offset, limit } = params.check()?;
     let snapshot = app.snapshot()?;
-    let since = app.now() - SignedDuration::from_hours(24 * i64::from(days));
     let history = &app.store.history;
-    let page = ask(history.page(asn, since, offset.into(), limit)).await?;
+    let page =
+        ask(history.page(asn, since(app.now(), days), offset.into(), limit))
+            .await?;
     if page.total == 0 && snapshot.profile(asn).is_none() {
         return Err(ApiError::not_scored());
     }
     let view = HistoryView::new(asn, &page, offset, limit);
     Ok(representation::tagged_json(&view))
+}
+
+/// The first moment of a half-open window, so that seven days of hourly points
+/// are 168 also at the full hour. The store's grain is the microsecond.
+fn since(now: Timestamp, days: u32) -> Timestamp {
+    let window = SignedDuration::from_hours(24 * i64::from(days));
+    now - window + SignedDuration::from_micros(1)
 }

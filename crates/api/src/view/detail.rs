@@ -1,13 +1,10 @@
 //! The reasons for a score: what, how much, what to do, and the evidence.
 
 use asgard_model::{
-    Category, Code, Detail, Model, Profile, Snapshot,
-    scoring::Facts,
+    Category, Code, Detail, Profile, Snapshot,
     world::{Sample, Topic},
 };
 use serde::Serialize;
-
-use super::neighbourhood::neighbours;
 
 /// Samples shown for one reason.
 const SAMPLES: usize = 5;
@@ -39,18 +36,11 @@ pub struct EvidenceView<'a> {
 pub(super) fn details<'a>(
     snapshot: &'a Snapshot,
     profile: &Profile<'a>,
-    model: &Model,
 ) -> Vec<DetailView<'a>> {
-    let facts = Facts {
-        signals: profile.signals,
-        neighbours: &neighbours(snapshot, profile),
-        assessment: profile.assessment,
-        model,
-    };
     let show = |detail: &Detail| DetailView {
         code: detail.code.as_str(),
         severity: detail.code.severity().as_str(),
-        description: detail.code.description(&facts),
+        description: snapshot.describe(profile, detail.code),
         action: detail.code.action(),
         points: detail.points,
         evidence: evidence(snapshot, profile, detail.code),

@@ -18,19 +18,25 @@ pub(crate) struct HealthView {
 /// What this process really uses.
 #[derive(Debug, Serialize)]
 struct Dependencies {
-    store: &'static str,
+    store: Dependency,
+}
+
+/// Whether a dependency does its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Dependency {
+    Up,
+    Down,
 }
 
 impl HealthView {
-    pub(crate) fn new(now: Timestamp, store_up: bool, ready: bool) -> Self {
-        let healthy = store_up && ready;
+    pub(crate) fn new(now: Timestamp, store: Dependency, ready: bool) -> Self {
+        let healthy = store == Dependency::Up && ready;
         Self {
             status: if healthy { "healthy" } else { "degraded" },
             timestamp: moment::micros(now),
             version: VERSION,
-            dependencies: Dependencies {
-                store: if store_up { "up" } else { "down" },
-            },
+            dependencies: Dependencies { store },
             ready,
         }
     }

@@ -1,6 +1,6 @@
 //! The complete risk profile of one network.
 
-use asgard_model::{Asn, Model, Profile, Signals, Snapshot};
+use asgard_model::{Asn, Profile, Signals, Snapshot};
 use serde::Serialize;
 
 use super::{
@@ -55,12 +55,8 @@ struct TotalsView {
 }
 
 impl<'a> ProfileView<'a> {
-    /// Shows a profile of a Snapshot that `model` has judged.
-    pub fn new(
-        snapshot: &'a Snapshot,
-        profile: &Profile<'a>,
-        model: &Model,
-    ) -> Self {
+    /// Shows a profile of a Snapshot.
+    pub fn new(snapshot: &'a Snapshot, profile: &Profile<'a>) -> Self {
         let registration = profile.registration;
         let assessment = profile.assessment;
         Self {
@@ -81,9 +77,9 @@ impl<'a> ProfileView<'a> {
             signals: SignalsView::new(
                 profile.signals,
                 &snapshot.world.known,
-                model,
+                &snapshot.model,
             ),
-            details: details(snapshot, profile, model),
+            details: details(snapshot, profile),
             score_exact: assessment.score_exact,
             confidence: assessment.confidence,
             score_low: assessment.score_low,

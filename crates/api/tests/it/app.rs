@@ -10,7 +10,7 @@ use std::{
 };
 
 use asgard_api::{ApiConfig, App, Live, Republish, RepublishError};
-use asgard_model::{Delta, Model, Snapshot, World};
+use asgard_model::{Delta, Snapshot, World};
 use asgard_store::{NewKey, Scope, Store, StoreConfig};
 use async_trait::async_trait;
 use axum::{
@@ -89,7 +89,6 @@ impl TestApp {
         let router = asgard_api::router(App {
             live: live.clone(),
             store: store.clone(),
-            model: Arc::new(Model::default_model()),
             config: ApiConfig { rate_limit_per_minute: limit },
             republish: publisher.clone(),
             clock: {

@@ -1,5 +1,6 @@
 //! The API as clients see it: every endpoint through the whole stack, on a real
 //! embedded store and a small hand-made World, without sockets.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod app;
 mod asn;
@@ -11,6 +12,7 @@ mod fuzz;
 mod headers;
 mod health;
 mod history;
+mod logs;
 mod mounts;
 mod rate_limit;
 mod status;

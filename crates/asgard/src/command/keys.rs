@@ -54,7 +54,8 @@ async fn act(store: &Store, action: KeysAction, out: &mut Out) -> Result<Exit> {
             list(store.keys.list().await?, output.output, out)
         }
         KeysAction::Revoke { id } => {
-            let id: KeyId = id.parse().map_err(|e| usage(anyhow::Error::new(e)))?;
+            let id: KeyId =
+                id.parse().map_err(|e| usage(anyhow::Error::new(e)))?;
             match store.keys.revoke(id, ACTOR, now()).await? {
                 true => Ok(Exit::Ok),
                 false => Ok(Exit::NotFound),

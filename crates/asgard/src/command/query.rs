@@ -23,8 +23,9 @@ pub(crate) async fn lookup(
 ) -> Result<Exit> {
     run(config, query, out, |snapshot, answers, out| {
         let rows = answers.iter().flat_map(|a| lines(snapshot, a)).collect();
-        let header =
-            ["target", "prefix", "asn", "name", "cc", "score", "level", "known"];
+        let header = [
+            "target", "prefix", "asn", "name", "cc", "score", "level", "known",
+        ];
         out.table(&header, rows)?;
         Ok(())
     })
@@ -124,9 +125,8 @@ fn envelope(
         .asns
         .iter()
         .filter_map(|&asn| snapshot.profile(asn))
-        .map(|profile| serde_json::to_value(ProfileView::new(snapshot, &profile)))
-        .collect::<Result<Vec<_>, _>>()
-        .context("a profile is always JSON")?;
+        .map(|profile| view(snapshot, &profile))
+        .collect::<Result<Vec<_>>>()?;
     let known: Vec<&str> = classes(snapshot, answer);
     Ok(json!({
         "target": answer.text,
@@ -180,7 +180,6 @@ fn lines(snapshot: &Snapshot, answer: &Answer<'_>) -> Vec<Vec<String>> {
 /// Score, sub-scores, certainty; then each reason with its evidence.
 fn explain(snapshot: &Snapshot, asn: Asn, out: &mut Out) -> Result<()> {
     let Some(profile) = snapshot.profile(asn) else { return Ok(()) };
-    let view = ProfileView::new(snapshot, &profile);
     out.line(headline(&profile))?;
     let a = profile.assessment;
     out.line(format!(
@@ -194,27 +193,51 @@ fn explain(snapshot: &Snapshot, asn: Asn, out: &mut Out) -> Result<()> {
     ))?;
     out.line(format!(
         "  hygiene {}  threat {}  stability {}  as of {}",
-        a.hygiene,
-        a.threat,
-        a.stability,
-        snapshot.world.as_of
+        a.hygiene, a.threat, a.stability, snapshot.world.as_of
     ))?;
-    if view.details.is_empty() {
+    let view = view(snapshot, &profile)?;
+    let details = view["details"].as_array().map_or(&[] as &[_], |d| d);
+    if details.is_empty() {
         out.line("  nothing speaks against it")?;
     }
-    for detail in &view.details {
-        out.line(format!(
-            "  {:>4}  {:<9} {}",
-            format!("-{}", detail.points).replace("--", "+"),
-            detail.severity,
-            detail.code
-        ))?;
-        out.line(format!("        {}", detail.description))?;
-        for evidence in &detail.evidence {
-            out.line(format!("        · {evidence}"))?;
-        }
+    for detail in details {
+        reason(detail, out)?;
     }
     Ok(())
+}
+
+/// The API's object of an AS.
+fn view(snapshot: &Snapshot, profile: &Profile<'_>) -> Result<Value> {
+    let view = ProfileView::new(snapshot, profile);
+    serde_json::to_value(view).context("a profile is always JSON")
+}
+
+fn reason(detail: &Value, out: &mut Out) -> Result<()> {
+    let text = |key: &str| detail[key].as_str().unwrap_or_default();
+    let points = -detail["points"].as_i64().unwrap_or(0);
+    out.line(format!(
+        "  {points:>+4}  {:<9} {}",
+        text("severity"),
+        text("code")
+    ))?;
+    out.line(format!("        {}", text("description")))?;
+    for evidence in detail["evidence"].as_array().into_iter().flatten() {
+        out.line(format!("        · {}", sentence(evidence)))?;
+    }
+    Ok(())
+}
+
+/// One piece of evidence in a line: `prefix: 192.0.2.1/32, source: threatfox`.
+fn sentence(evidence: &Value) -> String {
+    let Some(fields) = evidence.as_object() else {
+        return evidence.to_string();
+    };
+    let parts = fields.iter().filter_map(|(key, value)| match value {
+        Value::Null => None,
+        Value::String(text) => Some(format!("{key} {text}")),
+        other => Some(format!("{key} {other}")),
+    });
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 fn headline(profile: &Profile<'_>) -> String {

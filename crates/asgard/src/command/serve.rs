@@ -3,7 +3,7 @@
 //! Order of the end: signal → no new connections → answers under way finish
 //! (10 s) → the cycle and the watcher stop → the store is closed.
 
-use std::{io::IsTerminal, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io::IsTerminal, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use asgard_api::{ApiConfig, App, Live, Republish};
@@ -42,16 +42,18 @@ pub(crate) async fn run(config: Config, out: &mut Out) -> Result<Exit> {
         Arc::new(Engine::new(Arc::clone(&live), store.clone(), &config));
     live.set_keys(store.keys.load().await?);
     let learner = learner(&config, &store, &live).await?;
-    let listener = TcpListener::bind(config.listen).await.with_context(|| {
-        format!("cannot listen on {}: see --listen", config.listen)
-    })?;
+    let listener =
+        TcpListener::bind(config.listen).await.with_context(|| {
+            format!("cannot listen on {}: see --listen", config.listen)
+        })?;
     // Tests and tools parse this line. Do not change it.
     out.line(format!("listening on http://{}", listener.local_addr()?))?;
     greet(&config, &store).await?;
 
     let (stop, stopped) = watch::channel(false);
     let app = app(&config, &store, &live, &engine);
-    let server = tokio::spawn(serve(listener, app, stopped.clone()));
+    let server =
+        tokio::spawn(asgard_api::serve(listener, app, stop_of(&stopped)));
     let watcher = tokio::spawn(watch_store(
         Arc::clone(&engine),
         Arc::clone(&live),
@@ -137,19 +139,14 @@ fn app(
     }
 }
 
-async fn serve(
-    listener: TcpListener,
-    app: App,
-    mut stopped: watch::Receiver<bool>,
-) -> std::io::Result<()> {
-    let router = asgard_api::router(app);
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service)
-        .with_graceful_shutdown(async move {
-            // An error means that the sender is gone: stop as well.
-            let _ = stopped.wait_for(|stop| *stop).await;
-        })
-        .await
+/// Resolves when a stop was asked for, or can no longer be.
+fn stop_of(
+    stopped: &watch::Receiver<bool>,
+) -> impl Future<Output = ()> + Send + 'static {
+    let mut stopped = stopped.clone();
+    async move {
+        stopped.wait_for(|stop| *stop).await.ok();
+    }
 }
 
 /// Notices keys and whitelist entries that another process wrote.
@@ -172,6 +169,7 @@ async fn watch_store(
                 tracing::error!(%error, "store not reachable");
             }
         }
+        engine.catch_up().await;
         tokio::select! {
             () = sleep(WATCH) => {}
             _ = stopped.changed() => {}

@@ -37,10 +37,17 @@ pub(crate) async fn run(
 fn list(config: &Config, form: Form, out: &mut Out) -> Result<Exit> {
     let sources = &config.catalogue.sources;
     match form {
-        Form::Json => out.json(&sources.iter().map(entry).collect::<Vec<_>>())?,
+        Form::Json => {
+            out.json(&sources.iter().map(entry).collect::<Vec<_>>())?
+        }
         Form::Table => {
             let header = [
-                "name", "enabled", "format", "family", "weight", "licence",
+                "name",
+                "enabled",
+                "format",
+                "family",
+                "weight",
+                "licence",
                 "description",
             ];
             let rows = sources
@@ -96,7 +103,12 @@ async fn status(config: &Config, form: Form, out: &mut Out) -> Result<Exit> {
         Form::Json => out.json(&statuses)?,
         Form::Table => {
             let header = [
-                "name", "role", "enabled", "data", "rows", "last success",
+                "name",
+                "role",
+                "enabled",
+                "data",
+                "rows",
+                "last success",
                 "last error",
             ];
             out.table(&header, statuses.iter().map(line).collect())?;

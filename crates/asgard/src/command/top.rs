@@ -29,8 +29,15 @@ pub(crate) async fn run(
         }
         Form::Table => {
             let header = [
-                "asn", "score", "level", "conf", "name", "organisation", "cc",
-                "/24s", "reasons",
+                "asn",
+                "score",
+                "level",
+                "conf",
+                "name",
+                "organisation",
+                "cc",
+                "/24s",
+                "reasons",
             ];
             let rows = ranked.iter().map(|p| row(p)).collect();
             out.table(&header, rows)?;

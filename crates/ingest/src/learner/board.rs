@@ -70,7 +70,12 @@ impl Board {
     }
 
     /// Notes how reading went.
-    pub(super) fn note(&mut self, name: &str, outcome: Outcome, now: Timestamp) {
+    pub(super) fn note(
+        &mut self,
+        name: &str,
+        outcome: Outcome,
+        now: Timestamp,
+    ) {
         let Some(status) = self.status(name) else { return };
         status.last_attempt = Some(now);
         if let Some(error) = &outcome.error {
@@ -138,10 +143,7 @@ impl Board {
     /// Size and day of the last good version.
     pub(super) fn last_good(&self, name: &str) -> Option<LastGood> {
         let status = self.get(name)?;
-        Some(LastGood {
-            rows: status.rows?,
-            day: Day::of(status.data_date?),
-        })
+        Some(LastGood { rows: status.rows?, day: Day::of(status.data_date?) })
     }
 
     /// Day of the data in use.

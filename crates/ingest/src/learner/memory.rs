@@ -105,8 +105,10 @@ impl Memory {
     /// Whether something was merged that is no longer wanted, or has changed:
     /// a ledger cannot forget a single version.
     fn is_outdated(&self, wanted: &[(&Version, u64)]) -> bool {
-        let now: BTreeMap<&str, u64> =
-            wanted.iter().map(|(v, stamp)| (v.label.as_str(), *stamp)).collect();
+        let now: BTreeMap<&str, u64> = wanted
+            .iter()
+            .map(|(v, stamp)| (v.label.as_str(), *stamp))
+            .collect();
         self.seen
             .iter()
             .any(|(label, stamp)| now.get(label.as_str()) != Some(stamp))
@@ -134,11 +136,7 @@ impl Memory {
             Rows::Asns(asns) => self.ledger.merge_asns(asns, day),
             _ => return Err("this format holds no observations".to_owned()),
         }
-        Ok(Good {
-            rows: report.rows,
-            day,
-            attribution: report.attribution,
-        })
+        Ok(Good { rows: report.rows, day, attribution: report.attribution })
     }
 
     fn save(&self, outcome: &mut Outcome) {

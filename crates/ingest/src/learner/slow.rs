@@ -200,11 +200,9 @@ fn read_version(
     let mut good = Good { rows: 0, day: Day::of(now), attribution: None };
     let mut days = Vec::new();
     for version in files {
-        let refuse =
-            |reason: String| format!("{}: {reason}", version.label);
-        let mut input = supply
-            .open(source, version)
-            .map_err(|e| refuse(e.to_string()))?;
+        let refuse = |reason: String| format!("{}: {reason}", version.label);
+        let mut input =
+            supply.open(source, version).map_err(|e| refuse(e.to_string()))?;
         let (rows, report) =
             read(source, &mut input).map_err(|e| refuse(e.to_string()))?;
         good.rows += report.rows;
@@ -244,10 +242,9 @@ fn add(
         }
         (Role::Vrps, Rows::Vrps(rows)) => builder.vrps(rows),
         (Role::Relations, Rows::Relations(rows)) => builder.relations(rows),
-        (
-            Role::Peeringdb | Role::NetworkTypes,
-            Rows::Networks(rows),
-        ) => builder.peeringdb(rows),
+        (Role::Peeringdb | Role::NetworkTypes, Rows::Networks(rows)) => {
+            builder.peeringdb(rows)
+        }
         (Role::Ranges(class), Rows::Prefixes(rows)) => {
             builder.ranges(class, rows);
         }

@@ -24,7 +24,7 @@ pub(super) fn limited(
     if raw <= least {
         return raw;
     }
-    let sum: f64 = limits().sum();
+    let sum = sum(limits());
     let units = |evidence: Evidence<'_>| {
         evidence.units(space, Bound::Low, model).total()
     };
@@ -74,6 +74,13 @@ fn most_disjoint(sets: &[u64]) -> u8 {
     with_first.max(most_disjoint(rest))
 }
 
+/// A sum whose bytes do not depend on the order of its terms.
+fn sum(terms: impl Iterator<Item = f64>) -> f64 {
+    let mut terms: Vec<f64> = terms.collect();
+    terms.sort_by(f64::total_cmp);
+    terms.into_iter().sum()
+}
+
 fn limit(family: &FamilyEvidence, model: &Model) -> f64 {
     let trusted = model.family_limit(family.trust);
     trusted.max(model.family_limit.asn_drop * family.asn_drop.clamp(0.0, 1.0))
@@ -101,8 +108,8 @@ fn without<'a>(
         threats.asn_drop
     };
     let drop_space_share = if family.drop_space_share > 0.0 {
-        let sum: f64 = others().map(|other| other.drop_space_share).sum();
-        sum.min(threats.drop_space_share)
+        sum(others().map(|other| other.drop_space_share))
+            .min(threats.drop_space_share)
     } else {
         threats.drop_space_share
     };

@@ -23,7 +23,7 @@ pub(super) fn lengths(network: &Network, random: &mut Random) -> Vec<u8> {
         Plant::Bulletproof { rank } => {
             [&[24][..], &[24, 24], &[23, 24], &[22]][rank % 4]
         }
-        Plant::High => &[22],
+        Plant::High | Plant::Squatter => &[22],
         Plant::Medium => &[21],
         Plant::Victim => &[18],
         Plant::Newcomer | Plant::Delisted => &[23],

@@ -103,6 +103,22 @@ fn in_providers_block(truth: &Truth, route: &RouteTruth) -> bool {
 }
 
 #[test]
+fn squatters_announce_signed_space_of_strangers() {
+    for truth in [demo(), truth(&Plan::tiny(today()))] {
+        for squatter in &truth.squatters {
+            let own = truth.routes.iter().filter(|r| r.origin == *squatter);
+            let (invalid, fine): (Vec<_>, Vec<_>) =
+                own.partition(|route| route.rov == Rov::Invalid);
+            assert!(!fine.is_empty(), "{squatter}");
+            let [route] = invalid[..] else { panic!("{invalid:?}") };
+            assert!(!in_providers_block(&truth, route), "{route:?}");
+            let address = route.prefix.network();
+            assert_eq!(truth.origins(address), BTreeSet::from([*squatter]));
+        }
+    }
+}
+
+#[test]
 fn no_special_purpose_space_is_announced() {
     let special: Vec<Prefix> =
         SPECIAL.split_whitespace().map(|text| text.parse().unwrap()).collect();

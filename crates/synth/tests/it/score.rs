@@ -55,6 +55,7 @@ fn innocent_networks_stay_far_above_90() {
             &judge.truth.clean_stubs,
             &judge.truth.newcomers,
             &judge.truth.misjudged,
+            &judge.truth.squatters,
             &judge.truth.clique,
         ];
         for &asn in innocent.into_iter().flatten() {

@@ -71,6 +71,7 @@ fn the_planted_roles_are_disjoint() {
         &truth.clean_stubs,
         &truth.newcomers,
         &truth.misjudged,
+        &truth.squatters,
         &truth.clique,
     ];
     let all: BTreeSet<_> = roles.iter().copied().flatten().collect();
@@ -104,7 +105,7 @@ fn the_demo_is_ready_at_once() {
     assert!(bytes < 4_000_000, "{bytes} bytes");
 }
 
-fn named_sets(truth: &Truth) -> [(&BTreeSet<Asn>, &'static str); 14] {
+fn named_sets(truth: &Truth) -> [(&BTreeSet<Asn>, &'static str); 15] {
     [
         (&truth.bulletproof, "bulletproof hoster"),
         (&truth.high, "high"),
@@ -117,6 +118,7 @@ fn named_sets(truth: &Truth) -> [(&BTreeSet<Asn>, &'static str); 14] {
         (&truth.clean_stubs, "clean stub"),
         (&truth.newcomers, "newcomer"),
         (&truth.misjudged, "misjudged network"),
+        (&truth.squatters, "squatter"),
         (&truth.rpki_invalid, "origin of an invalid route"),
         (&truth.clique, "clique"),
         (&truth.asns, "network"),
