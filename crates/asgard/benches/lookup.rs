@@ -6,6 +6,13 @@
 //! medians of five rounds, and their ratio, which must be at least 5 for
 //! random IPv4.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "a bench prints figures about numbers it made itself"
+)]
+
 use std::{
     hint::black_box,
     io::Read,

@@ -166,8 +166,7 @@ impl Engine {
             snapshot
         };
         let world = Arc::clone(&snapshot.world);
-        let bytes =
-            spawn_blocking(move || postcard::to_stdvec(&*world)).await??;
+        let bytes = spawn_blocking(move || encode(&world)).await??;
         self.store.snapshots.save(snapshot.serial, bytes).await?;
         tracing::info!(
             serial = snapshot.serial,
@@ -276,6 +275,13 @@ fn published_scores(snapshot: &Snapshot) -> Vec<(Asn, u8)> {
 pub(crate) async fn whitelist(store: &Store) -> Result<Arc<Whitelist>> {
     let entries = store.whitelist.list().await?;
     Ok(Arc::new(entries.into_iter().map(|e| (e.asn, e.reason)).collect()))
+}
+
+/// The bytes of a World, allocated once: a vector that doubles as it grows
+/// would cost as much memory again.
+fn encode(world: &World) -> postcard::Result<Vec<u8>> {
+    let size = postcard::experimental::serialized_size(world)?;
+    postcard::to_extend(world, Vec::with_capacity(size))
 }
 
 /// The World of the last Snapshot, with its serial.

@@ -6,7 +6,7 @@ use asgard_model::{
     Asn, Day, Registration, Signals, World,
     graph::AsGraph,
     scoring::KnownThreats,
-    signals::{Metadata, SourceHealth, Threats},
+    signals::{Metadata, SourceHealth, Stability, Threats},
     world::{Announced, Sample, Topic},
 };
 use jiff::Timestamp;
@@ -77,7 +77,7 @@ pub fn assemble(
                 &registrations,
                 as_of,
             ),
-            stability: Default::default(),
+            stability: Stability::default(),
         });
         all_samples.push(shown.into_boxed_slice());
     }

@@ -253,7 +253,7 @@ mod tests {
             versions in prop::collection::vec(
                 (0u16..400, prop::collection::vec(0u32..20, 0..8)), 1..8
             ),
-            order in any::<u64>(),
+            order in any::<usize>(),
         ) {
             let merge = |ledger: &mut Ledger, v: &(u16, Vec<u32>)| {
                 let list = v.1.iter().map(|&a| Prefix::V4(a, 32)).collect();
@@ -265,7 +265,7 @@ mod tests {
             shuffled.extend(versions.iter().cloned());
             let count = shuffled.len();
             for at in 0..count {
-                shuffled.swap(at, (order as usize).wrapping_mul(at + 7) % count);
+                shuffled.swap(at, order.wrapping_mul(at + 7) % count);
             }
             let mut other = Ledger::default();
             shuffled.iter().for_each(|v| merge(&mut other, v));

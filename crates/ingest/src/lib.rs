@@ -4,7 +4,7 @@
 //! |---|---|
 //! | what there is | [`catalogue`] |
 //! | getting bytes | [`supply`], [`decompress`] |
-//! | bytes → rows | [`format`], [`reader`] |
+//! | bytes → rows | [`mod@format`], [`reader`] |
 //! | rows → memory | [`ground`] (slow facts), [`ledger`] (lists) |
 //! | memory → evidence | [`evidence`], [`listing`], [`hygiene`], [`space`], [`coverage`] |
 //! | evidence → World | [`assemble`] |

@@ -11,12 +11,11 @@ use jiff::civil::Date;
 use crate::{
     catalogue::{Role, Source},
     format::{
-        FormatError, Kind, Report,
-        as_info::{self, AsInfoRow},
+        FormatError, Kind, Report, as_info,
         delegated::{self, DelegatedRow, Resource},
         drop,
         ip_list::{self, IpListOptions},
-        origins::{self, OriginRow},
+        origins,
         peeringdb::{self, NetRow},
         ranges, relations,
         special_purpose::{self, Reach},
@@ -85,7 +84,7 @@ fn origins(
     input: &mut dyn BufRead,
     parse: fn(
         &mut dyn BufRead,
-        &mut dyn FnMut(OriginRow<'_>),
+        origins::OriginSink<'_>,
     ) -> Result<Report, FormatError>,
 ) -> Read {
     let mut table = TableBuilder::default();
@@ -106,7 +105,7 @@ fn names(
     input: &mut dyn BufRead,
     parse: fn(
         &mut dyn BufRead,
-        &mut dyn FnMut(AsInfoRow<'_>),
+        as_info::AsInfoSink<'_>,
     ) -> Result<Report, FormatError>,
 ) -> Read {
     let mut rows = Vec::new();

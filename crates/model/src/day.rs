@@ -55,7 +55,7 @@ impl From<Date> for Day {
     fn from(date: Date) -> Self {
         Offset::UTC
             .to_timestamp(date.at(0, 0, 0, 0))
-            .map_or(Self::default(), Self::of)
+            .map_or_else(|_| Self::default(), Self::of)
     }
 }
 

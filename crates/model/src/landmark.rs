@@ -46,7 +46,7 @@ pub enum Class {
     Tor,
     /// Sinkholes and block pages run by defenders.
     Sinkhole,
-    /// DDoS mitigation.
+    /// Mitigation of denial-of-service attacks.
     DdosMitigation,
     /// Anycast.
     Anycast,

@@ -147,10 +147,6 @@ impl Lpm {
 
     /// The value of the longest IPv6 prefix that contains `address`.
     #[inline]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "18 and 6 bits are left after the shifts"
-    )]
     pub fn get_v6(&self, address: u128) -> Option<u32> {
         let top = (address >> (128 - DIRECT_BITS)) as usize;
         self.walk(top, |depth| (address << depth >> (128 - STRIDE)) as usize)
@@ -185,7 +181,6 @@ impl Lpm {
 }
 
 /// Bits `depth..depth + width` of left-aligned `bits`; beyond 128 zeros follow.
-#[expect(clippy::cast_possible_truncation, reason = "at most 18 bits are left")]
 fn slot_of(bits: u128, depth: u32, width: u32) -> usize {
     bits.checked_shl(depth).map_or(0, |b| b >> (128 - width)) as usize
 }

@@ -96,7 +96,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// The verdict for a route at the current position; `None` as origin is
-    /// an AS_SET or confederation path, which no VRP can match.
+    /// an AS set or confederation path, which no VRP can match.
     pub fn state(&self, len: u8, origin: Option<Asn>) -> RpkiState {
         if self.covering.is_empty() {
             return RpkiState::NotFound;

@@ -3,7 +3,7 @@
 //! Source: IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890),
 //! entries whose "Globally Reachable" is False, with the more-specific entries
 //! that are reachable; multicast (RFC 5771, RFC 4291); and IPv6 space outside
-//! 2000::/3, which IANA has not given to any RIR.
+//! `2000::/3`, which IANA has not given to any RIR.
 
 use crate::Prefix;
 

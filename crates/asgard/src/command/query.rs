@@ -248,7 +248,7 @@ fn headline(profile: &Profile<'_>) -> String {
         profile.asn,
         registration.name.as_deref().unwrap_or(unknown),
         registration.organisation.as_deref().unwrap_or(unknown),
-        registration.country.map_or(unknown.into(), |c| c.to_string()),
+        registration.country.as_ref().map_or(unknown, |c| c.as_str()),
         registration.rir.map_or(unknown, |r| r.as_str()),
     )
 }

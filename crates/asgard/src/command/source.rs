@@ -38,7 +38,7 @@ fn list(config: &Config, form: Form, out: &mut Out) -> Result<Exit> {
     let sources = &config.catalogue.sources;
     match form {
         Form::Json => {
-            out.json(&sources.iter().map(entry).collect::<Vec<_>>())?
+            out.json(&sources.iter().map(entry).collect::<Vec<_>>())?;
         }
         Form::Table => {
             let header = [

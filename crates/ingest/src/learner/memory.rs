@@ -178,7 +178,7 @@ fn load(path: &Path) -> io::Result<Memory> {
 fn save(path: &Path, memory: &Memory) -> io::Result<()> {
     let plain = postcard::to_stdvec(memory).map_err(io::Error::other)?;
     let body = zstd::encode_all(&*plain, 1)?;
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
     fs::create_dir_all(folder)?;
     let fresh = path.with_extension("new");
     let mut file = fs::File::create(&fresh)?;

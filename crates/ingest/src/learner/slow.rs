@@ -243,7 +243,7 @@ fn add(
         (Role::Vrps, Rows::Vrps(rows)) => builder.vrps(rows),
         (Role::Relations, Rows::Relations(rows)) => builder.relations(rows),
         (Role::Peeringdb | Role::NetworkTypes, Rows::Networks(rows)) => {
-            builder.peeringdb(rows)
+            builder.peeringdb(rows);
         }
         (Role::Ranges(class), Rows::Prefixes(rows)) => {
             builder.ranges(class, rows);
