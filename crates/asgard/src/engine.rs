@@ -132,7 +132,9 @@ impl Engine {
         mut learner: Learner,
         progress: &dyn Progress,
     ) -> (Learner, Result<()>) {
-        let asked = learner.refresh(&[], Pace::Due, now(), progress).await;
+        let report = |statuses| self.live.set_sources(statuses);
+        let asked =
+            learner.refresh(&[], Pace::Due, now(), progress, &report).await;
         if let Err(error) = asked {
             return (learner, Err(error.into()));
         }
@@ -154,9 +156,7 @@ impl Engine {
         learner: &Learner,
         world: Result<World, asgard_ingest::learner::LearnError>,
     ) -> Result<()> {
-        for state in learner.states() {
-            self.store.sources.put(&state).await?;
-        }
+        // Publication comes first: a full disk must not keep new scores back.
         let snapshot = {
             let mut turn = self.turn.lock().await;
             let snapshot =
@@ -165,6 +165,9 @@ impl Engine {
             self.record(&mut turn).await?;
             snapshot
         };
+        for state in learner.states() {
+            self.store.sources.put(&state).await?;
+        }
         let world = Arc::clone(&snapshot.world);
         let bytes = spawn_blocking(move || encode(&world)).await??;
         self.store.snapshots.save(snapshot.serial, bytes).await?;

@@ -54,7 +54,7 @@ mod tests {
 
     use super::*;
 
-    /// AS1 announces 9.0.0.0/16, AS2 and AS3 9.0.7.0/24 and 2a00::/32; only
+    /// AS1 announces `9.0.0.0/16`, AS2 and AS3 `9.0.7.0/24`, AS3 `2a00::/32`; only
     /// AS2 is trusted by the whitelist.
     fn snapshot() -> Snapshot {
         let asns: Vec<Asn> = (1..=3).map(Asn).collect();

@@ -139,6 +139,8 @@ pub enum Rank {
     Rib,
     /// One row a prefix, made from a BGP table.
     Announced,
+    /// Tables that others have derived from BGP dumps.
+    Derived,
     /// Address ranges: prefixes were merged, so more-specifics are lost.
     Range,
 }

@@ -185,10 +185,7 @@ fn owners(line: &Line, table: &RoutingTable) -> Vec<Asn> {
 
 /// The AS that originates a prefix now: the first of several, AS0 if nobody.
 pub fn origin_of(table: &RoutingTable, prefix: Prefix) -> Asn {
-    table
-        .lookup(prefix.network())
-        .and_then(|route| route.origins.first().copied())
-        .unwrap_or_default()
+    table.origin(prefix.network()).unwrap_or_default()
 }
 
 /// All records of one AS, sorted by (prefix, category, list).

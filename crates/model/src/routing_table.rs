@@ -20,6 +20,16 @@ pub struct RoutingTable {
     routes: Routes,
     v4: Lpm,
     v6: Lpm,
+    first: FirstOrigins,
+}
+
+/// Address → first origin, without the detour over routes: neighbouring routes
+/// of one AS melt into one, so the tries are small and stay in the cache.
+#[derive(Clone, Debug, Default)]
+struct FirstOrigins {
+    asns: Vec<Asn>,
+    v4: Lpm,
+    v6: Lpm,
 }
 
 /// The part that is stored; the tries are derived from it.
@@ -78,6 +88,20 @@ impl RoutingTable {
         .map(|index| index as usize)
     }
 
+    /// The AS that originates the longest prefix that contains `address`, the
+    /// lowest number of several. Several times faster than [`Self::lookup`].
+    #[inline]
+    pub fn origin(&self, address: IpAddr) -> Option<Asn> {
+        let index = match address {
+            IpAddr::V4(v4) => self.first.v4.get_v4(v4.to_bits()),
+            IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+                Some(v4) => self.first.v4.get_v4(v4.to_bits()),
+                None => self.first.v6.get_v6(v6.to_bits()),
+            },
+        };
+        self.first.asns.get(index? as usize).copied()
+    }
+
     /// The route at an index below [`Self::len`]; IPv4 first, ascending.
     pub fn route(&self, index: usize) -> Option<Route<'_>> {
         let v6_at = index.checked_sub(self.routes.v4.len());
@@ -126,6 +150,9 @@ impl RoutingTable {
             + self.routes.origins.len() * (size_of::<Asn>() + 1)
             + self.v4.heap_bytes()
             + self.v6.heap_bytes()
+            + self.first.asns.len() * size_of::<Asn>()
+            + self.first.v4.heap_bytes()
+            + self.first.v6.heap_bytes()
     }
 }
 
@@ -137,7 +164,38 @@ impl From<Routes> for RoutingTable {
         );
         let v6 =
             trie(routes.v6.iter().map(|r| (r.bits, r.len)), routes.v4.len());
-        Self { routes, v4, v6 }
+        let first = FirstOrigins::new(&routes);
+        Self { routes, v4, v6, first }
+    }
+}
+
+impl FirstOrigins {
+    fn new(routes: &Routes) -> Self {
+        let mut asns = routes.origins.clone();
+        asns.sort_unstable();
+        asns.dedup();
+        asns.shrink_to_fit();
+        let number = |first: u32| {
+            let origin = routes.origins.get(first as usize)?;
+            u32::try_from(asns.binary_search(origin).ok()?).ok()
+        };
+        let entry = |bits: u128, len: u8, first: u32| {
+            number(first).map(|value| Entry { bits, len, value })
+        };
+        let v4: Vec<Entry> = routes
+            .v4
+            .iter()
+            .filter_map(|r| {
+                entry(u128::from(r.bits) << 96, r.len, r.first_origin)
+            })
+            .collect();
+        let v4 = Lpm::build(&v4);
+        let v6: Vec<Entry> = routes
+            .v6
+            .iter()
+            .filter_map(|r| entry(r.bits, r.len, r.first_origin))
+            .collect();
+        Self { v4, v6: Lpm::build(&v6), asns }
     }
 }
 
@@ -314,8 +372,11 @@ mod tests {
     }
 
     fn origins(table: &RoutingTable, address: &str) -> Vec<u32> {
-        table
-            .lookup(address.parse().unwrap())
+        let address: IpAddr = address.parse().unwrap();
+        let route = table.lookup(address);
+        let first = route.and_then(|r| r.origins.first().copied());
+        assert_eq!(table.origin(address), first, "{address}");
+        route
             .map(|route| route.origins.iter().map(|a| a.0).collect())
             .unwrap_or_default()
     }

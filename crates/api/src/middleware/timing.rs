@@ -37,14 +37,17 @@ pub(crate) async fn measure(request: Request, next: Next) -> Response {
         .expect("a number is header text");
     response.headers_mut().insert(X_RESPONSE_TIME, value);
     let key = response.extensions().get::<KeyId>();
-    span.in_scope(|| log(response.status(), key, taken));
+    span.in_scope(|| {
+        log(response.status(), key, (taken * 100.0).round() / 100.0)
+    });
     response
 }
 
 fn log(status: StatusCode, key: Option<&KeyId>, duration_ms: f64) {
     let key = key.map_or("", KeyId::as_str);
     let code = status.as_u16();
-    if status.is_server_error() {
+    // 503 is an answer, not a fault: "not ready yet", asked every second.
+    if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
         tracing::warn!(status = code, key, duration_ms, "request failed");
     } else {
         tracing::info!(status = code, key, duration_ms, "request answered");

@@ -1,7 +1,7 @@
 //! `asgard keys create|list|revoke`, also while a server runs.
 
 use anyhow::Result;
-use asgard_store::{KeyId, KeyRecord, NewKey, Store, StoreConfig};
+use asgard_store::{KeyId, KeyRecord, NewKey, Store, StoreConfig, StoreError};
 use jiff::SignedDuration;
 
 use crate::{
@@ -46,6 +46,7 @@ async fn act(store: &Store, action: KeysAction, out: &mut Out) -> Result<Exit> {
             let org = org.filter(|name| !name.is_empty());
             let new = NewKey { scope, org, label, expires_at };
             let (_, key) = store.keys.create(new, ACTOR, now()).await?;
+            wait_for_server(store).await;
             // The key alone, so that scripts can take it.
             out.line(key.reveal())?;
             Ok(Exit::Ok)
@@ -61,6 +62,14 @@ async fn act(store: &Store, action: KeysAction, out: &mut Out) -> Result<Exit> {
                 false => Ok(Exit::NotFound),
             }
         }
+    }
+}
+
+/// Gives a running server the time to notice the key, so that whoever reads it
+/// can use it at once.
+async fn wait_for_server(store: &Store) {
+    if matches!(store.lock_serving(), Err(StoreError::AlreadyServing { .. })) {
+        tokio::time::sleep(2 * super::serve::WATCH).await;
     }
 }
 

@@ -30,7 +30,7 @@ use crate::{
 /// Answers under way may take this long once a stop was asked for.
 const DRAIN: Duration = Duration::from_secs(10);
 /// How often writes of other processes are looked for.
-const WATCH: Duration = Duration::from_millis(250);
+pub(super) const WATCH: Duration = Duration::from_millis(250);
 /// Pause after a cycle that brought nothing, as long as there is no Snapshot.
 const RETRY: Duration = Duration::from_secs(60);
 

@@ -161,7 +161,7 @@ async fn refresh(
     } else {
         Box::new(Lines::new(std::io::stderr()))
     };
-    learner.refresh(names, Pace::Forced, now(), &*progress).await?;
+    learner.refresh(names, Pace::Forced, now(), &*progress, &|_| {}).await?;
     for state in learner.states() {
         store.sources.put(&state).await?;
     }

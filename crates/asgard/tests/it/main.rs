@@ -1,3 +1,12 @@
 //! The real binary and the checkout around it, tested from outside.
 
+mod cli;
+mod hostile;
 mod house;
+mod http;
+mod program;
+mod seeds;
+mod serve;
+mod server;
+mod truth;
+mod world;

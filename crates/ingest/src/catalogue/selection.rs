@@ -153,6 +153,8 @@ impl Source {
                 return Err(SelectionError::ManyParts { name, parts });
             }
         }
+        // How many rows there must be is known of the publisher's file only.
+        self.min_rows = 1;
         Ok(())
     }
 }

@@ -1,18 +1,19 @@
 //! Asking the publishers: fetch, validate, then believe.
 
+use asgard_model::SourceStatus;
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use jiff::Timestamp;
 
-use super::{Learner, slow};
+use super::{Learner, board::Board, slow};
 use crate::{
     catalogue::Source,
-    supply::{
-        Candidate, Network, Outcome, Pace, Progress, Supply, SupplyError,
-    },
+    supply::{Network, Outcome, Pace, Progress, Supply, SupplyError},
 };
 
 impl Learner {
     /// Asks the publishers of all enabled sources, or of those named, for what
-    /// is new. Without a network supply there is nobody to ask.
+    /// is new; `report` is told how all stand whenever one has answered.
+    /// Without a network supply there is nobody to ask.
     ///
     /// # Errors
     /// [`SupplyError`] if the data directory cannot be written; what a
@@ -23,56 +24,65 @@ impl Learner {
         pace: Pace,
         now: Timestamp,
         progress: &dyn Progress,
+        report: &(dyn Fn(Vec<SourceStatus>) + Sync),
     ) -> Result<(), SupplyError> {
         let Supply::Network(network) = &self.supply else { return Ok(()) };
-        let wanted: Vec<&Source> = self
+        let mut polls: FuturesUnordered<_> = self
             .catalogue
             .enabled()
             .filter(|s| self.supply.offers(s))
             .filter(|s| names.is_empty() || names.contains(&s.name))
+            .map(|source| async move {
+                (source, network.refresh(source, pace, now, progress).await)
+            })
             .collect();
-        let polls = wanted.iter().map(|source| async move {
-            (*source, network.refresh(source, pace, now, progress).await)
-        });
-        for (source, outcome) in futures_util::future::join_all(polls).await {
-            let name = source.name.clone();
-            match outcome? {
-                Outcome::NotDue => {}
-                Outcome::NotModified => self.board.current(&name, now),
-                Outcome::Failed(reason) => {
-                    self.board.unreachable(&name, reason, now);
-                }
-                Outcome::Fetched(candidate) => {
-                    let last = self.board.last_good(&name);
-                    let files = candidate.versions.clone();
-                    let partial = candidate.failures.join("; ");
-                    let verdict =
-                        slow::examine(source, &self.supply, &files, last, now);
-                    match verdict {
-                        Ok(()) => network.promote(source, candidate)?,
-                        Err(reason) => {
-                            discard(network, source, candidate, &reason, now)?;
-                            self.board.unreachable(&name, reason, now);
-                            continue;
-                        }
-                    }
-                    self.board.current(&name, now);
-                    if !partial.is_empty() {
-                        self.board.unreachable(&name, partial, now);
-                    }
-                }
-            }
+        while let Some((source, outcome)) = polls.next().await {
+            take(
+                &mut self.board,
+                &self.supply,
+                network,
+                source,
+                outcome?,
+                now,
+            )?;
+            report(self.board.statuses());
         }
         Ok(())
     }
 }
 
-fn discard(
+/// Validates what a publisher sent, keeps or discards it, and notes that.
+fn take(
+    board: &mut Board,
+    supply: &Supply,
     network: &Network,
     source: &Source,
-    candidate: Candidate,
-    reason: &str,
+    outcome: Outcome,
     now: Timestamp,
 ) -> Result<(), SupplyError> {
-    network.discard(source, candidate, reason, now)
+    let name = &source.name;
+    match outcome {
+        Outcome::NotDue => {}
+        Outcome::NotModified => board.current(name, now),
+        Outcome::Failed(reason) => board.unreachable(name, reason, now),
+        Outcome::Fetched(candidate) => {
+            let last = board.last_good(name);
+            let files = candidate.versions.clone();
+            let partial = candidate.failures.join("; ");
+            match slow::examine(source, supply, &files, last, now) {
+                Ok(()) => {
+                    network.promote(source, candidate)?;
+                    board.current(name, now);
+                    if !partial.is_empty() {
+                        board.unreachable(name, partial, now);
+                    }
+                }
+                Err(reason) => {
+                    network.discard(source, candidate, &reason, now)?;
+                    board.unreachable(name, reason, now);
+                }
+            }
+        }
+    }
+    Ok(())
 }

@@ -212,12 +212,12 @@ fn a_file_that_nothing_reads_is_found() {
     );
 }
 
-/// With `ASGARD_MIRROR=DIR`: what each source finds there, and that every file
+/// With `ASGARD_TEST_MIRROR=DIR`: what each source finds there, and that every file
 /// is read or left out on purpose.
 #[test]
 fn every_file_of_a_real_mirror_is_read_or_left_out_on_purpose() {
-    let Some(root) = std::env::var_os("ASGARD_MIRROR") else {
-        println!("skipped: ASGARD_MIRROR names no mirror");
+    let Some(root) = std::env::var_os("ASGARD_TEST_MIRROR") else {
+        println!("SKIP real-data: ASGARD_TEST_MIRROR names no mirror");
         return;
     };
     let mirror = Mirror::new(root).unwrap();

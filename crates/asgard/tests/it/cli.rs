@@ -1,0 +1,6 @@
+//! The commands beside `serve`: what they print, and how they end.
+
+mod admin;
+mod configuration;
+mod query;
+mod sources;

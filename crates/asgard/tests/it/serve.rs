@@ -1,0 +1,9 @@
+//! `asgard serve` from outside: its fixed interface, one concern a module.
+
+mod keys;
+mod memory;
+mod selection;
+mod start;
+mod stop;
+mod trust;
+mod unreachable;
