@@ -69,11 +69,12 @@ pub struct Verdicts {
     pub unrouted: u64,
 }
 
-/// One list's word about one address of one AS.
+/// One list's word about one address of one AS. There are a million of them,
+/// so the key is no wider than the family needs.
 #[derive(Clone, Copy)]
-struct Record {
+struct Record<K> {
     asn: Asn,
-    prefix: Prefix,
+    key: K,
     category: Category,
     list: u16,
     weight: f64,
@@ -82,28 +83,71 @@ struct Record {
     months: u16,
 }
 
+/// Network bits and length of one address family.
+trait Key: Copy + Ord {
+    fn prefix(self) -> Prefix;
+}
+
+impl Key for (u32, u8) {
+    fn prefix(self) -> Prefix {
+        Prefix::V4(self.0, self.1)
+    }
+}
+
+impl Key for (u128, u8) {
+    fn prefix(self) -> Prefix {
+        Prefix::V6(self.0, self.1)
+    }
+}
+
+/// Records of both families.
+#[derive(Default)]
+struct Records {
+    v4: Vec<Record<(u32, u8)>>,
+    v6: Vec<Record<(u128, u8)>>,
+}
+
 /// Samples kept of each category.
 const SAMPLES: usize = 5;
 
 /// Weighs all lists.
 pub fn weigh(lists: &[ThreatList<'_>], scales: Scales<'_>) -> Verdicts {
     let mut verdicts = Verdicts::default();
-    let mut records = collect(lists, scales, &mut verdicts);
-    records.sort_unstable_by_key(|r| (r.asn, r.prefix, r.category, r.list));
-    for of_asn in records.chunk_by(|a, b| a.asn == b.asn) {
-        let evidence = weigh_asn(of_asn, lists, scales);
-        verdicts.by_asn.insert(of_asn[0].asn, evidence);
-    }
+    let records = collect(lists, scales, &mut verdicts);
+    let mut sums = FxHashMap::default();
+    add_all(records.v4, lists, scales, &mut sums);
+    add_all(records.v6, lists, scales, &mut sums);
+    verdicts.by_asn =
+        sums.into_iter().map(|(asn, sum)| (asn, sum.finish(lists))).collect();
     verdicts
+}
+
+fn add_all<K: Key>(
+    mut records: Vec<Record<K>>,
+    lists: &[ThreatList<'_>],
+    scales: Scales<'_>,
+    sums: &mut FxHashMap<Asn, Sum>,
+) {
+    records.sort_unstable_by_key(|r| (r.asn, r.key, r.category, r.list));
+    for of_asn in records.chunk_by(|a, b| a.asn == b.asn) {
+        let sum = sums.entry(of_asn[0].asn).or_default();
+        for of_key in of_asn.chunk_by(|a, b| a.key == b.key) {
+            let before = sum.counted;
+            for facts in of_key.chunk_by(|a, b| a.category == b.category) {
+                sum.add(facts, lists, scales);
+            }
+            sum.threats.distinct_ips += u32::from(sum.counted > before);
+        }
+    }
 }
 
 fn collect(
     lists: &[ThreatList<'_>],
     scales: Scales<'_>,
     verdicts: &mut Verdicts,
-) -> Vec<Record> {
+) -> Records {
     let oldest = Day(scales.as_of.0.saturating_sub(13 * 31));
-    let mut records = Vec::new();
+    let mut records = Records::default();
     for (index, list) in (0u16..).zip(lists) {
         let lines = list.ledger.lines().filter(|line| {
             line.seen.last >= oldest && line.seen.first <= scales.as_of
@@ -117,28 +161,43 @@ fn collect(
             let owners = owners(&line, scales.table);
             verdicts.unrouted += u64::from(owners.is_empty());
             for asn in owners {
-                records.push(record(&line, list, index, factor, asn, scales));
+                let weighed = (index, factor, asn);
+                match line.prefix {
+                    Prefix::V4(bits, len) => records.v4.push(record(
+                        (bits, len),
+                        &line,
+                        list,
+                        weighed,
+                        scales,
+                    )),
+                    Prefix::V6(bits, len) => records.v6.push(record(
+                        (bits, len),
+                        &line,
+                        list,
+                        weighed,
+                        scales,
+                    )),
+                }
             }
         }
     }
     records
 }
 
-fn record(
+fn record<K>(
+    key: K,
     line: &Line,
     list: &ThreatList<'_>,
-    index: u16,
-    factor: f64,
-    asn: Asn,
+    (index, factor, asn): (u16, f64, Asn),
     scales: Scales<'_>,
-) -> Record {
+) -> Record<K> {
     let age = scales.as_of.days_since(line.seen.last);
     let half_life = scales.model.half_life(list.category);
     let decay = asgard_model::scoring::exp2(-f64::from(age) / half_life);
     let counts = f64::from(age) <= window_days(scales.model);
     Record {
         asn,
-        prefix: line.prefix,
+        key,
         category: list.category,
         list: index,
         weight: if counts { list.weight * factor * decay } else { 0.0 },
@@ -188,23 +247,6 @@ pub fn origin_of(table: &RoutingTable, prefix: Prefix) -> Asn {
     table.origin(prefix.network()).unwrap_or_default()
 }
 
-/// All records of one AS, sorted by (prefix, category, list).
-fn weigh_asn(
-    records: &[Record],
-    lists: &[ThreatList<'_>],
-    scales: Scales<'_>,
-) -> Evidence {
-    let mut sum = Sum::default();
-    for of_prefix in records.chunk_by(|a, b| a.prefix == b.prefix) {
-        let before = sum.counted;
-        for facts in of_prefix.chunk_by(|a, b| a.category == b.category) {
-            sum.add(facts, lists, scales);
-        }
-        sum.threats.distinct_ips += u32::from(sum.counted > before);
-    }
-    sum.finish(lists)
-}
-
 /// Running sums of one AS.
 #[derive(Default)]
 struct Sum {
@@ -217,19 +259,19 @@ struct Sum {
     sources: Vec<SourceId>,
     /// What the sums would lose without a family.
     loss: Vec<Rates>,
-    strongest: Vec<(f64, Record, SourceId)>,
+    strongest: Vec<(f64, Sample)>,
 }
 
 impl Sum {
     /// Adds all words about one (address, category).
-    fn add(
+    fn add<K: Key>(
         &mut self,
-        facts: &[Record],
+        facts: &[Record<K>],
         lists: &[ThreatList<'_>],
         scales: Scales<'_>,
     ) {
         let first = facts[0];
-        let list_of = |r: &Record| &lists[usize::from(r.list)];
+        let list_of = |r: &Record<K>| &lists[usize::from(r.list)];
         if first.category.is_hosting() {
             for record in facts {
                 *self.months.entry(record.list).or_default() |= record.months;
@@ -242,7 +284,7 @@ impl Sum {
         }
         self.counted += 1;
         self.threats.reports += u32::try_from(facts.len()).unwrap_or(u32::MAX);
-        let v4 = first.prefix.is_v4();
+        let v4 = first.key.prefix().is_v4();
         *slot(&mut self.threats.k, first.category, v4) += best;
         if first.category.is_hosting() {
             self.hosting += best;
@@ -255,7 +297,7 @@ impl Sum {
         self.keep_sample(facts, lists, best);
     }
 
-    fn show(&mut self, facts: &[Record], as_of: Day, model: &Model) {
+    fn show<K>(&mut self, facts: &[Record<K>], as_of: Day, model: &Model) {
         let window = model.count_window_days();
         if facts.iter().any(|r| as_of.days_since(r.last) <= window) {
             let shown = &mut self.threats.shown;
@@ -263,7 +305,7 @@ impl Sum {
         }
     }
 
-    fn note(&mut self, record: &Record, list: &ThreatList<'_>) {
+    fn note<K>(&mut self, record: &Record<K>, list: &ThreatList<'_>) {
         if let Err(at) = self.sources.binary_search(&list.source) {
             self.sources.insert(at, list.source);
         }
@@ -276,14 +318,15 @@ impl Sum {
         threats.last_seen = Some(last);
     }
 
-    fn split_by_family(
+    fn split_by_family<K: Key>(
         &mut self,
-        facts: &[Record],
+        facts: &[Record<K>],
         lists: &[ThreatList<'_>],
         best: f64,
     ) {
-        let list_of = |r: &Record| &lists[usize::from(r.list)];
-        let (category, v4) = (facts[0].category, facts[0].prefix.is_v4());
+        let list_of = |r: &Record<K>| &lists[usize::from(r.list)];
+        let category = facts[0].category;
+        let v4 = facts[0].key.prefix().is_v4();
         let mut done = 0u64;
         for record in facts {
             let list = list_of(record);
@@ -327,33 +370,36 @@ impl Sum {
         }
     }
 
-    fn keep_sample(
+    fn keep_sample<K: Key>(
         &mut self,
-        facts: &[Record],
+        facts: &[Record<K>],
         lists: &[ThreatList<'_>],
         best: f64,
     ) {
         let Some(record) = facts.iter().find(|r| r.weight >= best) else {
             return;
         };
-        let source = lists[usize::from(record.list)].source;
-        let same = self
-            .strongest
-            .iter()
-            .filter(|(_, r, _)| r.category == record.category);
-        if same.clone().count() < SAMPLES {
-            self.strongest.push((best, *record, source));
-            return;
-        }
-        let weakest = self
+        let sample = Sample {
+            topic: Topic::Abuse(record.category),
+            prefix: record.key.prefix(),
+            source: Some(lists[usize::from(record.list)].source),
+            first_seen: Some(record.first),
+            last_seen: Some(record.last),
+        };
+        let mut same: Vec<&mut (f64, Sample)> = self
             .strongest
             .iter_mut()
-            .filter(|(_, r, _)| r.category == record.category)
-            .min_by(|a, b| a.0.total_cmp(&b.0));
+            .filter(|(_, s)| s.topic == sample.topic)
+            .collect();
+        if same.len() < SAMPLES {
+            self.strongest.push((best, sample));
+            return;
+        }
+        let weakest = same.iter_mut().min_by(|a, b| a.0.total_cmp(&b.0));
         if let Some(weakest) = weakest
             && weakest.0 < best
         {
-            *weakest = (best, *record, source);
+            **weakest = (best, sample);
         }
     }
 
@@ -391,14 +437,8 @@ impl Sum {
         self.strongest.sort_by(|a, b| {
             b.0.total_cmp(&a.0).then(a.1.prefix.cmp(&b.1.prefix))
         });
-        let samples = self.strongest.iter().map(|(_, r, source)| Sample {
-            topic: Topic::Abuse(r.category),
-            prefix: r.prefix,
-            source: Some(*source),
-            first_seen: Some(r.first),
-            last_seen: Some(r.last),
-        });
-        Evidence { samples: samples.collect(), threats: self.threats }
+        let samples = self.strongest.into_iter().map(|(_, s)| s).collect();
+        Evidence { samples, threats: self.threats }
     }
 }
 
@@ -417,7 +457,7 @@ pub fn empty_family(family: FamilyId, trust: Trust) -> FamilyEvidence {
     }
 }
 
-fn largest<'a>(records: impl Iterator<Item = &'a Record>) -> f64 {
+fn largest<'a, K: 'a>(records: impl Iterator<Item = &'a Record<K>>) -> f64 {
     records.map(|r| r.weight).fold(0.0, f64::max)
 }
 

@@ -181,14 +181,17 @@ impl ListedSpace {
         hits.sort_by(|a, b| {
             b.0.total_cmp(&a.0).then(a.1.first.cmp(&b.1.first))
         });
+        let mut samples: Vec<(Prefix, Listed)> = Vec::new();
+        for (_, segment) in &hits {
+            let seen = samples.iter().any(|(p, _)| *p == segment.prefix);
+            if !seen && samples.len() < SAMPLES {
+                samples.push((segment.prefix, segment.listed));
+            }
+        }
         Overlap {
             share: share.min(1.0),
             family: hits.first().map(|(_, s)| s.listed.family),
-            samples: hits
-                .iter()
-                .take(SAMPLES)
-                .map(|(_, s)| (s.prefix, s.listed))
-                .collect(),
+            samples,
         }
     }
 }

@@ -38,7 +38,7 @@ pub(crate) async fn measure(request: Request, next: Next) -> Response {
     response.headers_mut().insert(X_RESPONSE_TIME, value);
     let key = response.extensions().get::<KeyId>();
     span.in_scope(|| {
-        log(response.status(), key, (taken * 100.0).round() / 100.0)
+        log(response.status(), key, (taken * 100.0).round() / 100.0);
     });
     response
 }

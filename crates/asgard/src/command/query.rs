@@ -227,17 +227,17 @@ fn reason(detail: &Value, out: &mut Out) -> Result<()> {
     Ok(())
 }
 
-/// One piece of evidence in a line: `prefix: 192.0.2.1/32, source: threatfox`.
+/// One piece of evidence in a line:
+/// `192.0.2.1/32, threatfox, 2026-04-25 to 2026-06-20`.
 fn sentence(evidence: &Value) -> String {
-    let Some(fields) = evidence.as_object() else {
-        return evidence.to_string();
+    let text = |key: &str| evidence[key].as_str();
+    let what = text("prefix").or_else(|| text("topic"));
+    let when = match (text("first_seen"), text("last_seen")) {
+        (Some(first), Some(last)) => Some(format!("{first} to {last}")),
+        _ => None,
     };
-    let parts = fields.iter().filter_map(|(key, value)| match value {
-        Value::Null => None,
-        Value::String(text) => Some(format!("{key} {text}")),
-        other => Some(format!("{key} {other}")),
-    });
-    parts.collect::<Vec<_>>().join(", ")
+    let parts = [what, text("source"), when.as_deref()];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn headline(profile: &Profile<'_>) -> String {

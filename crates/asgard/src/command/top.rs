@@ -46,7 +46,7 @@ pub(crate) async fn run(
     Ok(Exit::Ok)
 }
 
-/// Announced networks before silent ones, by the unrounded score.
+/// By the unrounded score, so that there are no ties; then by number.
 fn rank<'a>(snapshot: &'a Snapshot, top: &Top) -> Vec<Profile<'a>> {
     let mut profiles: Vec<Profile<'_>> = snapshot
         .profiles()

@@ -110,6 +110,17 @@ impl Serve {
         Ended::new(status, stdout.end(), stderr.end())
     }
 
+    /// Starts it and kills it after a while, whatever it does.
+    pub(crate) fn dies_after(&self, while_: Duration) {
+        let mut child = self.spawn();
+        let mut pipes =
+            (Drain::of(child.stdout.take()), Drain::of(child.stderr.take()));
+        sleep(while_);
+        child.kill().expect("our child");
+        child.wait().expect("our child");
+        (pipes.0.end(), pipes.1.end());
+    }
+
     fn spawn(&self) -> Child {
         program()
             .args(&self.args)
