@@ -19,6 +19,7 @@ use std::net::SocketAddr;
 mod app;
 mod auth;
 mod client_address;
+mod coding;
 mod error;
 mod limiter;
 pub mod limits;

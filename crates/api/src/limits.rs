@@ -8,6 +8,10 @@ pub const BODY_BYTES: usize = 1 << 20;
 /// Longest time that a client may take to send a body.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Shortest body that is sent compressed, in bytes; below, it fits one packet
+/// with its headers anyway.
+pub const COMPRESS_BYTES: u64 = 1 << 10;
+
 /// Most ASNs in one bulk request; the same may occur twice.
 pub const BULK_ASNS: usize = 1000;
 

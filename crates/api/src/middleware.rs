@@ -8,6 +8,7 @@
 //! | [`panics`] | turns a panic below into an error before the envelope sees it |
 //! | [`identity`] | the limiter counts by key, so the key is verified first |
 //! | [`rate_limit`] | refuses before anything is read, parsed or looked up |
+//! | [`compression`] | outside the tag, so that a 304 costs no coding |
 //! | [`etag`] | sees good answers only; a 304 has been counted and timed |
 //!
 //! The layers wrap the fallbacks too: an unknown route or a wrong method is an
@@ -26,6 +27,7 @@ use crate::{
     middleware::trace_id::TraceIds,
 };
 
+mod compression;
 mod envelope;
 mod etag;
 mod identity;
@@ -46,6 +48,7 @@ pub(crate) fn stack(router: Router<App>, app: &App) -> Router<App> {
     router
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
         .layer(from_fn(etag::answer_not_modified))
+        .layer(from_fn(compression::compress))
         .layer(from_fn_with_state(limit, rate_limit::limit))
         .layer(from_fn_with_state(app.clone(), identity::establish))
         .layer(from_fn(panics::catch))

@@ -1,7 +1,7 @@
 //! A published Snapshot and what was rendered from it.
 //!
-//! A feed is rendered once a Snapshot and selection, however many devices poll
-//! it. The cache needs no invalidation: it goes with its Snapshot. It is
+//! A feed is rendered once a Snapshot and selection, and compressed once a
+//! coding, however many devices poll it. The cache needs no invalidation: it goes with its Snapshot. It is
 //! bounded, because scores are integers: 101 thresholds and 16 sets of levels.
 
 use std::sync::{Arc, OnceLock};
@@ -10,7 +10,7 @@ use asgard_model::{Level, Snapshot};
 use asgard_policy::{Selection, feed::edl};
 use axum::{body::Bytes, http::HeaderValue};
 
-use crate::representation::etag;
+use crate::{coding::KeptBody, representation::etag};
 
 const THRESHOLDS: usize = 101;
 const LEVEL_SETS: usize = 1 << Level::VALUES.len();
@@ -26,7 +26,7 @@ pub(crate) struct Published {
 /// A rendered feed.
 #[derive(Debug)]
 pub(crate) struct Feed {
-    pub(crate) body: Bytes,
+    pub(crate) body: Arc<KeptBody>,
     pub(crate) etag: HeaderValue,
     pub(crate) entries: usize,
 }
@@ -63,7 +63,11 @@ fn level_set(levels: &[Level]) -> usize {
 fn render(snapshot: &Snapshot, selection: &Selection) -> Feed {
     let asns = selection.of(snapshot);
     let body = Bytes::from(edl::render(&asns));
-    Feed { etag: etag(&body), entries: asns.len(), body }
+    Feed {
+        etag: etag(&body),
+        entries: asns.len(),
+        body: Arc::new(KeptBody::new(body)),
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! Bodies of good answers: JSON or text, with or without an `ETag`.
 //!
-//! `If-None-Match` is handled in `middleware/etag.rs`, which needs the tag only.
+//! `If-None-Match` is handled in `middleware/etag.rs`, which needs the tag only, and
+//! `Accept-Encoding` in `middleware/compression.rs`.
+
+use std::sync::Arc;
 
 use axum::{
     body::Bytes,
@@ -12,6 +15,8 @@ use axum::{
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+
+use crate::coding::KeptBody;
 
 /// Not to be kept: state of the moment, and whatever answers a write.
 const NEVER: HeaderValue = HeaderValue::from_static("no-store");
@@ -38,10 +43,12 @@ pub(crate) fn tagged_json(view: &impl Serialize) -> Response {
     (headers, body).into_response()
 }
 
-/// Text for everybody, with its `ETag`.
-pub(crate) fn tagged_text(body: Bytes, etag: HeaderValue) -> Response {
+/// Text for everybody, with its `ETag`. Its coded forms are kept with it.
+pub(crate) fn kept_text(body: &Arc<KeptBody>, etag: HeaderValue) -> Response {
     let headers = [(CONTENT_TYPE, TEXT), (CACHE_CONTROL, PUBLIC), (ETAG, etag)];
-    (headers, body).into_response()
+    let mut response = (headers, body.plain().clone()).into_response();
+    response.extensions_mut().insert(Arc::clone(body));
+    response
 }
 
 fn bytes(view: &impl Serialize) -> Bytes {

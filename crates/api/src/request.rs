@@ -32,11 +32,16 @@ impl<S: Send + Sync> FromRequestParts<S> for AsnPath {
         state: &S,
     ) -> Result<Self, ApiError> {
         let path = Path::<String>::from_request_parts(parts, state).await;
-        path.ok()
-            .and_then(|Path(text)| digits(&text))
-            .map(|number| Self(Asn(number)))
-            .ok_or_else(ApiError::invalid_asn)
+        let Ok(Path(text)) = path else {
+            return Err(ApiError::invalid_asn());
+        };
+        asn(&text).map(Self)
     }
+}
+
+/// An ASN in plain digits; 400 for anything else.
+pub(crate) fn asn(text: &str) -> Result<Asn, ApiError> {
+    digits(text).map(Asn).ok_or_else(ApiError::invalid_asn)
 }
 
 fn digits(text: &str) -> Option<u32> {

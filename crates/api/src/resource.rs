@@ -2,8 +2,10 @@
 
 pub(crate) mod asn;
 pub(crate) mod bulk;
+pub(crate) mod compare;
 pub(crate) mod edl;
 pub(crate) mod health;
 pub(crate) mod history;
 pub(crate) mod status;
+pub(crate) mod upstreams;
 pub(crate) mod whitelist;

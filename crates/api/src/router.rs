@@ -10,7 +10,9 @@ use crate::{
     App,
     error::ApiError,
     middleware,
-    resource::{asn, bulk, edl, health, history, status, whitelist},
+    resource::{
+        asn, bulk, compare, edl, health, history, status, upstreams, whitelist,
+    },
 };
 
 /// Every endpoint answers under each of these. The documented form is `/v1`;
@@ -25,9 +27,11 @@ fn endpoints() -> Router<App> {
     Router::new()
         // one network
         .route("/asn/{asn}", get(asn::show_profile)) // read
+        .route("/asn/{asn}/upstreams", get(upstreams::show_upstreams)) // read
         .route("/asn/{asn}/history", get(history::show_history)) // read
         // many networks
         .route("/tools/bulk-risk-check", post(bulk::check_many)) // read
+        .route("/tools/compare", get(compare::compare)) // read
         .route("/feeds/edl", get(edl::show_edl)) // none: firewalls poll it
         // what the operator trusts
         .route(

@@ -5,6 +5,7 @@
 //! one of four forms, see `view/moment.rs`.
 
 mod bulk;
+mod compare;
 mod detail;
 mod error;
 mod health;
@@ -14,18 +15,24 @@ mod number;
 mod profile;
 mod signals;
 mod status;
+mod upstreams;
 mod whitelist;
 
 pub use bulk::BulkView;
+pub use compare::CompareView;
 pub use detail::{DetailView, EvidenceView};
 pub use history::HistoryView;
 pub use profile::ProfileView;
 pub use signals::SignalsView;
 pub use status::StatusView;
+pub use upstreams::UpstreamsView;
 
 pub(crate) use error::ErrorView;
 pub(crate) use health::{Dependency, HealthView, SimpleStatusView};
 pub(crate) use whitelist::{DoneView, WhitelistView};
+
+/// The name of a network without one, where a name is always text.
+const NAMELESS: &str = "Unknown";
 
 /// The version in `/health` and `/status`.
 const VERSION: &str = env!("CARGO_PKG_VERSION");

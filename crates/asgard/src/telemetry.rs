@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 
+use asgard_ingest::supply::{Bars, Lines, Progress, Silent};
 use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::config::LogForm;
@@ -24,5 +25,16 @@ pub(crate) fn install(form: LogForm, verbose: u8, quiet: bool) {
     match form {
         LogForm::Text => base.with_target(false).init(),
         LogForm::Json => base.json().flatten_event(true).init(),
+    }
+}
+
+/// Bars on a terminal, else lines; nothing beside a log of JSON lines, which
+/// tells of every source as well.
+pub(crate) fn progress(form: LogForm) -> Box<dyn Progress> {
+    let stderr = std::io::stderr();
+    match form {
+        LogForm::Json => Box::new(Silent),
+        LogForm::Text if stderr.is_terminal() => Box::new(Bars::new()),
+        LogForm::Text => Box::new(Lines::new(stderr)),
     }
 }

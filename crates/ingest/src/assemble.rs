@@ -30,6 +30,8 @@ pub struct Findings {
     pub listed_space: ListedSpace,
     /// Trust of the families of DROP and ASN-DROP.
     pub listing_trust: asgard_model::signals::Trust,
+    /// What ASN-DROP calls the ASes that it lists.
+    pub names: FxHashMap<Asn, Registration>,
     /// Which signals some source could know.
     pub known: KnownThreats,
     /// Freshness of the sources.
@@ -48,7 +50,7 @@ pub fn assemble(
     let asns = scored_set(ground, &findings);
     let graph = AsGraph::new(&asns, &ground.edges);
     let announced = Announced::new(&asns, &ground.table);
-    let registrations = registrations(ground, &asns);
+    let registrations = registrations(ground, &findings.names, &asns);
     let organisations = organisations(&registrations);
     let excused = excused_by_kin(&ground.claims, &asns, &graph, &organisations);
     let mut signals = Vec::with_capacity(asns.len());
@@ -66,7 +68,7 @@ pub fn assemble(
         let (threats, mut shown) = threats(asn, &originated, &mut findings);
         shown.extend(samples(&routes));
         signals.push(Signals {
-            exposure: originated.exposure(),
+            exposure: originated.exposure(ground.low_visibility),
             hygiene: hygiene(&routes, &originated, ground.rpki_known),
             threats,
             metadata: metadata(
@@ -119,9 +121,27 @@ fn scored_set(ground: &Ground, findings: &Findings) -> Vec<Asn> {
     asns
 }
 
-fn registrations(ground: &Ground, asns: &[Asn]) -> Vec<Registration> {
-    let of = |asn: &Asn| ground.registrations.get(asn).cloned();
-    asns.iter().map(|asn| of(asn).unwrap_or_default()).collect()
+/// Registrations; where no registry vouches for the holder, the name that
+/// ASN-DROP gives is better than that of an old list: such numbers change hands.
+fn registrations(
+    ground: &Ground,
+    listed: &FxHashMap<Asn, Registration>,
+    asns: &[Asn],
+) -> Vec<Registration> {
+    let of = |asn: &Asn| {
+        let known = ground.registrations.get(asn).cloned();
+        let known = known.unwrap_or_default();
+        match listed.get(asn) {
+            Some(named) if known.rir.is_none() => Registration {
+                name: named.name.clone().or(known.name),
+                country: named.country.or(known.country),
+                rir: named.rir,
+                ..known
+            },
+            _ => known,
+        }
+    };
+    asns.iter().map(of).collect()
 }
 
 /// Largest group of ASes that is taken for one organisation: beyond it, the
@@ -166,6 +186,8 @@ fn threats(
     let Evidence { mut threats, mut samples } = evidence.unwrap_or_default();
     threats.drop_space_share = overlap.share;
     threats.asn_drop = listed.map_or(0.0, |l| l.strength);
+    threats.listed_now =
+        overlap.standing || listed.is_some_and(|l| l.stands);
     let listing = listed.map(|l| l.family).or(overlap.family);
     if let Some(family) = listing {
         let at = threats.families.partition_point(|f| f.family < family);
@@ -218,10 +240,7 @@ fn metadata(
         upstream_tier1_count: connected
             .then_some(u32::try_from(tier1_count).unwrap_or(u32::MAX)),
         provider_free: connected && providers.is_empty(),
-        is_whois_private: ground
-            .registrations
-            .contains_key(&asn)
-            .then_some(registration.organisation.is_none()),
+        is_whois_private: registration.anonymous,
         age_days: age_days(asn, registration, as_of),
     }
 }
@@ -240,5 +259,13 @@ fn age_days(
         SIXTEEN_BIT_ERA.parse::<Day>().ok().filter(|_| sixteen_bit)
     };
     let since = registration.since.or_else(era)?;
-    Some(u32::from(Day::of(as_of).days_since(since)))
+    let today = Day::of(as_of);
+    if since >= today {
+        // Only the year is known, and it is this one: half of what is over.
+        let year: Option<Day> = format!("{}-01-01", &today.to_string()[..4])
+            .parse()
+            .ok();
+        return year.map(|day| u32::from(today.days_since(day) / 2));
+    }
+    Some(u32::from(today.days_since(since)))
 }

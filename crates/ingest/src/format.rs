@@ -6,6 +6,7 @@
 //! | family | file | formats |
 //! |---|---|---|
 //! | prefix → origin | [`origins`], `address_range` | `range_csv`, `cidr_csv`, `pfx2as`, `pyasn_dat` |
+//! | BGP tables | [`mod@mrt_rib`] | `mrt_rib` |
 //! | AS names and facts | [`as_info`] | `as_info_csv`, `as_names` |
 //! | registries | [`delegated`], [`special_purpose`] | `delegated`, `special_purpose` |
 //! | RPKI | [`vrps`] | `vrps_json`, `vrps_csv` |
@@ -33,6 +34,7 @@ pub mod as_info;
 pub mod delegated;
 pub mod drop;
 pub mod ip_list;
+pub mod mrt_rib;
 pub mod origins;
 pub mod peeringdb;
 pub mod ranges;
@@ -107,11 +109,13 @@ pub enum Kind {
     AsnList,
     /// IANA special-purpose address registry.
     SpecialPurpose,
+    /// A dump of a BGP table, MRT.
+    MrtRib,
 }
 
 impl Kind {
     /// Every format with its name in the catalogue, in order of the enum.
-    pub const VALUES: [(Self, &'static str); 21] = [
+    pub const VALUES: [(Self, &'static str); 22] = [
         (Self::RangeCsv, "range_csv"),
         (Self::CidrCsv, "cidr_csv"),
         (Self::Pfx2as, "pfx2as"),
@@ -133,6 +137,7 @@ impl Kind {
         (Self::MispWarninglist, "misp_warninglist"),
         (Self::AsnList, "asn_list"),
         (Self::SpecialPurpose, "special_purpose"),
+        (Self::MrtRib, "mrt_rib"),
     ];
 
     /// The name in the catalogue.

@@ -15,7 +15,10 @@ use asgard_model::{
 };
 use rustc_hash::FxHashMap;
 
-use crate::hygiene::{Claim, claims};
+use crate::{
+    hygiene::{Claim, claims},
+    reader::OriginRows,
+};
 
 /// What changes slowly.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +30,8 @@ pub struct Ground {
     /// Whether the verdicts of the table mean anything: VRPs were loaded, or
     /// the source of the table states its own.
     pub rpki_known: bool,
+    /// Whether too few full feeds vouch for the routes of IPv4 and of IPv6.
+    pub low_visibility: [bool; 2],
     /// RPKI-invalid routes with the rightful origins.
     pub claims: Vec<Claim>,
     /// Who holds each AS number.
@@ -47,6 +52,7 @@ pub struct GroundBuilder {
     table: TableBuilder,
     routing_source: String,
     states_rpki: bool,
+    low_visibility: [bool; 2],
     vrps: Vec<Vrp>,
     registrations: FxHashMap<Asn, Registration>,
     edges: Vec<(Asn, Asn, Relationship)>,
@@ -57,10 +63,15 @@ pub struct GroundBuilder {
 
 impl GroundBuilder {
     /// Takes the rows of the one source that rules routing.
-    pub fn routing(&mut self, name: &str, rows: TableBuilder, states: bool) {
+    pub fn routing(&mut self, name: &str, rows: OriginRows) {
         self.routing_source = name.to_owned();
-        self.states_rpki |= states;
-        self.table.append(rows);
+        self.states_rpki |= rows.states_rpki;
+        for (known, low) in
+            self.low_visibility.iter_mut().zip(rows.low_visibility)
+        {
+            *known |= low;
+        }
+        self.table.append(rows.table);
     }
 
     /// Adds validated ROA payloads.
@@ -77,6 +88,7 @@ impl GroundBuilder {
             known.country = known.country.or(row.country);
             known.rir = known.rir.or(row.rir);
             known.since = known.since.or(row.since);
+            known.anonymous = known.anonymous.or(row.anonymous);
             if known.kind == NetworkKind::Unknown {
                 known.kind = row.kind;
             }
@@ -128,6 +140,7 @@ impl GroundBuilder {
             table: Arc::new(table),
             routing_source: self.routing_source,
             rpki_known,
+            low_visibility: self.low_visibility,
             claims,
             registrations,
             edges: self.edges,

@@ -17,6 +17,7 @@ use asgard_model::{
 };
 use asgard_store::SourceState;
 use jiff::Timestamp;
+use rustc_hash::FxHashMap;
 
 use self::{
     board::Board,
@@ -255,6 +256,7 @@ impl Learner {
         let mut lists = Vec::new();
         let mut listings = (Vec::new(), Vec::new());
         let mut known = KnownThreats::default();
+        let mut names = FxHashMap::default();
         for source in self.observers() {
             let Some(memory) = self.memories.get(&source.name) else {
                 continue;
@@ -265,6 +267,7 @@ impl Learner {
             let id = u16::try_from(sources.len()).unwrap_or(u16::MAX);
             sources.push(source.name.as_str().into());
             know(&mut known, source.role);
+            names.extend(memory.names.iter().cloned());
             match source.role {
                 Role::Threat(category) => lists.push(ThreatList {
                     source: SourceId(id),
@@ -301,6 +304,7 @@ impl Learner {
             listed_asns: listed_asns(&listings.0, day, half_life),
             listed_space: ListedSpace::new(&listings.1, day, half_life),
             listing_trust: Trust::Curated,
+            names,
             known,
             health: self.health(day),
             sources,

@@ -36,6 +36,8 @@ pub struct Listed {
     pub strength: f64,
     /// First and last day.
     pub seen: Seen,
+    /// The newest version of the list still has it.
+    pub stands: bool,
 }
 
 /// Weakest listing that still counts: below it (about 20 months) it is noise.
@@ -44,7 +46,8 @@ const NEGLIGIBLE: f64 = 0.01;
 impl ListingSource<'_> {
     fn listed(&self, seen: Seen, as_of: Day, half_life: f64) -> Option<Listed> {
         let newest = self.ledger.newest()?;
-        let gone = match seen.last >= newest {
+        let stands = seen.last >= newest;
+        let gone = match stands {
             true => Day(newest.0.saturating_add(self.max_stale_days)),
             false => seen.last,
         };
@@ -55,6 +58,7 @@ impl ListingSource<'_> {
             family: self.family,
             strength,
             seen,
+            stands,
         })
     }
 }
@@ -109,6 +113,8 @@ pub struct Overlap {
     pub samples: Vec<(Prefix, Listed)>,
     /// The family of the publisher of the largest overlap.
     pub family: Option<FamilyId>,
+    /// Some of the listings still stand.
+    pub standing: bool,
 }
 
 /// Samples kept of each overlap.
@@ -191,6 +197,7 @@ impl ListedSpace {
         Overlap {
             share: share.min(1.0),
             family: hits.first().map(|(_, s)| s.listed.family),
+            standing: hits.iter().any(|(_, s)| s.listed.stands),
             samples,
         }
     }

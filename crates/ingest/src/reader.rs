@@ -3,7 +3,7 @@
 use std::io::BufRead;
 
 use asgard_model::{
-    Asn, Day, NetworkKind, Prefix, Registration, TableBuilder,
+    Asn, Day, Model, NetworkKind, Prefix, Registration, TableBuilder,
     graph::Relationship, rpki::Vrp,
 };
 use jiff::civil::Date;
@@ -15,7 +15,7 @@ use crate::{
         delegated::{self, DelegatedRow, Resource},
         drop,
         ip_list::{self, IpListOptions},
-        origins,
+        mrt_rib, origins,
         peeringdb::{self, NetRow},
         ranges, relations,
         special_purpose::{self, Reach},
@@ -26,14 +26,16 @@ use crate::{
 /// What a version says.
 #[derive(Debug)]
 pub enum Rows {
-    /// Prefixes and origins; whether the file states RPKI verdicts.
-    Origins(TableBuilder, bool),
+    /// Prefixes and origins.
+    Origins(OriginRows),
     /// Who holds AS numbers.
     Registrations(Vec<(Asn, Registration)>),
     /// Validated ROA payloads.
     Vrps(Vec<Vrp>),
     /// Relationships.
     Relations(Vec<(Asn, Asn, Relationship)>),
+    /// Listed AS numbers, and what the list calls them.
+    Listed(Vec<(Asn, Registration)>),
     /// AS numbers.
     Asns(Vec<Asn>),
     /// Addresses and blocks.
@@ -42,6 +44,18 @@ pub enum Rows {
     Networks(Vec<(Asn, NetworkKind)>),
     /// Special-purpose space, and whether it is globally reachable.
     Special(Vec<(Prefix, bool)>),
+}
+
+/// Prefixes and origins of one file.
+#[derive(Debug, Default)]
+pub struct OriginRows {
+    /// Who announces what.
+    pub table: TableBuilder,
+    /// Whether the file states RPKI verdicts.
+    pub states_rpki: bool,
+    /// Whether too few full feeds vouch for the routes of IPv4 and of IPv6.
+    /// Files that others made of a table do not say; they count as seen well.
+    pub low_visibility: [bool; 2],
 }
 
 type Read = Result<(Rows, Report), FormatError>;
@@ -56,8 +70,8 @@ pub fn read(source: &Source, input: &mut dyn BufRead) -> Read {
         Kind::CidrCsv => origins(input, origins::cidr_csv),
         Kind::Pfx2as => origins(input, origins::pfx2as),
         Kind::PyasnDat => origins(input, origins::pyasn_dat),
-        Kind::AsInfoCsv => names(input, as_info::as_info_csv),
-        Kind::AsNames => names(input, as_info::as_names),
+        Kind::AsInfoCsv => names(input, as_info::as_info_csv, true),
+        Kind::AsNames => names(input, as_info::as_names, false),
         Kind::Delegated => delegated(input),
         Kind::VrpsJson => vrps(input, vrps::vrps_json),
         Kind::VrpsCsv => vrps(input, vrps::vrps_csv),
@@ -77,6 +91,7 @@ pub fn read(source: &Source, input: &mut dyn BufRead) -> Read {
             Ok((Rows::Asns(asns), report))
         }
         Kind::SpecialPurpose => special(input),
+        Kind::MrtRib => rib(input),
     }
 }
 
@@ -87,26 +102,42 @@ fn origins(
         origins::OriginSink<'_>,
     ) -> Result<Report, FormatError>,
 ) -> Read {
-    let mut table = TableBuilder::default();
-    let mut stated = false;
-    let report = parse(input, &mut |row| {
-        stated |= row.stated_rpki.is_some();
+    let mut rows = OriginRows::default();
+    let report = parse(input, &mut |row| rows.announce(row))?;
+    Ok((Rows::Origins(rows), report))
+}
+
+/// The default model says how many feeds must see a route: the table is shared
+/// by every model that may judge it.
+fn rib(input: &mut dyn BufRead) -> Read {
+    let rule = Model::default_model().visibility();
+    let mut rows = OriginRows::default();
+    let (report, low_visibility) =
+        mrt_rib::mrt_rib(input, rule, &mut |row| rows.announce(row))?;
+    rows.low_visibility = low_visibility;
+    Ok((Rows::Origins(rows), report))
+}
+
+impl OriginRows {
+    fn announce(&mut self, row: origins::OriginRow<'_>) {
+        self.states_rpki |= row.stated_rpki.is_some();
         // Nobody can tell which member of an AS set announces the prefix.
         if !row.as_set {
             for &origin in row.origins {
-                table.announce(row.prefix, origin, row.stated_rpki);
+                self.table.announce(row.prefix, origin, row.stated_rpki);
             }
         }
-    })?;
-    Ok((Rows::Origins(table, stated), report))
+    }
 }
 
+/// `complete`: the format names the organisation of whoever has one.
 fn names(
     input: &mut dyn BufRead,
     parse: fn(
         &mut dyn BufRead,
         as_info::AsInfoSink<'_>,
     ) -> Result<Report, FormatError>,
+    complete: bool,
 ) -> Read {
     let mut rows = Vec::new();
     let report = parse(input, &mut |row| {
@@ -116,6 +147,8 @@ fn names(
             country: row.country,
             rir: row.rir,
             since: row.since.and_then(middle_of),
+            anonymous: complete
+                .then_some(row.organisation.is_none() && row.handle.is_some()),
             kind: row.category.map_or(NetworkKind::Unknown, |label| {
                 NetworkKind::from_label(label)
             }),
@@ -184,8 +217,16 @@ fn asn_drop(
     ) -> Result<Report, FormatError>,
 ) -> Read {
     let mut rows = Vec::new();
-    let report = parse(input, &mut |row| rows.push(row.asn))?;
-    Ok((Rows::Asns(rows), report))
+    let report = parse(input, &mut |row| {
+        let registration = Registration {
+            name: row.name.map(Into::into),
+            country: row.country,
+            rir: row.rir,
+            ..Registration::default()
+        };
+        rows.push((row.asn, registration));
+    })?;
+    Ok((Rows::Listed(rows), report))
 }
 
 fn block_drop(

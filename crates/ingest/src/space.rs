@@ -1,7 +1,10 @@
 //! Address space as disjoint intervals: what an AS originates, how much of it
 //! is invalid, how much of it a list names.
 
-use asgard_model::{Prefix, Route, RpkiState, signals::Exposure};
+use asgard_model::{
+    Prefix, Route, RpkiState,
+    signals::{Exposure, Visibility},
+};
 
 /// Disjoint, ascending, inclusive intervals of addresses of one family.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -121,8 +124,9 @@ impl Originated {
         }
     }
 
-    /// Exposure in /24s and /48s, at least 1 where anything is announced.
-    pub fn exposure(&self) -> Exposure {
+    /// Exposure in /24s and /48s, at least 1 where anything is announced. An
+    /// AS is seen badly if every family in which it announces is.
+    pub fn exposure(&self, low_visibility: [bool; 2]) -> Exposure {
         let units = |space: &Space, all: &Space, unit: f64| match all
             .intervals()
             .is_empty()
@@ -130,9 +134,15 @@ impl Originated {
             true => 0.0,
             false => (space.addresses() / unit).max(1.0),
         };
+        let seen_well = self
+            .all
+            .iter()
+            .zip(low_visibility)
+            .any(|(space, low)| !low && !space.intervals().is_empty());
         let visibility = match self.routes {
-            0 => asgard_model::signals::Visibility::NotAnnounced,
-            _ => asgard_model::signals::Visibility::Full,
+            0 => Visibility::NotAnnounced,
+            _ if seen_well => Visibility::Full,
+            _ => Visibility::Low,
         };
         Exposure {
             v4: units(&self.sound[0], &self.all[0], SLASH_24),
@@ -178,7 +188,7 @@ mod tests {
             ("2a00::/47", NotFound),
         ]);
         assert_eq!(own.all[0].intervals().len(), 1);
-        let exposure = own.exposure();
+        let exposure = own.exposure([false; 2]);
         assert!((exposure.v4 - 5.0).abs() < 1e-9);
         assert!((exposure.v6 - 2.0).abs() < 1e-9);
     }
@@ -187,16 +197,34 @@ mod tests {
     fn invalid_space_is_no_exposure() {
         use RpkiState::{Invalid, Valid};
         let own = routes(&[("1.0.0.0/24", Valid), ("1.0.2.0/23", Invalid)]);
-        assert!((own.exposure().v4 - 1.0).abs() < 1e-9);
+        assert!((own.exposure([false; 2]).v4 - 1.0).abs() < 1e-9);
         let percent = own.percent(&own.invalid).unwrap();
         assert!((percent - 100.0 * 2.0 / 3.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn an_as_is_seen_badly_when_all_its_families_are() {
+        let both = routes(&[
+            ("1.0.0.0/24", RpkiState::NotFound),
+            ("2a00::/48", RpkiState::NotFound),
+        ]);
+        let six = routes(&[("2a00::/48", RpkiState::NotFound)]);
+        for (own, low, wanted) in [
+            (&both, [false, false], Visibility::Full),
+            (&both, [false, true], Visibility::Full),
+            (&both, [true, true], Visibility::Low),
+            (&six, [true, false], Visibility::Full),
+            (&six, [false, true], Visibility::Low),
+        ] {
+            assert_eq!(own.exposure(low).visibility, wanted, "{low:?}");
+        }
     }
 
     #[test]
     fn an_as_without_routes_has_no_percentages() {
         let own = routes(&[]);
         assert_eq!(own.percent(&own.invalid), None);
-        assert_eq!(own.exposure(), Exposure::default());
+        assert_eq!(own.exposure([false; 2]), Exposure::default());
     }
 
     #[test]

@@ -17,6 +17,9 @@ pub struct Registration {
     pub rir: Option<Rir>,
     /// Day of delegation; a source that knows only the year gives its middle.
     pub since: Option<Day>,
+    /// Whether it names no organisation; `None` unless a source that carries
+    /// organisations knows the number.
+    pub anonymous: Option<bool>,
     /// What kind of network it is.
     pub kind: NetworkKind,
 }

@@ -82,6 +82,9 @@ pub struct Threats {
     /// Share of the announced addresses that DROP lists, 0–1, decaying after
     /// delisting.
     pub drop_space_share: f64,
+    /// ASN-DROP or DROP lists the AS, or a block of it, at this moment. The
+    /// two strengths above also tell of listings that have ended.
+    pub listed_now: bool,
     /// Effective counts per rate, all sources.
     pub k: Rates,
     /// The part of `k.hosting` and `k.hosting_v6` that is C2; the rest is

@@ -12,7 +12,7 @@ use crate::{
     Asn, Assessment, Bands, Code, Model, Registration, Signals, World,
     scoring::{
         Facts, Ranks, assess, direct, downstream_score, peer_group,
-        upstream_units,
+        sibling_units, upstream_units,
     },
     signals::{Neighbours, SourceHealth},
     world::Sample,
@@ -100,7 +100,7 @@ impl Snapshot {
                     ),
                 }
             });
-        let siblings = Siblings::find(&world, &direct_units);
+        let siblings = Siblings::find(&world);
         let assessments = parallel(world.asns.len(), judge.threads, |node| {
             assess(
                 &world.signals[node],
@@ -251,35 +251,46 @@ fn stranger(health: &SourceHealth, judge: &Judge) -> Assessment {
     )
 }
 
-/// Largest P⁰ of each organisation with its node, and the second largest: an
-/// AS is not its own sibling.
+/// Nodes of each organisation that has several.
 #[derive(Clone, Debug)]
-struct Siblings(Vec<[(f64, usize); 2]>);
+struct Siblings(Vec<Vec<u32>>);
+
+/// A sibling of this share of an AS's own space counts fully, a smaller one in
+/// proportion: what a small subsidiary does says little about a carrier.
+const FULL_SIBLING_SHARE: f64 = 0.1;
 
 impl Siblings {
-    fn find(world: &World, direct: &[f64]) -> Self {
+    fn find(world: &World) -> Self {
         let count =
             world.organisations.iter().flatten().max().map_or(0, |m| m + 1);
-        let mut worst = vec![[(0.0, usize::MAX); 2]; count as usize];
-        for (node, organisation) in world.organisations.iter().enumerate() {
-            let Some(number) = *organisation else { continue };
-            let pair = &mut worst[number as usize];
-            let found = (direct[node], node);
-            if found.0 > pair[0].0 {
-                *pair = [found, pair[0]];
-            } else if found.0 > pair[1].0 {
-                pair[1] = found;
+        let mut members = vec![Vec::new(); count as usize];
+        for (node, organisation) in (0u32..).zip(&world.organisations) {
+            if let Some(number) = *organisation {
+                members[number as usize].push(node);
             }
         }
-        Self(worst)
+        Self(members)
     }
 
-    /// Largest P⁰ among the other ASes of the organisation, if above 0.
-    fn worst_of(&self, world: &World, node: usize) -> Option<f64> {
+    /// Largest P⁰ among the other ASes of the organisation, each weighed by
+    /// its size; `None` if it is 0.
+    fn worst_of(
+        &self,
+        world: &World,
+        node: usize,
+        direct: impl Fn(usize) -> f64,
+    ) -> Option<f64> {
         let number = world.organisations[node]?;
-        let pair = self.0.get(number as usize)?;
-        let (units, _) = pair.iter().find(|(_, worst)| *worst != node)?;
-        Some(*units).filter(|&units| units > 0.0)
+        let space = |node: usize| world.signals[node].exposure.v4.max(1.0);
+        let full = FULL_SIBLING_SHARE * space(node);
+        let weighed = self
+            .0
+            .get(number as usize)?
+            .iter()
+            .map(|&sibling| sibling as usize)
+            .filter(|&sibling| sibling != node)
+            .map(|s| direct(s) * (space(s) / full).min(1.0));
+        sibling_units(weighed).filter(|&units| units > 0.0)
     }
 }
 
@@ -289,6 +300,7 @@ fn neighbours(
     node: usize,
     direct: impl Fn(usize) -> f64,
 ) -> Neighbours {
+    let sibling = siblings.worst_of(world, node, &direct);
     let customers = world.graph.customers(node).iter().map(|&customer| {
         let exposure = &world.signals[customer as usize].exposure;
         (direct(customer as usize), exposure.v4)
@@ -298,7 +310,7 @@ fn neighbours(
     Neighbours {
         downstream: downstream_score(customers),
         upstream: upstream_units(providers.map(|&p| (direct(p as usize), 1.0))),
-        sibling: siblings.worst_of(world, node),
+        sibling,
     }
 }
 

@@ -8,7 +8,7 @@
 use crate::Prefix;
 
 /// Blocks that are not globally reachable.
-const UNREACHABLE: [&str; 30] = [
+const UNREACHABLE: [&str; 29] = [
     "0.0.0.0/8",
     "10.0.0.0/8",
     "100.64.0.0/10",
@@ -17,7 +17,6 @@ const UNREACHABLE: [&str; 30] = [
     "172.16.0.0/12",
     "192.0.0.0/24",
     "192.0.2.0/24",
-    "192.88.99.0/24",
     "192.168.0.0/16",
     "198.18.0.0/15",
     "198.51.100.0/24",

@@ -66,8 +66,7 @@ pub(crate) async fn show_edl(
     let selection = params.selection()?;
     let published = app.published()?;
     let feed = published.edl(&selection);
-    let mut response =
-        representation::tagged_text(feed.body.clone(), feed.etag.clone());
+    let mut response = representation::kept_text(&feed.body, feed.etag.clone());
     let headers = response.headers_mut();
     headers.insert(X_FEED_ENTRIES, HeaderValue::from(feed.entries));
     if published.snapshot.world.demo {

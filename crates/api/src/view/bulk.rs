@@ -3,7 +3,7 @@
 use asgard_model::{Asn, Profile, Snapshot};
 use serde::Serialize;
 
-const NAMELESS: &str = "Unknown";
+use super::NAMELESS;
 
 /// Scores of many networks.
 #[derive(Debug, Serialize)]

@@ -94,11 +94,9 @@ impl ThreatsView {
         Self::new(&Threats::default(), 0.0)
     }
 
-    /// A listing that has ended shows as long as it still counts.
     fn new(threats: &Threats, spam_rate: f64) -> Self {
         Self {
-            spamhaus_listed: threats.asn_drop > 0.0
-                || threats.drop_space_share > 0.0,
+            spamhaus_listed: threats.listed_now,
             spam_emission_rate: hundredths(spam_rate),
             botnet_c2_count: threats.shown.c2,
             phishing_hosting_count: threats.shown.phishing,

@@ -190,7 +190,13 @@ async fn a_number_out_of_range_is_400_and_an_unknown_one_404() {
 #[tokio::test]
 async fn before_the_first_snapshot_there_is_503_with_retry_after() {
     let app = TestApp::without_world(0).await;
-    for path in ["/v1/asn/15169", "/v1/asn/15169/history", "/feeds/edl"] {
+    for path in [
+        "/v1/asn/15169",
+        "/v1/asn/15169/upstreams",
+        "/v1/asn/15169/history",
+        "/v1/tools/compare?asn_a=15169&asn_b=13335",
+        "/feeds/edl",
+    ] {
         let reply = app.get(path).await;
         reply.refused(503);
         assert_eq!(reply.header("retry-after"), "5", "{path}");

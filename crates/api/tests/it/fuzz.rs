@@ -22,15 +22,16 @@ fn method() -> impl Strategy<Value = Method> {
 /// Real paths with something strange in them, and strange paths.
 fn target() -> impl Strategy<Value = String> {
     let path = prop_oneof![
-        "/(api/|v1/|api/v1/)?asn/[0-9a-zA-Z%.-]{0,12}(/history)?",
+        "/(api/|v1/|api/v1/)?asn/[0-9a-zA-Z%.-]{0,12}(/history|/upstreams)?",
         "/(api|v1)?/?(whitelist|status|health|livez|readyz|feeds/edl)",
-        "/v1/tools/bulk-risk-check",
+        "/v1/tools/(bulk-risk-check|compare)",
         "/v1/whitelist/[0-9%A-F]{0,11}",
         "/[!-~]{0,30}",
     ];
     let query = prop_oneof![
         "",
         "\\?(days|limit|offset|max_score|level)=[!-~]{0,12}",
+        "\\?asn_a=(15169|[!-~]{0,4})&asn_b=(64496|[!-~]{0,12})",
         "\\?[!-~]{0,30}",
     ];
     (path, query).prop_map(|(path, query)| path + &query)
@@ -64,6 +65,7 @@ fn no_request_makes_the_server_fail_or_answer_without_its_headers() {
             .uri(uri)
             .header("content-type", "application/json")
             .header("if-none-match", strange.clone())
+            .header("accept-encoding", strange.clone())
             .header("authorization", strange);
         if with_key {
             request = request.header("x-api-key", &app.admin);

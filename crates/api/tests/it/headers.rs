@@ -7,9 +7,13 @@ use serde_json::json;
 
 use crate::app::{NOW, TestApp, empty, keyed, request};
 
-const GETS: [&str; 8] = [
+const COMPARE: &str = "/v1/tools/compare?asn_a=15169&asn_b=13335";
+
+const GETS: [&str; 10] = [
     "/v1/asn/15169",
+    "/v1/asn/15169/upstreams",
     "/v1/asn/15169/history",
+    COMPARE,
     "/feeds/edl",
     "/v1/whitelist",
     "/v1/status",
@@ -74,7 +78,13 @@ async fn head_has_the_headers_of_get_and_no_body() {
 #[tokio::test]
 async fn a_current_tag_is_answered_by_304_in_every_form() {
     let app = TestApp::start().await;
-    for path in ["/v1/asn/15169", "/v1/asn/15169/history", "/feeds/edl"] {
+    for path in [
+        "/v1/asn/15169",
+        "/v1/asn/15169/upstreams",
+        "/v1/asn/15169/history",
+        COMPARE,
+        "/feeds/edl",
+    ] {
         let get = app.get(path).await;
         let tag = get.header("etag").to_owned();
         assert_eq!(tag.len(), 20, "{tag}");
@@ -126,7 +136,9 @@ async fn what_changes_by_the_moment_is_not_to_be_kept() {
     let app = TestApp::start().await;
     for (path, value) in [
         ("/v1/asn/15169", "private, no-cache"),
+        ("/v1/asn/15169/upstreams", "private, no-cache"),
         ("/v1/asn/15169/history", "private, no-cache"),
+        (COMPARE, "private, no-cache"),
         ("/feeds/edl", "no-cache"),
         ("/v1/whitelist", "no-store"),
         ("/v1/status", "no-store"),

@@ -10,7 +10,9 @@ async fn every_endpoint_answers_alike_under_all_four_mounts() {
     let app = TestApp::start().await;
     for path in [
         "/asn/15169",
+        "/asn/15169/upstreams",
         "/asn/15169/history",
+        "/tools/compare?asn_a=15169&asn_b=13335",
         "/feeds/edl",
         "/whitelist",
         "/status",
@@ -45,7 +47,13 @@ async fn writes_and_bulk_answer_under_all_four_mounts() {
 async fn no_mount_is_a_way_around_the_key() {
     let app = TestApp::start().await;
     for mount in ["/api/v1", "/v1", "/api", ""] {
-        for path in ["/asn/15169", "/asn/15169/history", "/status"] {
+        for path in [
+            "/asn/15169",
+            "/asn/15169/upstreams",
+            "/asn/15169/history",
+            "/tools/compare?asn_a=15169&asn_b=13335",
+            "/status",
+        ] {
             app.get_open(&format!("{mount}{path}")).await.refused(403);
         }
         let delete = request(Method::DELETE, &format!("{mount}/whitelist/1"));

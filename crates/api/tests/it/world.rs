@@ -86,6 +86,7 @@ fn registration(asn: u32) -> Registration {
         country: Some(country.parse().unwrap()),
         rir: Some(rir),
         since: None,
+        anonymous: None,
         kind,
     };
     match asn {

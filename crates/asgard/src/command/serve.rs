@@ -3,14 +3,11 @@
 //! Order of the end: signal → no new connections → answers under way finish
 //! (10 s) → the cycle and the watcher stop → the store is closed.
 
-use std::{io::IsTerminal, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use asgard_api::{ApiConfig, App, Live, Republish};
-use asgard_ingest::{
-    learner::Learner,
-    supply::{Bars, Lines, Progress},
-};
+use asgard_ingest::{learner::Learner, supply::Progress};
 use asgard_store::{Store, StoreConfig, WorldKind};
 use tokio::{
     net::TcpListener,
@@ -25,6 +22,7 @@ use crate::{
     engine::{self, Engine},
     exit::Exit,
     output::Out,
+    telemetry,
 };
 
 /// Answers under way may take this long once a stop was asked for.
@@ -64,6 +62,7 @@ pub(crate) async fn run(config: Config, out: &mut Out) -> Result<Exit> {
         Arc::clone(&engine),
         Arc::clone(&live),
         learner,
+        telemetry::progress(config.log),
         config.cycle,
         stopped,
     ));
@@ -192,20 +191,16 @@ async fn cycles(
     engine: Arc<Engine>,
     live: Arc<Live>,
     mut learner: Learner,
+    progress: Box<dyn Progress>,
     pause: Duration,
     stopped: watch::Receiver<bool>,
 ) {
     if let Err(error) = engine.resume().await {
         tracing::error!("last snapshot not restored: {error:#}");
     }
-    let bars: Box<dyn Progress> = if std::io::stderr().is_terminal() {
-        Box::new(Bars::new())
-    } else {
-        Box::new(Lines::new(std::io::stderr()))
-    };
     while !*stopped.borrow() {
         let begun = Instant::now();
-        let (back, result) = engine.cycle(learner, &*bars).await;
+        let (back, result) = engine.cycle(learner, &*progress).await;
         learner = back;
         live.set_sources(learner.statuses());
         let ready = live.snapshot().is_some();

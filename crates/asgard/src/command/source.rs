@@ -1,12 +1,7 @@
 //! `asgard source list|status|refresh`.
 
-use std::io::IsTerminal;
-
 use anyhow::{Result, bail};
-use asgard_ingest::{
-    catalogue::Source,
-    supply::{Bars, Lines, Pace, Progress},
-};
+use asgard_ingest::{catalogue::Source, supply::Pace};
 use asgard_model::SourceStatus;
 use serde_json::json;
 
@@ -18,6 +13,7 @@ use crate::{
     engine,
     exit::{Exit, usage},
     output::Out,
+    telemetry,
 };
 
 pub(crate) async fn run(
@@ -156,11 +152,7 @@ async fn refresh(
     let store = open(config).await?;
     let mut learner = engine::learner(config)?;
     learner.recall(&store.sources.list().await?);
-    let progress: Box<dyn Progress> = if std::io::stderr().is_terminal() {
-        Box::new(Bars::new())
-    } else {
-        Box::new(Lines::new(std::io::stderr()))
-    };
+    let progress = telemetry::progress(config.log);
     learner.refresh(names, Pace::Forced, now(), &*progress, &|_| {}).await?;
     for state in learner.states() {
         store.sources.put(&state).await?;

@@ -1,4 +1,6 @@
 //! The real binary and the checkout around it, tested from outside.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "seeds, moments, sizes")]
 
 mod cli;
 mod crash;

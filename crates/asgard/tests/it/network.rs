@@ -120,8 +120,18 @@ fn serve(world: &World, config: &Path) -> Server {
 
 /// `asgard source refresh threatfox`: exit code and output.
 fn refresh(world: &World, config: &Path) -> (Option<i32>, String) {
-    let words = ["source", "refresh", "threatfox", "--config"];
-    let ended = asgard(words.map(OsString::from).into_iter().chain([
+    refresh_these(world, config, &["threatfox"])
+}
+
+/// `asgard source refresh NAME…`, or of all without a name.
+fn refresh_these(
+    world: &World,
+    config: &Path,
+    names: &[&str],
+) -> (Option<i32>, String) {
+    let words = ["source", "refresh"].iter().chain(names);
+    let ended = asgard(words.map(OsString::from).chain([
+        "--config".into(),
         config.into(),
         "--data-dir".into(),
         world.data().into(),
@@ -177,4 +187,68 @@ fn an_unbelievable_version_is_refused_and_the_last_good_one_stays() {
         let error = threatfox["last_error"].as_str().unwrap_or_default();
         assert!(error.contains(reason), "{threatfox}");
     }
+}
+
+#[test]
+fn a_restart_without_snapshot_and_publisher_learns_from_what_was_kept() {
+    let world = World::demo();
+    let (publisher, config) = internet(&world);
+    let key = world.key("read");
+    let server = serve(&world, &config);
+    let before = server.bulk(&key, &[64_500, 64_501]);
+    server.stop().exits(0);
+    // Without its files, a publisher hangs up.
+    publisher.files.lock().unwrap().clear();
+    std::fs::remove_file(world.data().join("snapshot.bin")).unwrap();
+    let again = serve(&world, &config);
+    assert_eq!(again.bulk(&key, &[64_500, 64_501]), before);
+}
+
+#[test]
+fn refreshing_all_exits_0_and_prints_a_line_a_source() {
+    let world = World::demo();
+    let (_publisher, config) = internet(&world);
+    let (code, output) = refresh_these(&world, &config, &[]);
+    assert_eq!(code, Some(0), "{output}");
+    assert_eq!(output, "iptoasn\tok\nripe-asnames\tok\nthreatfox\tok\n");
+}
+
+#[test]
+fn refreshing_exits_7_when_some_publishers_fail() {
+    let world = World::demo();
+    let (publisher, config) = internet(&world);
+    publisher.publish("/c2", "<html><body>Login</body></html>".to_owned());
+    let (code, output) = refresh_these(&world, &config, &[]);
+    assert_eq!(code, Some(7), "{output}");
+    assert!(output.contains("ripe-asnames\tok\n"), "{output}");
+}
+
+#[test]
+fn a_log_as_json_is_json_in_every_line() {
+    let world = World::demo();
+    let (publisher, config) = internet(&world);
+    publisher.publish("/c2", "<html><body>Login</body></html>".to_owned());
+    let server = Serve::new(["--config".into(), config])
+        .args(["--data-dir".into(), world.data()])
+        .args(["--log-json"])
+        .settled();
+    let log = server.stop().stderr;
+    for line in log.lines() {
+        let value = serde_json::from_str::<serde_json::Value>(line);
+        assert!(value.is_ok_and(|v| v["level"].is_string()), "{line}");
+    }
+}
+
+#[test]
+fn a_name_of_several_words_begins_with_the_handle() {
+    let world = World::demo();
+    let (publisher, config) = internet(&world);
+    let names = "64500 BADHOST Bad and Sons, of London, NL\n\
+                 64501 GOODHOST, NL\n";
+    publisher.publish("/names", names.to_owned());
+    let key = world.key("read");
+    let server = serve(&world, &config);
+    let results = server.bulk(&key, &[64_500, 64_501]);
+    assert_eq!(results[0]["name"], "BADHOST");
+    assert_eq!(results[1]["name"], "GOODHOST");
 }

@@ -184,10 +184,9 @@ fn assert_like(at: &str, example: &Value, answer: &Value) {
             }
         }
         (Value::Array(examples), Value::Array(answers)) => {
+            let last = examples.last();
             for (n, answer) in answers.iter().enumerate() {
-                let Some(example) = examples.get(n).or(examples.last()) else {
-                    return;
-                };
+                let Some(example) = examples.get(n).or(last) else { return };
                 assert_like(&format!("{at}[{n}]"), example, answer);
             }
         }

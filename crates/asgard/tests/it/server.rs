@@ -118,7 +118,8 @@ impl Serve {
         sleep(while_);
         child.kill().expect("our child");
         child.wait().expect("our child");
-        (pipes.0.end(), pipes.1.end());
+        pipes.0.end();
+        pipes.1.end();
     }
 
     fn spawn(&self) -> Child {
@@ -242,11 +243,6 @@ impl Server {
             self.child.try_wait().expect("our child")
         });
         Ended::new(status, self.stdout.end(), self.stderr.end())
-    }
-
-    /// Whether it has ended.
-    pub(crate) fn has_ended(&mut self) -> bool {
-        self.child.try_wait().expect("our child").is_some()
     }
 }
 

@@ -51,7 +51,7 @@ pub struct OriginRow<'a> {
 /// Receives the rows of a table.
 pub type OriginSink<'s> = &'s mut dyn FnMut(OriginRow<'_>);
 
-fn plain_row(prefix: Prefix, origins: &[Asn]) -> OriginRow<'_> {
+pub(super) fn plain_row(prefix: Prefix, origins: &[Asn]) -> OriginRow<'_> {
     OriginRow {
         prefix,
         origins,

@@ -25,8 +25,8 @@ pub(super) struct Outcome {
 pub(super) struct Good {
     /// Its rows.
     pub(super) rows: u64,
-    /// Its day.
-    pub(super) day: Day,
+    /// Its day; `None` if nothing tells it.
+    pub(super) day: Option<Day>,
     /// Copyright or terms that it asks to keep.
     pub(super) attribution: Option<String>,
 }
@@ -85,12 +85,12 @@ impl Board {
             tracing::info!(
                 source = name,
                 rows = good.rows,
-                date = %good.day,
+                date = good.day.map(tracing::field::display),
                 "source read"
             );
             status.last_success = Some(now);
             status.rows = Some(good.rows);
-            status.data_date = Some(good.day.start());
+            status.data_date = good.day.map(Day::start);
             status.attribution =
                 good.attribution.or_else(|| status.attribution.take());
             status.last_error = outcome.error;
@@ -143,7 +143,7 @@ impl Board {
     /// Size and day of the last good version.
     pub(super) fn last_good(&self, name: &str) -> Option<LastGood> {
         let status = self.get(name)?;
-        Some(LastGood { rows: status.rows?, day: Day::of(status.data_date?) })
+        Some(LastGood { rows: status.rows?, day: Day::of(status.data_date.or(status.last_success)?) })
     }
 
     /// Day of the data in use.

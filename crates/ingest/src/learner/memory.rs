@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use asgard_model::{Day, RoutingTable};
+use asgard_model::{Asn, Day, Registration, RoutingTable};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,8 @@ use crate::{
 pub(super) struct Memory {
     /// Everything it has said.
     pub(super) ledger: Ledger,
+    /// What the newest version calls the ASes that it lists.
+    pub(super) names: Vec<(Asn, Registration)>,
     /// Versions that were looked at, with the stamp of their bytes.
     seen: BTreeMap<String, u64>,
     /// Where it is kept between processes.
@@ -73,6 +75,7 @@ impl Memory {
             .collect();
         if self.file.is_none() && self.is_outdated(&wanted) {
             self.ledger = Ledger::default();
+            self.names.clear();
             self.seen.clear();
             last = None;
         }
@@ -86,7 +89,7 @@ impl Memory {
             self.seen.insert(version.label.clone(), stamp);
             match self.merge(source, supply, version, table, last, now) {
                 Ok(good) => {
-                    last = Some(LastGood { rows: good.rows, day: good.day });
+                    last = good.day.map(|day| LastGood { rows: good.rows, day });
                     outcome = Outcome { good: Some(good), error: None };
                 }
                 Err(reason) => {
@@ -133,10 +136,18 @@ impl Memory {
             Rows::Prefixes(prefixes) => {
                 self.ledger.merge(prefixes, day, |p| origin_of(table, p));
             }
-            Rows::Asns(asns) => self.ledger.merge_asns(asns, day),
+            Rows::Listed(rows) => {
+                let asns = rows.iter().map(|(asn, _)| *asn).collect();
+                self.ledger.merge_asns(asns, day);
+                self.names = rows;
+            }
             _ => return Err("this format holds no observations".to_owned()),
         }
-        Ok(Good { rows: report.rows, day, attribution: report.attribution })
+        Ok(Good {
+            rows: report.rows,
+            day: Some(day),
+            attribution: report.attribution,
+        })
     }
 
     fn save(&self, outcome: &mut Outcome) {
@@ -206,7 +217,7 @@ mod tests {
         let file = dir.path().join("list").join("ledger");
         let mut memory = Memory::load(Some(file.clone()));
         let prefixes = vec!["9.0.0.1".parse().unwrap()];
-        memory.ledger.merge(prefixes, Day(20_000), |_| asgard_model::Asn(7));
+        memory.ledger.merge(prefixes, Day(20_000), |_| Asn(7));
         memory.seen.insert("x".to_owned(), 1);
         save(&file, &memory).unwrap();
         let again = Memory::load(Some(file.clone()));

@@ -137,7 +137,7 @@ pub(super) fn read_ground(
     });
     let mut builder = GroundBuilder::default();
     for (source, (rows, outcome)) in done {
-        let day = outcome.good.as_ref().map(|good| good.day);
+        let day = outcome.good.as_ref().and_then(|good| good.day);
         for rows in rows {
             add(&mut builder, source, day, rows);
         }
@@ -197,7 +197,7 @@ fn read_version(
     now: Timestamp,
 ) -> Result<(Vec<Rows>, Good), String> {
     let mut all = Vec::new();
-    let mut good = Good { rows: 0, day: Day::of(now), attribution: None };
+    let mut good = Good { rows: 0, day: None, attribution: None };
     let mut days = Vec::new();
     for version in files {
         let refuse = |reason: String| format!("{}: {reason}", version.label);
@@ -210,8 +210,8 @@ fn read_version(
         days.extend(version.day.or_else(|| report.published.map(Day::of)));
         all.push(rows);
     }
-    good.day = days.into_iter().max().unwrap_or(good.day);
-    believable(good.rows, good.day, last)?;
+    good.day = days.into_iter().max();
+    believable(good.rows, good.day.unwrap_or_else(|| Day::of(now)), last)?;
     let min_rows = match supply {
         Supply::Network(_) => source.min_rows,
         _ => 1,
@@ -230,12 +230,12 @@ fn add(
     rows: Rows,
 ) {
     match (source.role, rows) {
-        (Role::Routing(_), Rows::Origins(table, states)) => {
+        (Role::Routing(_), Rows::Origins(rows)) => {
             let name = match day {
                 Some(day) => format!("{} {day}", source.name),
                 None => source.name.clone(),
             };
-            builder.routing(&name, table, states);
+            builder.routing(&name, rows);
         }
         (Role::Names, Rows::Registrations(rows)) => {
             builder.registrations(rows);

@@ -76,8 +76,8 @@ fn threat(code: Code, facts: &Facts<'_>) -> String {
              record is now announced here; its record came along."
             .into(),
         _ => format!(
-            "Another network of the same organisation has {:.0} units of \
-             direct evidence against it.",
+            "Another network of the same organisation has direct evidence \
+             against it: {:.0} units, weighed by its size beside this one.",
             facts.neighbours.sibling.unwrap_or(0.0)
         ),
     }
@@ -94,10 +94,16 @@ fn spamhaus(threats: &Threats) -> String {
              of that listing still counts.",
             100.0 * threats.asn_drop
         )
+    } else if threats.listed_now {
+        format!(
+            "Spamhaus DROP lists space that is announced here as controlled by \
+             criminals: {} of all of it, ended listings counted in part.",
+            percent(100.0 * threats.drop_space_share)
+        )
     } else {
         format!(
-            "Spamhaus DROP lists {} of the announced address space as \
-             controlled by criminals.",
+            "Spamhaus DROP has listed space that is announced here; the \
+             listings have ended and fade, {} of the space still counts.",
             percent(100.0 * threats.drop_space_share)
         )
     }
@@ -168,8 +174,8 @@ fn hygiene(code: Code, facts: &Facts<'_>) -> String {
             percent(number(hygiene.granularity_p95))
         ),
         Code::RpkiUnknown => format!(
-            "{} of the originated addresses have no ROA, so nobody can filter \
-             hijacks of them.",
+            "{} of the originated addresses of one family (IPv4 or IPv6, the \
+             larger share) have no ROA, so nobody can filter hijacks of them.",
             percent(number(hygiene.rpki_unknown_percent))
         ),
         _ => "The registration names no organisation that could be held \

@@ -20,7 +20,8 @@ use crate::{
 };
 
 /// Part of a path, and what lies there; the first that fits counts.
-const KNOWN: [(&str, Kind); 27] = [
+const KNOWN: [(&str, Kind); 28] = [
+    ("routing/rib.", Kind::MrtRib),
     ("routing/announced-prefixes", Kind::CidrCsv),
     ("routing/ip-location-db-asn", Kind::RangeCsv),
     (".pfx2as", Kind::Pfx2as),

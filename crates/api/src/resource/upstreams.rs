@@ -1,0 +1,20 @@
+//! `GET /asn/{asn}/upstreams`: the risk of the providers of one network.
+
+use axum::{extract::State, response::Response};
+
+use crate::{
+    App, auth::Reader, error::ApiError, representation, request::AsnPath,
+    view::UpstreamsView,
+};
+
+/// 404 as for the profile; a network without known providers has an empty list.
+pub(crate) async fn show_upstreams(
+    _: Reader,
+    AsnPath(asn): AsnPath,
+    State(app): State<App>,
+) -> Result<Response, ApiError> {
+    let snapshot = app.snapshot()?;
+    let profile = snapshot.profile(asn).ok_or_else(ApiError::not_scored)?;
+    let view = UpstreamsView::new(&snapshot, &profile);
+    Ok(representation::tagged_json(&view))
+}
