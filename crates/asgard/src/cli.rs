@@ -28,13 +28,7 @@ pub(crate) struct Common {
     #[arg(long, global = true, env = "ASGARD_DATA_DIR", value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
     /// Read every source from this directory instead of the network.
-    #[arg(
-        long,
-        global = true,
-        env = "ASGARD_MIRROR",
-        value_name = "DIR",
-        conflicts_with = "demo"
-    )]
+    #[arg(long, global = true, value_name = "DIR", conflicts_with = "demo")]
     pub(crate) mirror: Option<PathBuf>,
     /// Use an embedded, generated world: no network, no real data.
     #[arg(long, global = true)]

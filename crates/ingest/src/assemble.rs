@@ -141,7 +141,12 @@ fn registrations(
             _ => known,
         }
     };
-    asns.iter().map(of).collect()
+    // A name in words is better than none.
+    let named = |registration: Registration| Registration {
+        name: registration.name.or_else(|| registration.organisation.clone()),
+        ..registration
+    };
+    asns.iter().map(|asn| named(of(asn))).collect()
 }
 
 /// Largest group of ASes that is taken for one organisation: beyond it, the
@@ -186,8 +191,7 @@ fn threats(
     let Evidence { mut threats, mut samples } = evidence.unwrap_or_default();
     threats.drop_space_share = overlap.share;
     threats.asn_drop = listed.map_or(0.0, |l| l.strength);
-    threats.listed_now =
-        overlap.standing || listed.is_some_and(|l| l.stands);
+    threats.listed_now = overlap.standing || listed.is_some_and(|l| l.stands);
     let listing = listed.map(|l| l.family).or(overlap.family);
     if let Some(family) = listing {
         let at = threats.families.partition_point(|f| f.family < family);
@@ -262,9 +266,8 @@ fn age_days(
     let today = Day::of(as_of);
     if since >= today {
         // Only the year is known, and it is this one: half of what is over.
-        let year: Option<Day> = format!("{}-01-01", &today.to_string()[..4])
-            .parse()
-            .ok();
+        let year: Option<Day> =
+            format!("{}-01-01", &today.to_string()[..4]).parse().ok();
         return year.map(|day| u32::from(today.days_since(day) / 2));
     }
     Some(u32::from(today.days_since(since)))

@@ -36,6 +36,7 @@ use crate::{
 
 mod board;
 mod memory;
+mod newest;
 mod refresh;
 mod slow;
 mod validate;

@@ -183,6 +183,9 @@ fn delegated(input: &mut dyn BufRead) -> Read {
     Ok((Rows::Registrations(rows), report))
 }
 
+/// Shortest prefix that a VRP may cover; IANA gives no RIR more than a /8.
+const MIN_VRP_LEN: u8 = 8;
+
 fn vrps(
     input: &mut dyn BufRead,
     parse: fn(
@@ -192,6 +195,10 @@ fn vrps(
 ) -> Read {
     let mut rows = Vec::new();
     let report = parse(input, &mut |row| {
+        // No holder has so much: one such payload would invalidate a family.
+        if row.prefix.len() < MIN_VRP_LEN {
+            return;
+        }
         rows.push(Vrp {
             prefix: row.prefix,
             max_len: row.max_len,

@@ -1,5 +1,7 @@
 //! A mirror with a dump of a BGP table: it alone rules routing.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{fs, path::Path, sync::Arc};
 
 use asgard_ingest::{
@@ -82,7 +84,7 @@ fn a_table_that_one_peer_shows_has_low_visibility() {
     assert_eq!(visibility(&world, 100), Visibility::Low);
 }
 
-/// PEER_INDEX_TABLE with one peer (RFC 6396, 4.3.1).
+/// `PEER_INDEX_TABLE` with one peer (RFC 6396, 4.3.1).
 fn one_peer() -> Vec<u8> {
     let header = [0, 0, 0, 1, 0, 13, 0, 1, 0, 0, 0, 21];
     let index = [198, 51, 100, 1, 0, 0, 0, 1];
@@ -90,7 +92,7 @@ fn one_peer() -> Vec<u8> {
     [&header[..], &index, &peer].concat()
 }
 
-/// RIB_IPV4_UNICAST: 20.0.0.0/24 of AS100 by that peer (RFC 6396, 4.3.2).
+/// `RIB_IPV4_UNICAST`: 20.0.0.0/24 of AS100 by that peer (RFC 6396, 4.3.2).
 fn one_route() -> Vec<u8> {
     let header = [0, 0, 0, 1, 0, 13, 0, 2, 0, 0, 0, 31];
     let prefix = [0, 0, 0, 0, 24, 20, 0, 0, 0, 1];

@@ -39,6 +39,9 @@ pub(crate) async fn why(
 ) -> Result<Exit> {
     run(config, query, out, |snapshot, answers, out| {
         for answer in answers {
+            if let Some(line) = whereabouts(snapshot, answer) {
+                out.line(line)?;
+            }
             for asn in &answer.asns {
                 explain(snapshot, *asn, out)?;
             }
@@ -175,6 +178,21 @@ fn lines(snapshot: &Snapshot, answer: &Answer<'_>) -> Vec<Vec<String>> {
         true => vec![line(None)],
         false => answer.asns.iter().map(|&asn| line(Some(asn))).collect(),
     }
+}
+
+/// `8.8.8.8 is in 8.8.8.0/24, known as resolver`.
+fn whereabouts(snapshot: &Snapshot, answer: &Answer<'_>) -> Option<String> {
+    answer.target.address()?;
+    let place = match answer.route {
+        Some(route) => format!("is in {}", route.prefix),
+        None => "is announced by nobody".to_owned(),
+    };
+    let known = classes(snapshot, answer);
+    let known = match known.is_empty() {
+        true => String::new(),
+        false => format!(", known as {}", known.join(", ")),
+    };
+    Some(format!("{} {place}{known}", answer.text))
 }
 
 /// Score, sub-scores, certainty; then each reason with its evidence.

@@ -123,7 +123,9 @@ pub fn as_names(
             return Ok(Seen::Ignored);
         }
         let (name, country) = split_country(name);
-        let (handle, organisation) = split_name(name);
+        // RIPE always begins with the handle; the colon form has no rule.
+        let colon = text.trim_start_matches(|c: char| c.is_ascii_digit());
+        let (handle, organisation) = split_name(name, !colon.starts_with(':'));
         sink(AsInfoRow {
             asn,
             handle,
@@ -156,22 +158,37 @@ fn split_country(text: &str) -> (&str, Option<CountryCode>) {
     }
 }
 
-/// Handles have no blanks; a name alone that has some is an organisation.
-fn split_name(name: &str) -> (Option<&str>, Option<&str>) {
-    let filled = |text: &'_ str| !text.is_empty();
+/// `HANDLE - Organisation`, `HANDLE Organisation`, a handle, or an organisation:
+/// handles have no blanks, and letters only in upper case if a name follows.
+fn split_name(
+    name: &str,
+    begins_with_handle: bool,
+) -> (Option<&str>, Option<&str>) {
     if let Some((handle, organisation)) = name.split_once(" - ") {
-        let (handle, organisation) = (handle.trim(), organisation.trim());
-        return (
-            Some(handle).filter(|text| filled(text)),
-            Some(organisation).filter(|text| filled(text)),
-        );
+        return (nonempty(handle), nonempty(organisation));
     }
-    let name = Some(name).filter(|text| filled(text));
-    if name.is_some_and(|text| text.contains(' ')) {
-        (None, name)
-    } else {
-        (name, None)
+    match name.split_once(' ') {
+        None => (nonempty(name), None),
+        Some((first, rest)) if begins_with_handle || is_handle(first) => {
+            (Some(first), nonempty(rest))
+        }
+        Some(_) => (None, nonempty(name)),
     }
+}
+
+fn nonempty(text: &str) -> Option<&str> {
+    Some(text.trim()).filter(|text| !text.is_empty())
+}
+
+/// `RIPE-NCC-AS`, `AS3333`, `UUNET`: upper case, and no word of a sentence.
+fn is_handle(word: &str) -> bool {
+    let allowed = |c: char| {
+        c.is_ascii_uppercase() || c.is_ascii_digit() || c == '-' || c == '_'
+    };
+    word.len() > 2
+        && word.chars().all(allowed)
+        && (word.contains(['-', '_'])
+            || word.chars().any(|c| c.is_ascii_digit()))
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ use rustc_hash::FxHashMap;
 use self::records::Records;
 use super::{
     origins::{OriginSink, plain_row},
-    report::{FormatError, MAX_BAD_SHARE_PERCENT, Report, Seen, Tally},
+    report::{FormatError, Report, Seen, Tally},
 };
 
 /// Most peers of one collector; the largest have some 200. Without a limit a
@@ -43,9 +43,11 @@ const NEAR: usize = 16;
 /// would be the size of a customer cone.
 const PARTIAL: u32 = 3;
 
-/// Reads a TABLE_DUMP or TABLE_DUMP_V2 file. A row of the report is a prefix;
-/// also returned is whether IPv4 and IPv6 are seen by fewer than
-/// [`VisibilityRule::k_min`] full feeds, so that one is enough.
+/// Reads a `TABLE_DUMP` or `TABLE_DUMP_V2` file.
+///
+/// A row of the report is a prefix. Also returned is whether IPv4 and IPv6 are
+/// seen by fewer than [`VisibilityRule::k_min`] full feeds, so that one is
+/// enough.
 ///
 /// # Errors
 /// When the file is refused whole, see [`FormatError`].
@@ -202,7 +204,8 @@ impl Table {
         sink: OriginSink<'_>,
     ) -> Result<(Report, [bool; 2]), FormatError> {
         let (bad, all) = (self.pathless, self.routes);
-        if bad * 100 > all * MAX_BAD_SHARE_PERCENT {
+        // A router that dumps its own table has no path for its own networks.
+        if bad > all / 2 {
             return Err(FormatError::NotThisFormat(format!(
                 "{bad} of {all} routes have no readable AS path"
             )));

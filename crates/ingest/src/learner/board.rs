@@ -51,7 +51,8 @@ impl Board {
     /// Recalls what was stored.
     pub(super) fn recall(&mut self, states: &[SourceState]) {
         for state in states {
-            let Some(status) = self.status(&state.name) else { continue };
+            let status = self.status(&state.name).filter(|s| s.enabled);
+            let Some(status) = status else { continue };
             status.last_attempt = state.last_attempt;
             status.last_success = state.last_success;
             status.rows = state.rows;
@@ -143,7 +144,10 @@ impl Board {
     /// Size and day of the last good version.
     pub(super) fn last_good(&self, name: &str) -> Option<LastGood> {
         let status = self.get(name)?;
-        Some(LastGood { rows: status.rows?, day: Day::of(status.data_date.or(status.last_success)?) })
+        Some(LastGood {
+            rows: status.rows?,
+            day: Day::of(status.data_date.or(status.last_success)?),
+        })
     }
 
     /// Day of the data in use.

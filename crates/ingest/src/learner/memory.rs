@@ -89,7 +89,8 @@ impl Memory {
             self.seen.insert(version.label.clone(), stamp);
             match self.merge(source, supply, version, table, last, now) {
                 Ok(good) => {
-                    last = good.day.map(|day| LastGood { rows: good.rows, day });
+                    last =
+                        good.day.map(|day| LastGood { rows: good.rows, day });
                     outcome = Outcome { good: Some(good), error: None };
                 }
                 Err(reason) => {

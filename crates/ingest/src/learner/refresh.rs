@@ -4,7 +4,7 @@ use asgard_model::SourceStatus;
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use jiff::Timestamp;
 
-use super::{Learner, board::Board, slow};
+use super::{Learner, board::Board, newest};
 use crate::{
     catalogue::Source,
     supply::{Network, Outcome, Pace, Progress, Supply, SupplyError},
@@ -69,7 +69,7 @@ fn take(
             let last = board.last_good(name);
             let files = candidate.versions.clone();
             let partial = candidate.failures.join("; ");
-            match slow::examine(source, supply, &files, last, now) {
+            match newest::examine(source, supply, &files, last, now) {
                 Ok(()) => {
                     network.promote(source, candidate)?;
                     board.current(name, now);

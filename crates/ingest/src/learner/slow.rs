@@ -8,16 +8,12 @@ use std::{
 use asgard_model::Day;
 use jiff::Timestamp;
 
-use super::{
-    board::{Board, Good, Outcome},
-    in_parallel,
-    validate::{LastGood, believable},
-};
+use super::{board::Board, in_parallel, newest::read_newest};
 use crate::{
     catalogue::{Catalogue, Role, Source},
     ground::{Ground, GroundBuilder},
-    reader::{Rows, read},
-    supply::{Supply, SupplyError, Version, select},
+    reader::Rows,
+    supply::{Supply, SupplyError, Version},
 };
 
 /// The versions from which a ground is made.
@@ -144,83 +140,6 @@ pub(super) fn read_ground(
         board.note(&source.name, outcome, now);
     }
     builder.build()
-}
-
-/// The newest good version of each part; a version that is refused makes way
-/// for the one before.
-fn read_newest(
-    source: &Source,
-    supply: &Supply,
-    versions: &[(Version, u64)],
-    last: Option<LastGood>,
-    now: Timestamp,
-) -> (Vec<Rows>, Outcome) {
-    let mut rest: Vec<Version> =
-        versions.iter().map(|(version, _)| version.clone()).collect();
-    let mut outcome = Outcome::default();
-    while !rest.is_empty() {
-        let newest = select(source, &rest, None);
-        match read_version(source, supply, &newest, last, now) {
-            Ok((rows, good)) => {
-                outcome.good = Some(good);
-                return (rows, outcome);
-            }
-            // The first refusal is that of the newest version.
-            Err(reason) => {
-                outcome.error.get_or_insert(reason);
-            }
-        }
-        rest.retain(|version| !newest.contains(version));
-    }
-    (Vec::new(), outcome)
-}
-
-/// Whether new files may replace the good ones.
-///
-/// # Errors
-/// The reason for refusing them, for people.
-pub(super) fn examine(
-    source: &Source,
-    supply: &Supply,
-    files: &[Version],
-    last: Option<LastGood>,
-    now: Timestamp,
-) -> Result<(), String> {
-    read_version(source, supply, files, last, now).map(|_| ())
-}
-
-fn read_version(
-    source: &Source,
-    supply: &Supply,
-    files: &[Version],
-    last: Option<LastGood>,
-    now: Timestamp,
-) -> Result<(Vec<Rows>, Good), String> {
-    let mut all = Vec::new();
-    let mut good = Good { rows: 0, day: None, attribution: None };
-    let mut days = Vec::new();
-    for version in files {
-        let refuse = |reason: String| format!("{}: {reason}", version.label);
-        let mut input =
-            supply.open(source, version).map_err(|e| refuse(e.to_string()))?;
-        let (rows, report) =
-            read(source, &mut input).map_err(|e| refuse(e.to_string()))?;
-        good.rows += report.rows;
-        good.attribution = good.attribution.or(report.attribution);
-        days.extend(version.day.or_else(|| report.published.map(Day::of)));
-        all.push(rows);
-    }
-    good.day = days.into_iter().max();
-    believable(good.rows, good.day.unwrap_or_else(|| Day::of(now)), last)?;
-    let min_rows = match supply {
-        Supply::Network(_) => source.min_rows,
-        _ => 1,
-    };
-    if good.rows < u64::try_from(min_rows).unwrap_or(u64::MAX) {
-        let rows = good.rows;
-        return Err(format!("{rows} rows, at least {min_rows} are expected"));
-    }
-    Ok((all, good))
 }
 
 fn add(

@@ -125,7 +125,8 @@ fn why_of_an_address_explains_its_origin() {
     let route = truth.routes.iter().find(|route| route.origin.0 == bad);
     let address = route.expect("it is routed").prefix.network().to_string();
     let text = world.run(&["why", &address]).text();
-    assert!(text.starts_with(&format!("AS{bad} ")), "{text}");
+    assert!(text.starts_with(&format!("{address} is in ")), "{text}");
+    assert!(text.contains(&format!("\nAS{bad} ")), "{text}");
     assert!(text.contains("THREAT_BOTNET"), "{text}");
 }
 

@@ -134,9 +134,10 @@ impl<'r> Records<'r> {
                 Ok(_) => (true, false),
                 Err(_) => (false, false),
             };
-        match whole {
-            true => Ok(of_use),
-            false => Err(self.refuse("damaged")),
+        match (whole, self.peers) {
+            (true, _) => Ok(of_use),
+            (false, None) => Err(self.refuse("no index of peers before it")),
+            (false, Some(_)) => Err(self.refuse("damaged")),
         }
     }
 

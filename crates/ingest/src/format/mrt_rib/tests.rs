@@ -44,7 +44,7 @@ fn peers(count: u16) -> Vec<u8> {
     record(V2, PEERS, &body)
 }
 
-/// ORIGIN and AS_PATH, with AS numbers of `width` bytes.
+/// `ORIGIN` and `AS_PATH`, with AS numbers of `width` bytes.
 fn attributes(path: &[Segment<'_>], width: usize) -> Vec<u8> {
     let mut segments = Vec::new();
     for (kind, asns) in path {
@@ -328,7 +328,7 @@ fn a_damaged_record_is_named() {
         (after(record(V2, 99, &body)), ["record 3", "damaged"]),
         (after(seen("20.1.0.0/24", 1, &[2])), ["record 3", "damaged"]),
         (after(record(16, 4, &body)), ["record 3", "BGP4MP"]),
-        (good.clone(), ["record 1", "damaged"]),
+        (good.clone(), ["record 1", "no index of peers"]),
         (record(16, 4, &body), ["record 1", "no BGP table"]),
         (record(V1, 1, &[]), ["record 1", ""]),
     ] {
@@ -350,13 +350,16 @@ fn more_peers_than_any_collector_has_are_refused() {
 }
 
 #[test]
-fn routes_without_a_path_are_damage() {
+fn a_table_most_of_which_has_no_path_is_damaged() {
     let mut pathless = seen("20.1.0.0/24", 1, &[0]);
     // The type of the attribute AS_PATH becomes one that nobody knows.
     let at = pathless.windows(2).position(|w| w == [0x50, 2]).unwrap();
     pathless[at + 1] = 0xee;
-    let refusal = refusal(&[peers(1), pathless].concat());
-    assert!(refusal.contains("1 of 1 routes"), "{refusal}");
+    let alone = refusal(&[peers(1), pathless.clone()].concat());
+    assert!(alone.contains("1 of 1 routes"), "{alone}");
+    let good = seen("20.0.0.0/24", 1, &[0]);
+    let (report, ..) = read(&[peers(1), good, pathless].concat()).unwrap();
+    assert_eq!((report.rows, report.ignored), (1, 1));
 }
 
 #[test]
