@@ -2,12 +2,12 @@
 
 use std::{fmt, sync::Arc};
 
-use asgard_model::Snapshot;
+use asgard_model::{Prefix, Snapshot};
 use asgard_store::Store;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::{Live, error::ApiError, limits, published::Published};
+use crate::{Live, Metrics, error::ApiError, limits, published::Published};
 
 /// Tells the time; tests stop it.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -35,11 +35,33 @@ pub struct ApiConfig {
     /// Requests a minute for each key, and for each address without a key; 0
     /// switches the limit off.
     pub rate_limit_per_minute: u32,
+    /// Blocks of the operator's proxies, whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Arc<[Prefix]>,
+    /// Whether `/feeds/edl` needs a key.
+    pub edl_auth: EdlAuth,
+    /// Origins (`https://soc.example.net`) whose pages may call the API from a
+    /// browser; `*` is any. None by default.
+    pub cors_origins: Vec<String>,
+}
+
+/// Whether the external dynamic list needs a key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EdlAuth {
+    /// It is for everybody.
+    #[default]
+    None,
+    /// Only for keys that may read feeds.
+    Key,
 }
 
 impl Default for ApiConfig {
     fn default() -> Self {
-        Self { rate_limit_per_minute: limits::RATE_PER_MINUTE }
+        Self {
+            rate_limit_per_minute: limits::RATE_PER_MINUTE,
+            trusted_proxies: Arc::default(),
+            edl_auth: EdlAuth::None,
+            cors_origins: Vec::new(),
+        }
     }
 }
 
@@ -56,6 +78,8 @@ pub struct App {
     pub republish: Arc<dyn Republish>,
     /// The time.
     pub clock: Clock,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 impl fmt::Debug for App {

@@ -2,7 +2,8 @@
 //!
 //! `X-API-Key: K`, `Authorization: Bearer K`, `Authorization: Basic` with user
 //! `api` and password K; the first of them that is there counts. A key in the
-//! query is not read: queries end up in logs.
+//! query is read for the live stream only, since browsers can send no header
+//! there: queries end up in the logs of proxies.
 
 use asgard_store::{KeyFacts, KeyRefusal, Permission, Scope};
 use axum::{
@@ -33,10 +34,14 @@ impl Identity {
     /// Reads and verifies the key of a request.
     pub(crate) fn establish(
         headers: &HeaderMap,
+        query: Option<&str>,
         live: &Live,
         now: Timestamp,
     ) -> Self {
-        let Some(key) = presented(headers) else { return Self::Nobody };
+        let in_query = || query.and_then(key_of_query);
+        let Some(key) = presented(headers).or_else(in_query) else {
+            return Self::Nobody;
+        };
         match live.verify(&key, now) {
             Ok(facts) => Self::Bearer(facts),
             Err(KeyFault::Refused(refusal)) => Self::Refused(refusal),
@@ -44,7 +49,11 @@ impl Identity {
         }
     }
 
-    fn permit(&self, permission: Permission) -> Result<KeyFacts, ApiError> {
+    /// The bearer, if the key may do that.
+    pub(crate) fn permit(
+        &self,
+        permission: Permission,
+    ) -> Result<KeyFacts, ApiError> {
         match self {
             Self::Bearer(facts) if facts.scope.allows(permission) => {
                 Ok(facts.clone())
@@ -79,6 +88,13 @@ fn presented(headers: &HeaderMap) -> Option<String> {
         "basic" => Some(basic(rest.trim()).unwrap_or_default()),
         _ => None,
     }
+}
+
+/// The value of `api_key`.
+fn key_of_query(query: &str) -> Option<String> {
+    let pairs = form_urlencoded::parse(query.as_bytes());
+    let mut keys = pairs.filter(|(name, _)| name == "api_key");
+    keys.next().map(|(_, value)| value.into_owned())
 }
 
 /// RFC 7617, with the one user `api`.

@@ -122,12 +122,13 @@ fn gzip_of(body: &[u8], level: u32) -> io::Result<Vec<u8>> {
 #[derive(Debug)]
 pub(crate) struct KeptBody {
     plain: Bytes,
+    effort: Effort,
     coded: [OnceLock<Option<Bytes>>; Coding::VALUES.len()],
 }
 
 impl KeptBody {
-    pub(crate) fn new(plain: Bytes) -> Self {
-        Self { plain, coded: Default::default() }
+    pub(crate) fn new(plain: Bytes, effort: Effort) -> Self {
+        Self { plain, effort, coded: Default::default() }
     }
 
     pub(crate) fn plain(&self) -> &Bytes {
@@ -136,7 +137,7 @@ impl KeptBody {
 
     /// As [`Coding::encode`].
     pub(crate) fn coded(&self, coding: Coding) -> Option<Bytes> {
-        let make = || coding.encode(&self.plain, Effort::Kept);
+        let make = || coding.encode(&self.plain, self.effort);
         self.coded[coding as usize].get_or_init(make).clone()
     }
 }

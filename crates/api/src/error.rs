@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use asgard_store::StoreError;
 use axum::{
-    http::{HeaderValue, StatusCode, header::RETRY_AFTER},
+    http::{HeaderName, HeaderValue, StatusCode, header::RETRY_AFTER},
     response::{IntoResponse, Response},
 };
 use tokio::time::timeout;
@@ -20,8 +20,9 @@ use crate::limits;
 pub(crate) struct ApiError {
     pub(crate) status: StatusCode,
     pub(crate) message: Cow<'static, str>,
-    /// Seconds after which trying again makes sense.
-    retry_after: Option<u32>,
+    /// What the answer says beside the status: when to try again, what to ask
+    /// for instead.
+    header: Option<(HeaderName, HeaderValue)>,
 }
 
 impl ApiError {
@@ -30,7 +31,7 @@ impl ApiError {
         status: StatusCode,
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { status, message: message.into(), retry_after: None }
+        Self { status, message: message.into(), header: None }
     }
 
     /// An error about which only the status is known.
@@ -59,13 +60,22 @@ impl ApiError {
 
     pub(crate) fn too_many(retry_after: u32) -> Self {
         let message = "Rate limit exceeded";
-        let error = Self::new(StatusCode::TOO_MANY_REQUESTS, message);
-        Self { retry_after: Some(retry_after), ..error }
+        Self::new(StatusCode::TOO_MANY_REQUESTS, message)
+            .with_header(RETRY_AFTER, retry_after.into())
     }
 
     pub(crate) fn unavailable(message: &'static str) -> Self {
-        let error = Self::new(StatusCode::SERVICE_UNAVAILABLE, message);
-        Self { retry_after: Some(limits::RETRY_SECONDS), ..error }
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
+            .with_header(RETRY_AFTER, limits::RETRY_SECONDS.into())
+    }
+
+    /// The same error with a header.
+    pub(crate) fn with_header(
+        self,
+        name: HeaderName,
+        value: HeaderValue,
+    ) -> Self {
+        Self { header: Some((name, value)), ..self }
     }
 
     pub(crate) fn no_snapshot() -> Self {
@@ -98,9 +108,8 @@ fn default_message(status: StatusCode) -> &'static str {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
-        if let Some(seconds) = self.retry_after {
-            let value = HeaderValue::from(seconds);
-            response.headers_mut().insert(RETRY_AFTER, value);
+        if let Some((name, value)) = self.header.clone() {
+            response.headers_mut().insert(name, value);
         }
         response.extensions_mut().insert(self);
         response

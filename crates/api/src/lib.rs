@@ -11,41 +11,44 @@
 //!
 //! Reads load one `Arc` and answer from it; they take no lock but the rate
 //! limiter's and wait for nobody but the store (history, whitelist). It knows
-//! nothing of sources and runs no task of its own: the binary publishes
-//! Snapshots, keys and source states through [`Live`].
-
-use std::net::SocketAddr;
+//! nothing of sources: the binary publishes Snapshots, keys and source states
+//! through [`Live`]. Its only tasks are connections, owned by [`serve`].
 
 mod app;
 mod auth;
 mod client_address;
 mod coding;
+#[cfg(feature = "echo")]
+pub mod echo;
 mod error;
 mod limiter;
 pub mod limits;
 mod live;
+mod metrics;
 mod middleware;
 mod published;
 mod representation;
 mod request;
 mod resource;
 mod router;
+mod server;
+mod stream;
 pub mod view;
 
-pub use app::{ApiConfig, App, Clock, Republish, RepublishError};
+pub use app::{ApiConfig, App, Clock, EdlAuth, Republish, RepublishError};
 pub use live::Live;
+pub use metrics::Metrics;
 
 /// The whole API as one service.
 ///
-/// Serve it by [`serve`], or with
-/// `into_make_service_with_connect_info::<SocketAddr>()`: without the peer's
-/// address, all clients without a key share one rate limit.
+/// Serve it by [`serve`]: it tells the peer's address, without which all
+/// clients without a key share one rate limit, and runs the live stream.
 pub fn router(app: App) -> axum::Router {
     router::build(app)
 }
 
 /// Answers on a listener until `stop` resolves and the answers under way are
-/// finished.
+/// finished; streams are ended then.
 ///
 /// # Errors
 /// The listener fails.
@@ -54,7 +57,5 @@ pub async fn serve(
     app: App,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let service =
-        router(app).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(stop).await
+    server::run(listener, app, stop).await
 }

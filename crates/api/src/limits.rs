@@ -58,3 +58,54 @@ pub const RETRY_SECONDS: u32 = 5;
 /// Publications that a slow reader of events may fall behind; then it misses
 /// the oldest and is told so.
 pub const EVENT_BACKLOG: usize = 64;
+
+/// Connections that are served at once; further clients wait in the kernel.
+pub const CONNECTIONS: usize = 16_384;
+
+/// Longest time that a client may take to send the head of a request, or leave
+/// a connection idle between two of them.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Longest head of a request in HTTP/1, in bytes.
+pub const HEAD_BYTES: usize = 32 << 10;
+
+/// Longest head of a request in HTTP/2, in bytes, as RFC 9113 counts them.
+pub const HEAD_BYTES_H2: u32 = 32 << 10;
+
+/// Requests under way on one HTTP/2 connection.
+pub const H2_STREAMS: u32 = 128;
+
+/// Silence on an HTTP/2 connection after which the client is asked for a sign.
+pub const PROBE_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Longest wait for that sign.
+pub const PROBE_TIMEOUT_H2: Duration = Duration::from_secs(10);
+
+/// Longest path with query, in bytes.
+pub const URI_BYTES: usize = 8 << 10;
+
+/// Messages that may wait for one watcher of the live stream.
+pub const STREAM_QUEUE: usize = 100;
+
+/// Newest events that are kept for watchers who resume.
+pub const STREAM_LOG: usize = 65_536;
+
+/// Pause between two keep-alives of the live stream.
+pub const STREAM_PING: Duration = Duration::from_secs(30);
+
+/// Longest wait for a watcher to take one message, or the close frame. A queue
+/// that is full ends the stream long before; this frees the memory of who
+/// never reads on.
+pub const STREAM_STALL: Duration = Duration::from_secs(60);
+
+/// What the kernel may keep for a watcher, in bytes (Linux doubles it).
+pub const STREAM_SEND_BUFFER: usize = 16 << 10;
+
+/// Longest message that a watcher may send; it is not even read.
+pub const STREAM_INCOMING: usize = 4 << 10;
+
+/// Networks in one `asn` filter of the live stream.
+pub const STREAM_ASNS: usize = 1000;
+
+/// Longest wait for the client's side of a closing handshake.
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);

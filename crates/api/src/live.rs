@@ -13,11 +13,11 @@ use std::{
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use asgard_model::{ScoreEvent, Snapshot, SourceStatus};
-use asgard_store::{KeyFacts, KeyRefusal, KeyRing};
+use asgard_store::{KeyFacts, KeyId, KeyRefusal, KeyRing};
 use jiff::Timestamp;
 use tokio::sync::broadcast;
 
-use crate::{limits, published::Published};
+use crate::{limits, published::Published, stream::Hub};
 
 /// What the running process publishes.
 pub struct Live {
@@ -28,6 +28,7 @@ pub struct Live {
     keys_current: AtomicBool,
     store_writable: AtomicBool,
     events: broadcast::Sender<Arc<[ScoreEvent]>>,
+    hub: Arc<Hub>,
 }
 
 /// Why a presented key does not open the door.
@@ -48,6 +49,7 @@ impl Default for Live {
             keys_current: AtomicBool::new(false),
             store_writable: AtomicBool::new(true),
             events: broadcast::Sender::new(limits::EVENT_BACKLOG),
+            hub: Arc::default(),
         }
     }
 }
@@ -63,6 +65,7 @@ impl Live {
     /// Publishes a Snapshot, then the events of its Delta. Who hears an event
     /// finds at least that Snapshot.
     pub fn publish(&self, snapshot: Arc<Snapshot>, events: Vec<ScoreEvent>) {
+        self.hub.begins_at(ScoreEvent::first_id(snapshot.serial));
         self.published.store(Some(Arc::new(Published::new(snapshot))));
         if !events.is_empty() {
             // An error means that nobody listens.
@@ -83,6 +86,11 @@ impl Live {
     /// than [`limits::EVENT_BACKLOG`] messages behind gets `Lagged`.
     pub fn events(&self) -> broadcast::Receiver<Arc<[ScoreEvent]>> {
         self.events.subscribe()
+    }
+
+    /// The centre of the live stream.
+    pub(crate) fn hub(&self) -> Arc<Hub> {
+        Arc::clone(&self.hub)
     }
 
     /// Replaces the states of all sources.
@@ -122,6 +130,17 @@ impl Live {
 
     pub(crate) fn store_writable(&self) -> bool {
         self.store_writable.load(Ordering::Acquire)
+    }
+
+    /// Whether a key that was good is still so. While the keys cannot be read,
+    /// nobody loses a stream for it.
+    pub(crate) fn key_standing(
+        &self,
+        id: KeyId,
+        now: Timestamp,
+    ) -> Result<(), KeyRefusal> {
+        let keys = self.keys.load();
+        keys.as_ref().map_or(Ok(()), |keys| keys.standing(id, now).map(|_| ()))
     }
 
     pub(crate) fn verify(

@@ -1,53 +1,118 @@
 //! A published Snapshot and what was rendered from it.
 //!
 //! A feed is rendered once a Snapshot and selection, and compressed once a
-//! coding, however many devices poll it. The cache needs no invalidation: it goes with its Snapshot. It is
-//! bounded, because scores are integers: 101 thresholds and 16 sets of levels.
+//! coding, however many devices poll it; profiles that many ask for likewise.
+//! Neither needs invalidation: it goes with its Snapshot. Both are bounded:
+//! scores are integers, so there are 101 thresholds and 16 sets of levels, and
+//! profiles have [`PROFILES`] places.
 
 use std::sync::{Arc, OnceLock};
 
-use asgard_model::{Level, Snapshot};
-use asgard_policy::{Selection, feed::edl};
-use axum::{body::Bytes, http::HeaderValue};
+use arc_swap::ArcSwapOption;
+use asgard_model::{Asn, Level, Prefix, Snapshot};
+use asgard_policy::{
+    Selection,
+    feed::{edl, prefixes},
+};
 
-use crate::{coding::KeptBody, representation::etag};
+use crate::{
+    coding::Effort,
+    representation::{self, Kept},
+    view::ProfileView,
+};
 
 const THRESHOLDS: usize = 101;
 const LEVEL_SETS: usize = 1 << Level::VALUES.len();
+/// Profiles that are kept, a power of two: at 5 kB each, at most 20 MB.
+const PROFILES: usize = 4096;
 
 /// A published Snapshot and what was rendered from it.
 #[derive(Debug)]
 pub(crate) struct Published {
     pub(crate) snapshot: Arc<Snapshot>,
-    by_score: [OnceLock<Feed>; THRESHOLDS],
-    by_levels: [OnceLock<Feed>; LEVEL_SETS],
+    /// Networks at each level.
+    pub(crate) networks: [u64; Level::VALUES.len()],
+    by_score: [[OnceLock<Feed>; THRESHOLDS]; Form::COUNT],
+    by_levels: [[OnceLock<Feed>; LEVEL_SETS]; Form::COUNT],
+    profiles: Box<[ArcSwapOption<(Asn, Kept)>]>,
+}
+
+/// What the lines of a feed are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// `AS64496`
+    Asns,
+    /// `192.0.2.0/24`
+    Prefixes,
+}
+
+impl Form {
+    const COUNT: usize = 2;
 }
 
 /// A rendered feed.
 #[derive(Debug)]
 pub(crate) struct Feed {
-    pub(crate) body: Arc<KeptBody>,
-    pub(crate) etag: HeaderValue,
+    pub(crate) kept: Kept,
     pub(crate) entries: usize,
 }
 
 impl Published {
     pub(crate) fn new(snapshot: Arc<Snapshot>) -> Self {
+        let mut networks = [0; Level::VALUES.len()];
+        for profile in snapshot.profiles() {
+            networks[profile.assessment.level as usize] += 1;
+        }
         Self {
             snapshot,
-            by_score: [const { OnceLock::new() }; THRESHOLDS],
-            by_levels: [const { OnceLock::new() }; LEVEL_SETS],
+            networks,
+            by_score: [const { [const { OnceLock::new() }; THRESHOLDS] };
+                Form::COUNT],
+            by_levels: [const { [const { OnceLock::new() }; LEVEL_SETS] };
+                Form::COUNT],
+            profiles: (0..PROFILES).map(|_| ArcSwapOption::empty()).collect(),
         }
     }
 
-    /// The External Dynamic List of a selection.
-    pub(crate) fn edl(&self, selection: &Selection) -> &Feed {
+    /// The External Dynamic List of a selection, and whether it was there.
+    pub(crate) fn edl(
+        &self,
+        selection: &Selection,
+        form: Form,
+    ) -> (&Feed, bool) {
         let place = match selection {
-            Selection::MaxScore(max) => &self.by_score[threshold(*max)],
-            Selection::Levels(levels) => &self.by_levels[level_set(levels)],
+            Selection::MaxScore(max) => {
+                &self.by_score[form as usize][threshold(*max)]
+            }
+            Selection::Levels(levels) => {
+                &self.by_levels[form as usize][level_set(levels)]
+            }
         };
-        place.get_or_init(|| render(&self.snapshot, selection))
+        let hit = place.get().is_some();
+        let feed =
+            place.get_or_init(|| render(&self.snapshot, selection, form));
+        (feed, hit)
     }
+
+    /// The profile of a network as it is sent, and whether it was there;
+    /// `None` if it is not scored.
+    pub(crate) fn profile(&self, asn: Asn) -> Option<(Kept, bool)> {
+        let place = &self.profiles[place(asn)];
+        if let Some(found) = place.load().as_ref().filter(|f| f.0 == asn) {
+            return Some((found.1.clone(), true));
+        }
+        let profile = self.snapshot.profile(asn)?;
+        let view = ProfileView::new(&self.snapshot, &profile);
+        let kept = Kept::new(representation::bytes(&view), Effort::Once);
+        place.store(Some(Arc::new((asn, kept.clone()))));
+        Some((kept, false))
+    }
+}
+
+/// Fibonacci hashing: neighbouring numbers have places far apart.
+fn place(asn: Asn) -> usize {
+    let hash = asn.0.wrapping_mul(0x9E37_79B9);
+    (hash >> (u32::BITS - PROFILES.ilog2())) as usize
 }
 
 /// Published scores are whole, so 50.7 selects what 50 selects.
@@ -60,14 +125,16 @@ fn level_set(levels: &[Level]) -> usize {
     levels.iter().fold(0, |set, &level| set | 1 << level as usize)
 }
 
-fn render(snapshot: &Snapshot, selection: &Selection) -> Feed {
+fn render(snapshot: &Snapshot, selection: &Selection, form: Form) -> Feed {
     let asns = selection.of(snapshot);
-    let body = Bytes::from(edl::render(&asns));
-    Feed {
-        etag: etag(&body),
-        entries: asns.len(),
-        body: Arc::new(KeptBody::new(body)),
-    }
+    let (text, entries) = match form {
+        Form::Asns => (edl::render(&asns), asns.len()),
+        Form::Prefixes => {
+            let prefixes: Vec<Prefix> = prefixes::of(&asns, snapshot);
+            (prefixes::render(&prefixes), prefixes.len())
+        }
+    };
+    Feed { kept: Kept::new(text.into(), Effort::Kept), entries }
 }
 
 #[cfg(test)]
@@ -91,5 +158,13 @@ mod tests {
         let twice = [Level::High, Level::High];
         assert_eq!(level_set(&twice), level_set(&[Level::High]));
         assert_ne!(level_set(&twice), level_set(&[Level::Critical]));
+    }
+
+    #[test]
+    fn every_number_has_a_place() {
+        for asn in [0, 1, 15_169, 65_535, u32::MAX] {
+            assert!(place(Asn(asn)) < PROFILES, "{asn}");
+        }
+        assert_ne!(place(Asn(64_496)), place(Asn(64_497)));
     }
 }

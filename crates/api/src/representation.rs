@@ -16,7 +16,7 @@ use axum::{
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::coding::KeptBody;
+use crate::coding::{Effort, KeptBody};
 
 /// Not to be kept: state of the moment, and whatever answers a write.
 const NEVER: HeaderValue = HeaderValue::from_static("no-store");
@@ -43,15 +43,40 @@ pub(crate) fn tagged_json(view: &impl Serialize) -> Response {
     (headers, body).into_response()
 }
 
-/// Text for everybody, with its `ETag`. Its coded forms are kept with it.
-pub(crate) fn kept_text(body: &Arc<KeptBody>, etag: HeaderValue) -> Response {
-    let headers = [(CONTENT_TYPE, TEXT), (CACHE_CONTROL, PUBLIC), (ETAG, etag)];
-    let mut response = (headers, body.plain().clone()).into_response();
-    response.extensions_mut().insert(Arc::clone(body));
-    response
+/// A body that is kept with its tag and its coded forms; clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    body: Arc<KeptBody>,
+    etag: HeaderValue,
 }
 
-fn bytes(view: &impl Serialize) -> Bytes {
+impl Kept {
+    pub(crate) fn new(body: Bytes, effort: Effort) -> Self {
+        Self { etag: etag(&body), body: Arc::new(KeptBody::new(body, effort)) }
+    }
+
+    /// Text for everybody.
+    pub(crate) fn text(&self) -> Response {
+        self.respond(TEXT, PUBLIC)
+    }
+
+    /// JSON for the bearer of the key.
+    pub(crate) fn json(&self) -> Response {
+        self.respond(JSON, PRIVATE)
+    }
+
+    fn respond(&self, kind: HeaderValue, cache: HeaderValue) -> Response {
+        let tag = self.etag.clone();
+        let headers =
+            [(CONTENT_TYPE, kind), (CACHE_CONTROL, cache), (ETAG, tag)];
+        let body = self.body.plain().clone();
+        let mut response = (headers, body).into_response();
+        response.extensions_mut().insert(Arc::clone(&self.body));
+        response
+    }
+}
+
+pub(crate) fn bytes(view: &impl Serialize) -> Bytes {
     serde_json::to_vec(view)
         .expect("views have string keys and derive Serialize")
         .into()

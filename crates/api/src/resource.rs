@@ -6,6 +6,8 @@ pub(crate) mod compare;
 pub(crate) mod edl;
 pub(crate) mod health;
 pub(crate) mod history;
+pub(crate) mod metrics;
 pub(crate) mod status;
+pub(crate) mod stream;
 pub(crate) mod upstreams;
 pub(crate) mod whitelist;

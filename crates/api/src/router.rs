@@ -11,7 +11,8 @@ use crate::{
     error::ApiError,
     middleware,
     resource::{
-        asn, bulk, compare, edl, health, history, status, upstreams, whitelist,
+        asn, bulk, compare, edl, health, history, metrics, status, stream,
+        upstreams, whitelist,
     },
 };
 
@@ -20,7 +21,11 @@ use crate::{
 pub(crate) const MOUNTS: [&str; 4] = ["/api/v1", "/v1", "/api", ""];
 
 /// Endpoints that are never limited: whoever watches us must always see us.
-pub(crate) const UNLIMITED: [&str; 3] = ["/health", "/livez", "/readyz"];
+pub(crate) const UNLIMITED: [&str; 4] =
+    ["/health", "/livez", "/readyz", "/metrics"];
+
+/// Endpoints that read the key from the query too.
+pub(crate) const KEY_IN_QUERY: [&str; 2] = ["/stream", "/stream/sse"];
 
 /// path | key | what
 fn endpoints() -> Router<App> {
@@ -33,6 +38,8 @@ fn endpoints() -> Router<App> {
         .route("/tools/bulk-risk-check", post(bulk::check_many)) // read
         .route("/tools/compare", get(compare::compare)) // read
         .route("/feeds/edl", get(edl::show_edl)) // none: firewalls poll it
+        .route("/stream", get(stream::open_web_socket)) // read
+        .route("/stream/sse", get(stream::show_events)) // read
         // what the operator trusts
         .route(
             "/whitelist",
@@ -45,6 +52,7 @@ fn endpoints() -> Router<App> {
         .route("/health", get(health::show_health)) // none
         .route("/livez", get(health::show_liveness)) // none
         .route("/readyz", get(health::show_readiness)) // none
+        .route("/metrics", get(metrics::show_metrics)) // none
 }
 
 /// All mounts inside the middleware.

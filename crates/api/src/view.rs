@@ -8,6 +8,7 @@ mod bulk;
 mod compare;
 mod detail;
 mod error;
+mod event;
 mod health;
 mod history;
 mod moment;
@@ -28,6 +29,7 @@ pub use status::StatusView;
 pub use upstreams::UpstreamsView;
 
 pub(crate) use error::ErrorView;
+pub(crate) use event::EventView;
 pub(crate) use health::{Dependency, HealthView, SimpleStatusView};
 pub(crate) use whitelist::{DoneView, WhitelistView};
 
@@ -35,4 +37,4 @@ pub(crate) use whitelist::{DoneView, WhitelistView};
 const NAMELESS: &str = "Unknown";
 
 /// The version in `/health` and `/status`.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -8,6 +8,8 @@ use asgard_model::CountryCode;
 use asgard_store::Scope;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::config::EdlAuthSetting;
+
 /// Scores every Autonomous System of the Internet, and says why.
 #[derive(Debug, Parser)]
 #[command(name = "asgard", version, propagate_version = true)]
@@ -93,6 +95,9 @@ pub(crate) struct Serve {
     /// [default: 100].
     #[arg(long, value_name = "N")]
     pub(crate) rate_limit: Option<u32>,
+    /// Whether `/feeds/edl` needs a key [default: none].
+    #[arg(long, value_enum, value_name = "none|key")]
+    pub(crate) edl_auth: Option<EdlAuthSetting>,
 }
 
 /// Options of `lookup` and `why`.

@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use asgard_api::{ApiConfig, EdlAuth};
 use asgard_ingest::catalogue::{Catalogue, Override};
 use asgard_model::{Bands, Model, Prefix};
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,12 @@ pub(crate) struct Settings {
     cycle_minutes: u32,
     /// Requests a minute for each key or address; 0 is no limit.
     rate_limit: u32,
+    /// Blocks of proxies whose `X-Forwarded-For` is believed.
+    trusted_proxies: Vec<String>,
+    /// Whether `/feeds/edl` needs a key: `none` or `key`.
+    edl_auth: EdlAuthSetting,
+    /// Origins whose pages may call the API from a browser.
+    cors_origins: Vec<String>,
     /// Lowest scores of the levels.
     bands: Bands,
     /// Parameters of the model instead of the built-in ones.
@@ -48,6 +55,27 @@ pub(crate) struct Settings {
     history_days: u16,
     /// `text` or `json`.
     log: LogForm,
+}
+
+/// Whether `/feeds/edl` needs a key.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    clap::ValueEnum,
+)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum EdlAuthSetting {
+    /// It is for everybody.
+    #[default]
+    None,
+    /// Only for keys that may read feeds.
+    Key,
 }
 
 /// How the log is written.
@@ -71,6 +99,9 @@ impl Default for Settings {
             sources: BTreeMap::new(),
             cycle_minutes: 60,
             rate_limit: 100,
+            trusted_proxies: Vec::new(),
+            edl_auth: EdlAuthSetting::None,
+            cors_origins: Vec::new(),
             bands: Bands::default(),
             model: None,
             allow_private: Vec::new(),
@@ -97,8 +128,8 @@ pub(crate) struct Config {
     pub(crate) catalogue: Catalogue,
     /// Between two scoring cycles.
     pub(crate) cycle: Duration,
-    /// Requests a minute; `None` is no limit.
-    pub(crate) rate_limit: Option<u32>,
+    /// How the API behaves.
+    pub(crate) api: ApiConfig,
     /// Lowest scores of the levels.
     pub(crate) bands: Bands,
     /// Weights.
@@ -161,6 +192,7 @@ impl Settings {
     fn overlay_serve(&mut self, flags: &Serve) {
         self.listen = flags.listen.unwrap_or(self.listen);
         self.rate_limit = flags.rate_limit.unwrap_or(self.rate_limit);
+        self.edl_auth = flags.edl_auth.unwrap_or(self.edl_auth);
     }
 
     /// Fills in what was derived, so that the settings state what is in force.
@@ -181,9 +213,6 @@ impl Settings {
         if !self.bands.is_ordered() {
             bail!("bands: high < medium < low <= 100 must hold");
         }
-        let prefix = |text: &String| {
-            text.parse().with_context(|| "allow_private".to_owned())
-        };
         let as_of = match (&self.as_of, &origin) {
             (Some(text), _) => text.parse()?,
             (None, Origin::Network) => AsOf::Now,
@@ -200,20 +229,57 @@ impl Settings {
                 .with_overrides(&self.sources)?
                 .exclude(&self.exclude_sources)?,
             cycle: Duration::from_secs(u64::from(self.cycle_minutes) * 60),
-            rate_limit: (self.rate_limit > 0).then_some(self.rate_limit),
+            api: self.api()?,
             bands: self.bands,
             model: model(self.model.as_deref())?,
-            allow_private: self
-                .allow_private
-                .iter()
-                .map(prefix)
-                .collect::<Result<_>>()?,
+            allow_private: prefixes("allow_private", &self.allow_private)?,
             history_days: self.history_days.max(1),
             log: self.log,
             origin,
             settings: self,
         })
     }
+}
+
+impl Settings {
+    fn api(&self) -> Result<ApiConfig> {
+        for origin in &self.cors_origins {
+            check_origin(origin)?;
+        }
+        let trusted = prefixes("trusted_proxies", &self.trusted_proxies)?;
+        Ok(ApiConfig {
+            rate_limit_per_minute: self.rate_limit,
+            trusted_proxies: trusted.into(),
+            edl_auth: match self.edl_auth {
+                EdlAuthSetting::None => EdlAuth::None,
+                EdlAuthSetting::Key => EdlAuth::Key,
+            },
+            cors_origins: self.cors_origins.clone(),
+        })
+    }
+}
+
+fn prefixes(key: &str, texts: &[String]) -> Result<Vec<Prefix>> {
+    let parse = |text: &String| {
+        text.parse().with_context(|| format!("{key}: not a block of addresses"))
+    };
+    texts.iter().map(parse).collect()
+}
+
+/// `*`, or scheme and host without a path (RFC 6454, section 6.2).
+fn check_origin(origin: &str) -> Result<()> {
+    let host = origin
+        .strip_prefix("https://")
+        .or_else(|| origin.strip_prefix("http://"));
+    let plain =
+        |host: &str| !host.is_empty() && !host.contains('/') && host.is_ascii();
+    if origin != "*" && !host.is_some_and(plain) {
+        bail!(
+            "cors_origins: `{origin}` is not an origin, such as \
+             https://soc.example.net, nor `*`"
+        );
+    }
+    Ok(())
 }
 
 /// Reads a settings file.
@@ -279,6 +345,21 @@ mod tests {
         assert!(error.contains('2'), "{error}");
     }
 
+    #[test]
+    fn origins_and_proxies_are_checked_at_the_start() {
+        for good in ["*", "https://soc.example.net", "http://localhost:3000"] {
+            assert!(check_origin(good).is_ok(), "{good}");
+        }
+        for bad in ["", "soc.example.net", "https://x/", "https://", "null"] {
+            assert!(check_origin(bad).is_err(), "{bad}");
+        }
+        let text = ["10.0.0.0/33".to_owned()];
+        let error = prefixes("trusted_proxies", &text).unwrap_err();
+        let error = format!("{error:#}");
+        assert!(error.contains("trusted_proxies"), "{error}");
+        assert!(error.contains("10.0.0.0/33"), "{error}");
+    }
+
     fn load(words: &[&str]) -> Result<Config> {
         let words = ["asgard"].iter().chain(words);
         Config::load(&Cli::try_parse_from(words).unwrap())
@@ -288,7 +369,7 @@ mod tests {
     fn flags_win_and_defaults_follow_the_origin() {
         let config = load(&["serve", "--data-dir", "/x", "--rate-limit", "0"]);
         let config = config.unwrap();
-        assert_eq!(config.rate_limit, None);
+        assert_eq!(config.api.rate_limit_per_minute, 0);
         assert_eq!(config.as_of, AsOf::Now);
         let mirror = load(&["serve", "--data-dir", "/x", "--mirror", "/m"]);
         assert_eq!(mirror.unwrap().as_of, AsOf::Newest);

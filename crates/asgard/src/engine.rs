@@ -46,10 +46,6 @@ struct Turn {
     unrecorded: Option<Arc<Snapshot>>,
 }
 
-/// Events of one Snapshot: identities are `serial · 2²⁰ + n`, so they ascend
-/// across restarts and stay exact in a JSON number (53 bits).
-const EVENT_BITS: u32 = 20;
-
 /// The judge that the configuration asks for.
 pub(crate) fn judge(config: &Config) -> Judge {
     let threads =
@@ -201,7 +197,7 @@ impl Engine {
         let events = match self.live.snapshot() {
             None => Vec::new(),
             Some(last) => Delta::between(&published_scores(&last), &snapshot)
-                .events(&snapshot, serial << EVENT_BITS),
+                .events(&snapshot),
         };
         self.live.publish(Arc::clone(&snapshot), events);
         Ok(snapshot)

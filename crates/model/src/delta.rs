@@ -40,6 +40,17 @@ pub struct ScoreEvent {
     pub timestamp: Timestamp,
 }
 
+/// Events of one Snapshot that have identities of their own.
+const EVENT_BITS: u32 = 20;
+
+impl ScoreEvent {
+    /// Identity of the first event of a Snapshot: `serial · 2²⁰`, so they
+    /// ascend across restarts and stay exact in a JSON number (53 bits).
+    pub fn first_id(serial: u64) -> u64 {
+        serial << EVENT_BITS
+    }
+}
+
 impl Delta {
     /// Compares two Snapshots, or two lists of scores, both ascending by ASN.
     pub fn between(before: &[(Asn, u8)], now: &Snapshot) -> Self {
@@ -69,13 +80,13 @@ impl Delta {
     }
 
     /// The events to publish: changes of ASes that were scored before and
-    /// still are. `first_id` is the identity of the first.
-    pub fn events(&self, now: &Snapshot, first_id: u64) -> Vec<ScoreEvent> {
+    /// still are.
+    pub fn events(&self, now: &Snapshot) -> Vec<ScoreEvent> {
         let changed = self
             .changes
             .iter()
             .filter_map(|c| Some((c.asn, c.before?, c.now?)));
-        (first_id..)
+        (ScoreEvent::first_id(now.serial)..)
             .zip(changed)
             .map(|(id, (asn, previous_score, score))| ScoreEvent {
                 id,

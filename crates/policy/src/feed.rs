@@ -6,6 +6,7 @@
 use asgard_model::{Asn, Assessment, Level, Snapshot};
 
 pub mod edl;
+pub mod prefixes;
 
 /// Which ASes a feed names.
 #[derive(Clone, Debug, PartialEq)]

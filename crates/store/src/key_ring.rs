@@ -130,6 +130,20 @@ impl KeyRing {
     }
 }
 
+impl KeyRing {
+    /// Checks again a key that was good once.
+    ///
+    /// # Errors
+    /// The [`KeyRefusal`] that applies now.
+    pub fn standing(
+        &self,
+        id: KeyId,
+        now: Timestamp,
+    ) -> Result<KeyFacts, KeyRefusal> {
+        self.entries.get(&id).ok_or(KeyRefusal::Unknown)?.standing(now)
+    }
+}
+
 impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "KeyRing({} keys)", self.len())

@@ -3,12 +3,12 @@
 //! It refuses nobody: whether a key is needed is the endpoint's business.
 
 use axum::{
-    extract::{Request, State},
+    extract::{MatchedPath, Request, State},
     middleware::Next,
     response::Response,
 };
 
-use crate::{App, auth::Identity};
+use crate::{App, auth::Identity, router};
 
 /// Says who asks.
 pub(crate) async fn establish(
@@ -16,7 +16,9 @@ pub(crate) async fn establish(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let identity = Identity::establish(request.headers(), &app.live, app.now());
+    let query = request.uri().query().filter(|_| takes_key_in_query(&request));
+    let identity =
+        Identity::establish(request.headers(), query, &app.live, app.now());
     let key = match &identity {
         Identity::Bearer(facts) => Some(facts.id),
         _ => None,
@@ -27,4 +29,10 @@ pub(crate) async fn establish(
         response.extensions_mut().insert(key);
     }
     response
+}
+
+fn takes_key_in_query(request: &Request) -> bool {
+    request.extensions().get::<MatchedPath>().is_some_and(|path| {
+        router::KEY_IN_QUERY.contains(&router::without_mount(path.as_str()))
+    })
 }

@@ -13,9 +13,9 @@ use axum::{
 };
 
 use crate::{
-    Clock,
+    Clock, Metrics,
     auth::Identity,
-    client_address::{self, Network},
+    client_address::{ClientAddress, Network},
     error::ApiError,
     limiter::{Client, Limiter, Verdict},
     router,
@@ -30,11 +30,12 @@ const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 pub(crate) struct RateLimit {
     pub(crate) limiter: Arc<Limiter>,
     pub(crate) clock: Clock,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// Counts a request and refuses it when its window is used up.
 pub(crate) async fn limit(
-    State(RateLimit { limiter, clock }): State<RateLimit>,
+    State(RateLimit { limiter, clock, metrics }): State<RateLimit>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -47,6 +48,7 @@ pub(crate) async fn limit(
     let mut response = match verdict.allowed {
         true => next.run(request).await,
         false => {
+            metrics.rate_limited();
             let wait = u32::try_from(verdict.reset - now).unwrap_or(1);
             ApiError::too_many(wait).into_response()
         }
@@ -59,8 +61,8 @@ fn client(request: &Request) -> Client {
     match request.extensions().get() {
         Some(Identity::Bearer(facts)) => Client::Key(facts.id),
         _ => {
-            let peer = client_address::peer(request.extensions());
-            Client::Network(Network::from(peer))
+            let address = ClientAddress::of(request.extensions());
+            Client::Network(Network::from(address))
         }
     }
 }

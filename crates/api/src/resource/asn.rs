@@ -3,8 +3,7 @@
 use axum::{extract::State, response::Response};
 
 use crate::{
-    App, auth::Reader, error::ApiError, representation, request::AsnPath,
-    view::ProfileView,
+    App, auth::Reader, error::ApiError, metrics::Tier, request::AsnPath,
 };
 
 /// 404 for an AS that is not scored; a whitelisted one always is.
@@ -13,8 +12,11 @@ pub(crate) async fn show_profile(
     AsnPath(asn): AsnPath,
     State(app): State<App>,
 ) -> Result<Response, ApiError> {
-    let snapshot = app.snapshot()?;
-    let profile = snapshot.profile(asn).ok_or_else(ApiError::not_scored)?;
-    let view = ProfileView::new(&snapshot, &profile);
-    Ok(representation::tagged_json(&view))
+    let published = app.published()?;
+    let found = published.profile(asn);
+    let (kept, hit) = found.ok_or_else(ApiError::not_scored)?;
+    if hit {
+        app.metrics.cache_hit(Tier::L1);
+    }
+    Ok(kept.json())
 }

@@ -1,21 +1,25 @@
 //! `GET /feeds/edl`: the networks to block, one a line, for firewalls.
 //!
-//! It needs no key. An unknown parameter is refused: a misspelt filter must not
+//! It needs no key unless the operator says so. An unknown parameter is refused: a misspelt filter must not
 //! widen a block list.
 
 use asgard_model::{Level, band::LevelError};
 use asgard_policy::Selection;
+use asgard_store::Permission;
 use axum::{
-    extract::State,
-    http::{HeaderName, HeaderValue},
+    extract::{FromRequestParts, State},
+    http::{HeaderName, HeaderValue, request::Parts},
     response::Response,
 };
 use serde::Deserialize;
 
 use crate::{
-    App,
+    App, EdlAuth,
+    auth::Identity,
     error::ApiError,
-    limits, representation,
+    limits,
+    metrics::Tier,
+    published::Form,
     request::{Expected, Params},
 };
 
@@ -28,15 +32,28 @@ const X_ASGARD_DEMO: HeaderName = HeaderName::from_static("x-asgard-demo");
 pub(crate) struct EdlParams {
     max_score: Option<f64>,
     level: Option<String>,
+    expand: Option<Expand>,
+}
+
+/// What an AS number is replaced by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Expand {
+    /// The prefixes that it announces.
+    Prefixes,
 }
 
 impl Expected for EdlParams {
     const EXPECTED: &'static str = "either max_score (a number from 0 to 100) \
-         or level (LOW, MEDIUM, HIGH, CRITICAL, separated by commas); no \
-         other parameter";
+         or level (LOW, MEDIUM, HIGH, CRITICAL, separated by commas); \
+         expand=prefixes; no other parameter";
 }
 
 impl EdlParams {
+    fn form(&self) -> Form {
+        self.expand.map_or(Form::Asns, |Expand::Prefixes| Form::Prefixes)
+    }
+
     fn selection(self) -> Result<Selection, ApiError> {
         let refuse = || ApiError::validation(Self::EXPECTED);
         match (self.max_score, self.level) {
@@ -57,16 +74,41 @@ fn levels(text: &str) -> Result<Selection, LevelError> {
     Ok(Selection::Levels(levels.collect::<Result<_, _>>()?))
 }
 
+/// Everybody, or whoever has a key for feeds, as the operator decided.
+#[derive(Debug)]
+pub(crate) struct MayPoll;
+
+impl FromRequestParts<App> for MayPoll {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        app: &App,
+    ) -> Result<Self, ApiError> {
+        if app.config.edl_auth == EdlAuth::Key {
+            let identity = parts.extensions.get();
+            let identity = identity.unwrap_or(&Identity::Nobody);
+            identity.permit(Permission::Read)?;
+        }
+        Ok(Self)
+    }
+}
+
 /// An empty list is a good answer with `X-Feed-Entries: 0`; not knowing is 503,
 /// on which a firewall keeps the list that it has.
 pub(crate) async fn show_edl(
+    _: MayPoll,
     Params(params): Params<EdlParams>,
     State(app): State<App>,
 ) -> Result<Response, ApiError> {
+    let form = params.form();
     let selection = params.selection()?;
     let published = app.published()?;
-    let feed = published.edl(&selection);
-    let mut response = representation::kept_text(&feed.body, feed.etag.clone());
+    let (feed, hit) = published.edl(&selection, form);
+    if hit {
+        app.metrics.cache_hit(Tier::L1);
+    }
+    let mut response = feed.kept.text();
     let headers = response.headers_mut();
     headers.insert(X_FEED_ENTRIES, HeaderValue::from(feed.entries));
     if published.snapshot.world.demo {
@@ -84,7 +126,7 @@ mod tests {
         level: Option<&str>,
     ) -> Option<Selection> {
         let level = level.map(ToOwned::to_owned);
-        EdlParams { max_score, level }.selection().ok()
+        EdlParams { max_score, level, expand: None }.selection().ok()
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub(crate) const PEER: &str = "192.0.2.10";
 
 pub(crate) struct TestApp {
     pub(crate) router: Router,
+    pub(crate) app: App,
     pub(crate) live: Arc<Live>,
     pub(crate) store: Store,
     pub(crate) publisher: Arc<Publisher>,
@@ -65,7 +66,14 @@ impl TestApp {
 
     /// Serves the World of `world.rs` under a rate limit; 0: none.
     pub(crate) async fn with_limit(limit: u32) -> Self {
-        let app = Self::without_world(limit).await;
+        let rate_limit_per_minute = limit;
+        Self::with(ApiConfig { rate_limit_per_minute, ..ApiConfig::default() })
+            .await
+    }
+
+    /// Serves the World of `world.rs` as configured.
+    pub(crate) async fn with(config: ApiConfig) -> Self {
+        let app = Self::before_the_first(config).await;
         app.publisher.set_world(world::world());
         app.publisher.republish().await.unwrap();
         app
@@ -73,6 +81,14 @@ impl TestApp {
 
     /// As before the first Snapshot.
     pub(crate) async fn without_world(limit: u32) -> Self {
+        let rate_limit_per_minute = limit;
+        let config =
+            ApiConfig { rate_limit_per_minute, ..ApiConfig::default() };
+        Self::before_the_first(config).await
+    }
+
+    async fn before_the_first(config: ApiConfig) -> Self {
+        let api_config = config;
         let dir = TempDir::new().unwrap();
         let config = StoreConfig { dir: dir.path().to_owned(), world: None };
         let store = asgard_store::open(&config).await.unwrap();
@@ -86,18 +102,20 @@ impl TestApp {
             serial: AtomicU64::new(1),
             fault: AtomicU8::new(Fault::None as u8),
         });
-        let router = asgard_api::router(App {
+        let app = App {
             live: live.clone(),
             store: store.clone(),
-            config: ApiConfig { rate_limit_per_minute: limit },
+            config: api_config,
             republish: publisher.clone(),
             clock: {
                 let clock = clock.clone();
                 Arc::new(move || now(&clock))
             },
-        });
+            metrics: Arc::default(),
+        };
         let mut app = Self {
-            router,
+            router: asgard_api::router(app.clone()),
+            app,
             live,
             store,
             publisher,
@@ -220,7 +238,7 @@ impl Republish for Publisher {
         let before: Vec<_> = self.live.snapshot().map_or(vec![], |old| {
             old.scores().iter().map(|(asn, a)| (*asn, a.score)).collect()
         });
-        let events = Delta::between(&before, &snapshot).events(&snapshot, 1);
+        let events = Delta::between(&before, &snapshot).events(&snapshot);
         self.live.publish(snapshot, events);
         Ok(())
     }

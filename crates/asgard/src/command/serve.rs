@@ -6,9 +6,10 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
-use asgard_api::{ApiConfig, App, Live, Republish};
+use asgard_api::{App, Live, Republish};
 use asgard_ingest::{learner::Learner, supply::Progress};
 use asgard_store::{Store, StoreConfig, WorldKind};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -33,6 +34,7 @@ pub(super) const WATCH: Duration = Duration::from_millis(250);
 const RETRY: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(config: Config, out: &mut Out) -> Result<Exit> {
+    raise_file_limit();
     let store = open(&config).await?;
     let guard = store.lock_serving()?;
     let live = Arc::new(Live::default());
@@ -78,6 +80,16 @@ pub(crate) async fn run(config: Config, out: &mut Out) -> Result<Exit> {
     store.close().await?;
     drop(guard);
     Ok(Exit::Ok)
+}
+
+/// Every client is an open file; the usual soft limit of 1,024 is far below
+/// what the hard limit allows.
+fn raise_file_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open files stays as it was");
+    }
 }
 
 async fn open(config: &Config) -> Result<Store> {
@@ -130,11 +142,10 @@ fn app(
     App {
         live: Arc::clone(live),
         store: store.clone(),
-        config: ApiConfig {
-            rate_limit_per_minute: config.rate_limit.unwrap_or(0),
-        },
+        config: config.api.clone(),
         republish: Arc::clone(engine) as Arc<dyn Republish>,
         clock: Arc::new(now),
+        metrics: Arc::default(),
     }
 }
 

@@ -1,0 +1,50 @@
+//! Cross-origin requests (WHATWG Fetch, section 3.2): off unless configured.
+//!
+//! Pages of other origins can read answers only if the operator lists them. A
+//! key in a header is not a credential that browsers attach by themselves, so
+//! credentials stay off.
+
+use std::time::Duration;
+
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+/// What a page may read beside the body.
+const EXPOSED: [HeaderName; 8] = [
+    header::ETAG,
+    header::RETRY_AFTER,
+    HeaderName::from_static("x-trace-id"),
+    HeaderName::from_static("x-ratelimit-limit"),
+    HeaderName::from_static("x-ratelimit-remaining"),
+    HeaderName::from_static("x-ratelimit-reset"),
+    HeaderName::from_static("x-response-time"),
+    HeaderName::from_static("x-feed-entries"),
+];
+
+/// The layer for the configured origins; without any, it adds nothing.
+pub(crate) fn layer(origins: &[String]) -> CorsLayer {
+    if origins.is_empty() {
+        return CorsLayer::new();
+    }
+    let values = origins.iter().filter_map(|o| HeaderValue::from_str(o).ok());
+    let origin = match origins.iter().any(|origin| origin == "*") {
+        true => AllowOrigin::any(),
+        false => AllowOrigin::list(values),
+    };
+    CorsLayer::new()
+        .allow_origin(origin)
+        .allow_methods([
+            Method::GET,
+            Method::HEAD,
+            Method::POST,
+            Method::DELETE,
+        ])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::IF_NONE_MATCH,
+            HeaderName::from_static("x-api-key"),
+        ])
+        .expose_headers(EXPOSED)
+        .max_age(Duration::from_secs(3600))
+}

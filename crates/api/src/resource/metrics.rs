@@ -1,0 +1,24 @@
+//! `GET /metrics`: counters and gauges for Prometheus. No key, no limit.
+
+use axum::{
+    extract::State,
+    http::{
+        HeaderValue,
+        header::{CACHE_CONTROL, CONTENT_TYPE},
+    },
+    response::{IntoResponse, Response},
+};
+
+use crate::App;
+
+/// The classic text form, which every scraper reads.
+const FORM: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Everything that is counted.
+pub(crate) async fn show_metrics(State(app): State<App>) -> Response {
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static(FORM)),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    (headers, app.metrics.text(&app.live)).into_response()
+}

@@ -1,0 +1,145 @@
+//! Connections: accepted, limited, driven, ended.
+//!
+//! One task a connection, all owned by [`run`]. A client that sends a head too
+//! slowly, or too large a one, is cut off by the protocol engine before any
+//! handler hears of it. When all places are taken, further clients wait in the
+//! kernel's queue: nobody is refused, and nobody who is served gets slower.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body, extract::ConnectInfo, http::Request};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
+};
+use tower::ServiceExt;
+
+use crate::{App, limits};
+
+mod socket;
+
+pub(crate) use socket::Socket;
+
+/// Pause after an accept that failed for want of descriptors or memory.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// Serves until `stop` resolves and the answers under way are finished.
+pub(crate) async fn run(
+    listener: TcpListener,
+    app: App,
+    stop: impl Future<Output = ()> + Send,
+) -> io::Result<()> {
+    let hub = app.live.hub();
+    let pump = hub.run(&app.live, &app.clock);
+    let server = Server {
+        router: crate::router(app.clone()),
+        protocol: protocol(),
+        graceful: GracefulShutdown::new(),
+        room: Arc::new(Semaphore::new(limits::CONNECTIONS)),
+    };
+    let mut connections = JoinSet::new();
+    tokio::pin!(stop, pump);
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            () = &mut pump => {}
+            Some(_) = connections.join_next() => {}
+            (stream, peer, permit) = server.accept(&listener) => {
+                server.drive(stream, peer, permit, &mut connections);
+            }
+        }
+    }
+    drop(listener);
+    hub.close();
+    server.graceful.shutdown().await;
+    hub.emptied().await;
+    while connections.join_next().await.is_some() {}
+    Ok(())
+}
+
+struct Server {
+    router: Router,
+    protocol: auto::Builder<TokioExecutor>,
+    graceful: GracefulShutdown,
+    room: Arc<Semaphore>,
+}
+
+impl Server {
+    /// The next connection, once there is room for it.
+    async fn accept(
+        &self,
+        listener: &TcpListener,
+    ) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+        let room = Arc::clone(&self.room).acquire_owned().await;
+        let permit = room.expect("the semaphore is never closed");
+        loop {
+            match listener.accept().await {
+                Ok((stream, peer)) => return (stream, peer, permit),
+                // The client went away while it waited.
+                Err(error) if is_of_client(&error) => {}
+                Err(error) => {
+                    tracing::error!(%error, "cannot accept connections");
+                    tokio::time::sleep(BREATH).await;
+                }
+            }
+        }
+    }
+
+    fn drive(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        permit: OwnedSemaphorePermit,
+        connections: &mut JoinSet<()>,
+    ) {
+        let socket = Socket::new(stream, permit);
+        let io = TokioIo::new(socket.clone());
+        let router = self.router.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo(peer));
+            request.extensions_mut().insert(socket.clone());
+            router.clone().oneshot(request)
+        });
+        let connection =
+            self.protocol.serve_connection_with_upgrades(io, service);
+        let driven = self.graceful.watch(connection.into_owned());
+        connections.spawn(async move {
+            if let Err(error) = driven.await {
+                tracing::debug!(%peer, error, "connection ended early");
+            }
+        });
+    }
+}
+
+fn is_of_client(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+    )
+}
+
+fn protocol() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits::HEAD_TIMEOUT)
+        .max_buf_size(limits::HEAD_BYTES);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(limits::PROBE_INTERVAL)
+        .keep_alive_timeout(limits::PROBE_TIMEOUT_H2)
+        .max_concurrent_streams(limits::H2_STREAMS)
+        .max_header_list_size(limits::HEAD_BYTES_H2);
+    builder
+}
