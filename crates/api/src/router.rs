@@ -22,7 +22,8 @@ pub(crate) const MOUNTS: [&str; 4] = ["/api/v1", "/v1", "/api", ""];
 /// Endpoints that are never limited: whoever watches us must always see us.
 pub(crate) const UNLIMITED: [&str; 3] = ["/health", "/livez", "/readyz"];
 
-/// path | key | what
+/// path | key | what. The narrowest scope is named: `read` includes `tools`, and
+/// `admin` everything.
 fn endpoints() -> Router<App> {
     Router::new()
         // one network
@@ -30,16 +31,16 @@ fn endpoints() -> Router<App> {
         .route("/asn/{asn}/upstreams", get(upstreams::show_upstreams)) // read
         .route("/asn/{asn}/history", get(history::show_history)) // read
         // many networks
-        .route("/tools/bulk-risk-check", post(bulk::check_many)) // read
-        .route("/tools/compare", get(compare::compare)) // read
+        .route("/tools/bulk-risk-check", post(bulk::check_many)) // tools
+        .route("/tools/compare", get(compare::compare)) // tools
         .route("/feeds/edl", get(edl::show_edl)) // none: firewalls poll it
         // what the operator trusts
         .route(
             "/whitelist",
-            get(whitelist::list_whitelist) // read
-                .post(whitelist::add_to_whitelist), // admin
+            get(whitelist::list_whitelist) // read or allow:write
+                .post(whitelist::add_to_whitelist), // allow:write
         )
-        .route("/whitelist/{asn}", delete(whitelist::remove_from_whitelist)) // admin
+        .route("/whitelist/{asn}", delete(whitelist::remove_from_whitelist)) // allow:write
         // this process
         .route("/status", get(status::show_status)) // read
         .route("/health", get(health::show_health)) // none

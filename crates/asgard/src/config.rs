@@ -15,7 +15,10 @@ use asgard_ingest::catalogue::{Catalogue, Override};
 use asgard_model::{Bands, Model, Prefix};
 use serde::{Deserialize, Serialize};
 
-use crate::cli::{Cli, Command, Common, Serve};
+use crate::{
+    cli::{Cli, Command, Common, Serve},
+    key_option::RateClass,
+};
 pub(crate) use asgard_ingest::learner::AsOf;
 
 /// The file as it is written; every key may be missing.
@@ -38,6 +41,8 @@ pub(crate) struct Settings {
     cycle_minutes: u32,
     /// Requests a minute for each key or address; 0 is no limit.
     rate_limit: u32,
+    /// The same for the keys of a class, by its name.
+    rate_classes: BTreeMap<String, u32>,
     /// Lowest scores of the levels.
     bands: Bands,
     /// Parameters of the model instead of the built-in ones.
@@ -71,6 +76,7 @@ impl Default for Settings {
             sources: BTreeMap::new(),
             cycle_minutes: 60,
             rate_limit: 100,
+            rate_classes: BTreeMap::new(),
             bands: Bands::default(),
             model: None,
             allow_private: Vec::new(),
@@ -99,6 +105,8 @@ pub(crate) struct Config {
     pub(crate) cycle: Duration,
     /// Requests a minute; `None` is no limit.
     pub(crate) rate_limit: Option<u32>,
+    /// Requests a minute of each class of keys; 0 is no limit.
+    pub(crate) rate_classes: BTreeMap<String, u32>,
     /// Lowest scores of the levels.
     pub(crate) bands: Bands,
     /// Weights.
@@ -181,6 +189,9 @@ impl Settings {
         if !self.bands.is_ordered() {
             bail!("bands: high < medium < low <= 100 must hold");
         }
+        for name in self.rate_classes.keys() {
+            name.parse::<RateClass>().context("rate_classes")?;
+        }
         let prefix = |text: &String| {
             text.parse().with_context(|| "allow_private".to_owned())
         };
@@ -201,6 +212,7 @@ impl Settings {
                 .exclude(&self.exclude_sources)?,
             cycle: Duration::from_secs(u64::from(self.cycle_minutes) * 60),
             rate_limit: (self.rate_limit > 0).then_some(self.rate_limit),
+            rate_classes: self.rate_classes.clone(),
             bands: self.bands,
             model: model(self.model.as_deref())?,
             allow_private: self

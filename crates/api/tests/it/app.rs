@@ -11,7 +11,7 @@ use std::{
 
 use asgard_api::{ApiConfig, App, Live, Republish, RepublishError};
 use asgard_model::{Delta, Snapshot, World};
-use asgard_store::{NewKey, Scope, Store, StoreConfig};
+use asgard_store::{NewKey, Scope, Scopes, Store, StoreConfig};
 use async_trait::async_trait;
 use axum::{
     Router,
@@ -73,6 +73,15 @@ impl TestApp {
 
     /// As before the first Snapshot.
     pub(crate) async fn without_world(limit: u32) -> Self {
+        Self::with_config(ApiConfig {
+            rate_limit_per_minute: limit,
+            ..ApiConfig::default()
+        })
+        .await
+    }
+
+    /// As before the first Snapshot, in an operator's configuration.
+    pub(crate) async fn with_config(api: ApiConfig) -> Self {
         let dir = TempDir::new().unwrap();
         let config = StoreConfig { dir: dir.path().to_owned(), world: None };
         let store = asgard_store::open(&config).await.unwrap();
@@ -89,7 +98,7 @@ impl TestApp {
         let router = asgard_api::router(App {
             live: live.clone(),
             store: store.clone(),
-            config: ApiConfig { rate_limit_per_minute: limit },
+            config: api,
             republish: publisher.clone(),
             clock: {
                 let clock = clock.clone();
@@ -113,10 +122,14 @@ impl TestApp {
 
     pub(crate) async fn new_key(
         &self,
-        scope: Scope,
+        scopes: impl Into<Scopes>,
         expires_at: Option<Timestamp>,
     ) -> String {
-        let key = NewKey { scope, org: None, label: None, expires_at };
+        self.make(NewKey { expires_at, ..NewKey::with(scopes) }).await
+    }
+
+    /// Makes a key and takes it over, as a running server does.
+    pub(crate) async fn make(&self, key: NewKey) -> String {
         let made = self.store.keys.create(key, "cli", now(&self.clock)).await;
         self.reload_keys().await;
         made.unwrap().1.reveal().to_owned()
