@@ -205,6 +205,7 @@ mod tests {
             expires_at: Some(Timestamp::from_second(10).unwrap()),
             revoked_at,
             rate_class: None,
+            replaced_by: None,
         };
         let key = StoredKey { record, digest: [0; 32] };
         KeyRing::new(Pepper::new([0; 32]), vec![key])

@@ -217,6 +217,7 @@ mod tests {
             expires_at: None,
             revoked_at: None,
             rate_class: Some("siem".into()),
+            replaced_by: None,
         };
         change(&mut record);
         let digest = pepper.digest(key(1).reveal());

@@ -57,6 +57,8 @@ pub struct KeyRecord {
     pub revoked_at: Option<Timestamp>,
     /// Whose limit it has in the configuration.
     pub rate_class: Option<String>,
+    /// The key that takes its place, once it was rotated.
+    pub replaced_by: Option<KeyId>,
 }
 
 impl KeyRecord {
@@ -78,6 +80,18 @@ pub struct Rotation {
     pub new: KeyRecord,
     /// The new key's text, to be shown once.
     pub key: ApiKey,
+}
+
+/// Why a key is not rotated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RotationRefusal {
+    /// It opens nothing.
+    #[error(transparent)]
+    Standing(#[from] KeyRefusal),
+    /// It was rotated before. Its end was brought forward then, so a second
+    /// successor like it would end with it.
+    #[error("the API key was rotated before: rotate its successor {0}")]
+    Replaced(KeyId),
 }
 
 /// The keys of a store. Every write is in the audit log under `actor` (a key
@@ -120,14 +134,15 @@ pub trait Keys: Send + Sync {
     ///
     /// # Errors
     /// When the store fails, or the system has no randomness. A key that is
-    /// unknown, revoked or expired is a refusal; then nothing is written.
+    /// unknown, revoked, expired or rotated before is a refusal; then nothing
+    /// is written.
     async fn rotate(
         &self,
         id: KeyId,
         end: Timestamp,
         actor: &str,
         now: Timestamp,
-    ) -> Result<Result<Rotation, KeyRefusal>, StoreError>;
+    ) -> Result<Result<Rotation, RotationRefusal>, StoreError>;
 
     /// A copy of all keys that verifies without the store; take a new one
     /// when [`crate::Changes::version`] moves.

@@ -13,20 +13,21 @@ use super::{
 };
 use crate::{
     ApiKey, KeyDigest, KeyId, KeyRecord, KeyRefusal, KeyRing, Keys, NewKey,
-    Rotation, StoreError, StoredKey,
+    Rotation, RotationRefusal, StoreError, StoredKey,
 };
 
 const INSERT: &str = "INSERT INTO api_key \
      (id, digest, scope, org, label, created_at, created_by, expires_at, \
      rate_class) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 const LIST: &str = "SELECT id, digest, scope, org, label, created_at, \
-     created_by, expires_at, revoked_at, rate_class FROM api_key \
-     ORDER BY created_at, id";
+     created_by, expires_at, revoked_at, rate_class, replaced_by \
+     FROM api_key ORDER BY created_at, id";
 const GET: &str = "SELECT id, digest, scope, org, label, created_at, \
-     created_by, expires_at, revoked_at, rate_class FROM api_key \
-     WHERE id = ?1";
+     created_by, expires_at, revoked_at, rate_class, replaced_by \
+     FROM api_key WHERE id = ?1";
 const REVOKE: &str = "UPDATE api_key SET revoked_at = ?2 WHERE id = ?1";
-const EXPIRE: &str = "UPDATE api_key SET expires_at = ?2 WHERE id = ?1";
+const REPLACE: &str = "UPDATE api_key SET expires_at = ?2, replaced_by = ?3 \
+     WHERE id = ?1";
 
 #[async_trait]
 impl Keys for Embedded {
@@ -97,26 +98,26 @@ impl Keys for Embedded {
         end: Timestamp,
         actor: &str,
         now: Timestamp,
-    ) -> Result<Result<Rotation, KeyRefusal>, StoreError> {
+    ) -> Result<Result<Rotation, RotationRefusal>, StoreError> {
         let mut write = self.database.begin().await?;
         let Some(before) = get(&mut write, id).await? else {
-            return Ok(Err(KeyRefusal::Unknown));
+            return Ok(Err(KeyRefusal::Unknown.into()));
         };
-        if let Err(refusal) = before.standing(now) {
+        if let Err(refusal) = rotatable(&before, now) {
             return Ok(Err(refusal));
         }
         let key = ApiKey::from_entropy(&entropy::draw()?);
         let new = record(like(&before), key.id(), actor, now);
         let digest = self.pepper.digest(key.reveal());
         insert(&mut write, &new, &digest).await?;
-        let old = shorten(&mut write, &before, end).await?;
+        let old = replace(&mut write, &before, new.id, end).await?;
         let deed = Deed {
             at: now,
             actor,
             action: "key.rotate",
             object: id.to_string(),
             before: Some(image(&before)),
-            after: Some(image(&Replaced { old: &old, replaced_by: &new })),
+            after: Some(image(&Replaced { old: &old, successor: &new })),
         };
         audit::append(&mut write, deed).await?;
         write.commit().await?;
@@ -142,7 +143,7 @@ impl Embedded {
 struct Replaced<'a> {
     #[serde(flatten)]
     old: &'a KeyRecord,
-    replaced_by: &'a KeyRecord,
+    successor: &'a KeyRecord,
 }
 
 /// A new key that may do what an old one may, for as long.
@@ -156,19 +157,29 @@ fn like(old: &KeyRecord) -> NewKey {
     }
 }
 
-/// Brings the end of a key forward; never puts it off.
-async fn shorten(
+fn rotatable(key: &KeyRecord, now: Timestamp) -> Result<(), RotationRefusal> {
+    match key.replaced_by {
+        Some(successor) => Err(RotationRefusal::Replaced(successor)),
+        None => Ok(key.standing(now)?),
+    }
+}
+
+/// Names the successor of a key and brings its end forward; never puts it off.
+async fn replace(
     connection: &mut SqliteConnection,
     key: &KeyRecord,
+    successor: KeyId,
     end: Timestamp,
 ) -> Result<KeyRecord, StoreError> {
     let end = key.expires_at.map_or(end, |planned| planned.min(end));
-    sqlx::query(EXPIRE)
+    sqlx::query(REPLACE)
         .bind(key.id.as_str())
         .bind(micros(end))
+        .bind(successor.as_str())
         .execute(connection)
         .await?;
-    Ok(KeyRecord { expires_at: Some(end), ..key.clone() })
+    let replaced_by = Some(successor);
+    Ok(KeyRecord { expires_at: Some(end), replaced_by, ..key.clone() })
 }
 
 fn record(key: NewKey, id: KeyId, actor: &str, now: Timestamp) -> KeyRecord {
@@ -182,6 +193,7 @@ fn record(key: NewKey, id: KeyId, actor: &str, now: Timestamp) -> KeyRecord {
         expires_at: key.expires_at,
         revoked_at: None,
         rate_class: key.rate_class,
+        replaced_by: None,
     }
 }
 
@@ -228,6 +240,7 @@ struct Row {
     expires_at: Option<i64>,
     revoked_at: Option<i64>,
     rate_class: Option<String>,
+    replaced_by: Option<String>,
 }
 
 impl TryFrom<Row> for StoredKey {
@@ -245,6 +258,10 @@ impl TryFrom<Row> for StoredKey {
             expires_at: maybe_moment(row.expires_at)?,
             revoked_at: maybe_moment(row.revoked_at)?,
             rate_class: row.rate_class,
+            replaced_by: row
+                .replaced_by
+                .map(|id| id.parse().map_err(|e| corrupt(format!("{e}"))))
+                .transpose()?,
         };
         let digest = row.digest.try_into().map_err(|d: Vec<u8>| {
             corrupt(format!("a digest of {} bytes", d.len()))

@@ -40,6 +40,7 @@ macro_rules! store_battery {
                 a_successor_is_like_the_key_that_it_replaces,
                 rotation_never_puts_an_end_off,
                 a_key_that_opens_nothing_is_not_rotated,
+                a_key_is_rotated_once_and_its_successor_again,
                 a_rotation_is_one_entry_of_the_audit_log,
                 keys_differ_from_each_other,
             ]);

@@ -1,7 +1,7 @@
 //! Keys as they are shown: everything but their secrets, which nobody has.
 
 use anyhow::Result;
-use asgard_store::{KeyRecord, KeyRefusal};
+use asgard_store::{KeyId, KeyRecord, KeyRefusal};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -21,6 +21,8 @@ struct KeyView<'a> {
     created_by: &'a str,
     expires_at: Option<Timestamp>,
     revoked_at: Option<Timestamp>,
+    /// The id of the key that takes its place.
+    replaced_by: Option<&'a str>,
 }
 
 impl<'a> KeyView<'a> {
@@ -36,6 +38,7 @@ impl<'a> KeyView<'a> {
             created_by: &key.created_by,
             expires_at: key.expires_at,
             revoked_at: key.revoked_at,
+            replaced_by: key.replaced_by.as_ref().map(KeyId::as_str),
         }
     }
 }
@@ -102,8 +105,12 @@ pub(super) fn show(
                 "class",
             ];
             let fields = names.into_iter().zip(row(key.clone()));
-            let more =
-                [("by", key.created_by.clone()), ("state", state.to_owned())];
+            let successor = key.replaced_by.map(|id| id.to_string());
+            let more = [
+                ("successor", successor.unwrap_or_default()),
+                ("by", key.created_by.clone()),
+                ("state", state.to_owned()),
+            ];
             let rows = fields
                 .chain(more)
                 .map(|(name, value)| vec![name.to_owned(), value])

@@ -193,6 +193,7 @@ fn rotate_prints_the_new_key_alone_and_ends_the_old_one_in_a_day() {
     for field in ["scope", "org", "label", "rate_class", "expires_at"] {
         assert_eq!(list[1][field], before[field], "{field}");
     }
+    assert_eq!(list[0]["replaced_by"], list[1]["id"]);
     let moment = |key: &Value, name: &str| -> Timestamp {
         key[name].as_str().unwrap().parse().unwrap()
     };
@@ -206,13 +207,15 @@ fn a_key_that_opens_nothing_is_not_rotated_and_the_reason_is_said() {
     let world = World::tiny();
     let revoked = world.key("read");
     world.administer(&["keys", "revoke", id(&revoked)]).exits(0);
-    let ended = world.key("read");
-    let rotate = ["keys", "rotate", id(&ended), "--grace", "0"];
-    world.administer(&rotate).exits(0);
+    let words = ["keys", "create", "--scope", "read", "--expires-days", "0"];
+    let ended = world.administer(&words).text();
+    let rotated = world.key("read");
+    world.administer(&["keys", "rotate", id(&rotated)]).exits(0);
     let before = keys(&world);
     for (id, reason) in [
         (id(&revoked), "revoked"),
         (id(&ended), "expired"),
+        (id(&rotated), "rotated before"),
         ("00000000", "unknown"),
     ] {
         let ended = world.administer(&["keys", "rotate", id]).exits(3);

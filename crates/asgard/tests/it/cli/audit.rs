@@ -90,7 +90,7 @@ fn a_rotation_is_one_entry_that_names_both_keys() {
     assert_eq!(log[1]["object"], old.as_str());
     assert_eq!(log[1]["before"]["expires_at"], Value::Null);
     assert!(log[1]["after"]["expires_at"].is_string(), "{log:?}");
-    assert_eq!(log[1]["after"]["replaced_by"]["id"], id(&new));
+    assert_eq!(log[1]["after"]["successor"]["id"], id(&new));
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Contract of the keys.
 
 use asgard_store::{
-    ChainVerdict, KeyRecord, KeyRefusal, NewKey, Permission, Rotation, Scope,
-    Scopes, Store,
+    ChainVerdict, KeyRecord, KeyRefusal, NewKey, Permission, Rotation,
+    RotationRefusal, Scope, Scopes, Store,
 };
 use jiff::Timestamp;
 
@@ -180,10 +180,26 @@ pub(crate) async fn a_key_that_opens_nothing_is_not_rotated(store: Store) {
         (revoked.id, KeyRefusal::Revoked),
     ] {
         let outcome = keys.rotate(id, at(100), "cli", at(10)).await.unwrap();
-        assert_eq!(outcome.unwrap_err(), refusal);
+        assert_eq!(outcome.unwrap_err(), refusal.into());
     }
     assert_eq!(keys.list().await.unwrap(), listed);
     assert_eq!(store.audit.appended().await.unwrap(), 3);
+}
+
+pub(crate) async fn a_key_is_rotated_once_and_its_successor_again(
+    store: Store,
+) {
+    let wanted = NewKey { expires_at: Some(at(500)), ..new_key(Scope::Read) };
+    let (first, _) = rotated(&store, wanted, at(100)).await;
+    let (old, new) = (first.old.id, first.new.id);
+    let again = store.keys.rotate(old, at(100), "cli", at(3)).await.unwrap();
+    assert_eq!(again.unwrap_err(), RotationRefusal::Replaced(new));
+    let next = store.keys.rotate(new, at(100), "cli", at(3)).await.unwrap();
+    let next = next.unwrap().new;
+    assert_eq!(next.expires_at, Some(at(500)), "not the end of the old one");
+    let listed = store.keys.list().await.unwrap();
+    let successors: Vec<_> = listed.iter().map(|k| k.replaced_by).collect();
+    assert_eq!(successors, [Some(new), Some(next.id), None]);
 }
 
 pub(crate) async fn a_rotation_is_one_entry_of_the_audit_log(store: Store) {
