@@ -1,6 +1,6 @@
 //! What the API works with; the binary puts it together.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use asgard_model::{Prefix, Snapshot};
 use asgard_store::Store;
@@ -35,6 +35,9 @@ pub struct ApiConfig {
     /// Requests a minute for each key, and for each address without a key; 0
     /// switches the limit off.
     pub rate_limit_per_minute: u32,
+    /// The same for the keys of a class, by its name. A key whose class is not
+    /// here has the limit of everybody.
+    pub rate_classes: Arc<BTreeMap<String, u32>>,
     /// Blocks of the operator's proxies, whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Arc<[Prefix]>,
     /// Whether `/feeds/edl` needs a key.
@@ -58,6 +61,7 @@ impl Default for ApiConfig {
     fn default() -> Self {
         Self {
             rate_limit_per_minute: limits::RATE_PER_MINUTE,
+            rate_classes: Arc::default(),
             trusted_proxies: Arc::default(),
             edl_auth: EdlAuth::None,
             cors_origins: Vec::new(),

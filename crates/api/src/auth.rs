@@ -1,4 +1,5 @@
-//! Who is asking, and may they: three carriers of a key, two permissions.
+//! Who is asking, and may they: three carriers of a key, one extractor a kind
+//! of endpoint.
 //!
 //! `X-API-Key: K`, `Authorization: Bearer K`, `Authorization: Basic` with user
 //! `api` and password K; the first of them that is there counts. A key in the
@@ -39,26 +40,33 @@ impl Identity {
         now: Timestamp,
     ) -> Self {
         let in_query = || query.and_then(key_of_query);
-        let Some(key) = presented(headers).or_else(in_query) else {
-            return Self::Nobody;
-        };
-        match live.verify(&key, now) {
+        presented(headers)
+            .or_else(in_query)
+            .map_or(Self::Nobody, |key| Self::of(&key, live, now))
+    }
+
+    /// Verifies a key, however it was carried.
+    fn of(key: &str, live: &Live, now: Timestamp) -> Self {
+        match live.verify(key, now) {
             Ok(facts) => Self::Bearer(facts),
             Err(KeyFault::Refused(refusal)) => Self::Refused(refusal),
             Err(KeyFault::Unknowable) => Self::Unknowable,
         }
     }
 
-    /// The bearer, if the key may do that.
+    /// The facts of a key that has the permission; else what the client is
+    /// told, 403 for its own fault and 503 for ours.
     pub(crate) fn permit(
         &self,
         permission: Permission,
     ) -> Result<KeyFacts, ApiError> {
         match self {
-            Self::Bearer(facts) if facts.scope.allows(permission) => {
+            Self::Bearer(facts) if facts.scopes.allow(permission) => {
                 Ok(facts.clone())
             }
-            Self::Bearer(_) => Err(ApiError::forbidden(scope_needed())),
+            Self::Bearer(_) => {
+                Err(ApiError::forbidden(scope_needed(permission)))
+            }
             Self::Refused(
                 refusal @ (KeyRefusal::Revoked | KeyRefusal::Expired),
             ) => Err(ApiError::forbidden(format!("{NO_KEY}: {refusal}"))),
@@ -70,9 +78,16 @@ impl Identity {
     }
 }
 
-/// Only `admin` writes, and every scope reads.
-fn scope_needed() -> String {
-    format!("This needs an API key with scope {}", Scope::Admin)
+fn scope_needed(permission: Permission) -> String {
+    let names: Vec<_> =
+        permission.granted_by().iter().map(Scope::as_str).collect();
+    let any = match names.as_slice() {
+        [others @ .., last] if !others.is_empty() => {
+            format!("{} or {last}", others.join(", "))
+        }
+        _ => names.concat(),
+    };
+    format!("This needs an API key with scope {any}")
 }
 
 /// The key as it was presented; what cannot be a key is empty text, which is
@@ -108,7 +123,15 @@ fn basic(encoded: &str) -> Option<String> {
 #[derive(Debug)]
 pub(crate) struct Reader;
 
-/// A request with a key that may write.
+/// A request with a key that may use the tools.
+#[derive(Debug)]
+pub(crate) struct Tools;
+
+/// A request with a key that may see the whitelist.
+#[derive(Debug)]
+pub(crate) struct WhitelistReader;
+
+/// A request with a key that may change the whitelist.
 #[derive(Debug)]
 pub(crate) struct Writer(pub(crate) KeyFacts);
 
@@ -120,6 +143,28 @@ impl<S: Sync> FromRequestParts<S> for Reader {
         _: &S,
     ) -> Result<Self, ApiError> {
         permit(parts, Permission::Read).map(|_| Self)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Tools {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        _: &S,
+    ) -> Result<Self, ApiError> {
+        permit(parts, Permission::Tools).map(|_| Self)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for WhitelistReader {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        _: &S,
+    ) -> Result<Self, ApiError> {
+        permit(parts, Permission::Whitelist).map(|_| Self)
     }
 }
 
@@ -169,6 +214,17 @@ mod tests {
         assert_eq!(read("authorization", "Basic ***"), nothing);
         // base64 of "root:k"
         assert_eq!(read("authorization", "Basic cm9vdDpr"), nothing);
+    }
+
+    #[test]
+    fn a_missing_scope_is_named_with_all_that_would_do() {
+        let says = |permission, names: &str| {
+            let text = format!("This needs an API key with scope {names}");
+            assert_eq!(scope_needed(permission), text);
+        };
+        says(Permission::Read, "admin or read");
+        says(Permission::Tools, "admin, read or tools");
+        says(Permission::Write, "admin or allow:write");
     }
 
     #[test]

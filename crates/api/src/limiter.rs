@@ -5,9 +5,9 @@
 //! [`limits::TRACKED_CLIENTS`](crate::limits::TRACKED_CLIENTS).
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     hash::Hash,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use asgard_store::KeyId;
@@ -19,9 +19,9 @@ use crate::{
 
 /// Whose window a request counts in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Client {
-    /// A valid key.
-    Key(KeyId),
+pub(crate) enum Client<'a> {
+    /// A valid key, and the class whose limit it has.
+    Key(KeyId, Option<&'a str>),
     /// No key, or a bad one.
     Network(Network),
 }
@@ -40,8 +40,10 @@ pub(crate) struct Verdict {
 /// Counts requests.
 #[derive(Debug)]
 pub(crate) struct Limiter {
-    /// 0: no limit.
+    /// Of everybody without a class; 0: no limit.
     limit: u32,
+    /// Of each class.
+    classes: Arc<BTreeMap<String, u32>>,
     /// A std lock: held for one look-up, never across an await. The maps are
     /// apart so that strange addresses cannot crowd keys out.
     keys: Mutex<Windows<KeyId>>,
@@ -50,33 +52,45 @@ pub(crate) struct Limiter {
 }
 
 impl Limiter {
-    pub(crate) fn new(limit: u32) -> Self {
+    pub(crate) fn new(limit: u32, classes: Arc<BTreeMap<String, u32>>) -> Self {
         Self {
             limit,
+            classes,
             keys: Mutex::new(Windows::new(TRACKED_CLIENTS)),
             networks: Mutex::new(Windows::new(TRACKED_CLIENTS)),
         }
     }
 
     /// Counts a request at `now` (Unix seconds).
-    pub(crate) fn count(&self, client: Client, now: i64) -> Verdict {
+    pub(crate) fn count(&self, client: Client<'_>, now: i64) -> Verdict {
         self.judge(client, now, 1)
     }
 
     /// What the next request would find; counts nothing.
-    pub(crate) fn look(&self, client: Client, now: i64) -> Verdict {
+    pub(crate) fn look(&self, client: Client<'_>, now: i64) -> Verdict {
         self.judge(client, now, 0)
     }
 
-    fn judge(&self, client: Client, now: i64, cost: u32) -> Verdict {
-        if self.limit == 0 {
+    fn judge(&self, client: Client<'_>, now: i64, cost: u32) -> Verdict {
+        let limit = self.limit_of(client);
+        if limit == 0 {
             return unlimited(now);
         }
         match client {
-            Client::Key(id) => spend(&self.keys, id, now, cost, self.limit),
+            Client::Key(id, _) => spend(&self.keys, id, now, cost, limit),
             Client::Network(network) => {
-                spend(&self.networks, network, now, cost, self.limit)
+                spend(&self.networks, network, now, cost, limit)
             }
+        }
+    }
+
+    /// A class that nobody has configured means nothing.
+    fn limit_of(&self, client: Client<'_>) -> u32 {
+        match client {
+            Client::Key(_, Some(class)) => {
+                self.classes.get(class).copied().unwrap_or(self.limit)
+            }
+            Client::Key(_, None) | Client::Network(_) => self.limit,
         }
     }
 }
@@ -125,14 +139,15 @@ impl Window {
         if self.is_over(now) {
             *self = Self::new(now);
         }
-        let allowed = self.used + cost <= limit;
+        let allowed = self.used.saturating_add(cost) <= limit;
         if allowed {
             self.used += cost;
         }
         Verdict {
             allowed,
             limit,
-            remaining: limit - self.used,
+            // The crowd shares one window under different limits.
+            remaining: limit.saturating_sub(self.used),
             reset: self.start + RATE_WINDOW_SECONDS,
         }
     }
@@ -181,17 +196,66 @@ impl<C: Copy + Eq + Hash> Windows<C> {
 
 #[cfg(test)]
 mod tests {
+    use asgard_store::ApiKey;
     use proptest::prelude::*;
 
     use super::*;
 
-    fn network(n: u32) -> Client {
+    fn network(n: u32) -> Client<'static> {
         Client::Network(Network::V4(n))
+    }
+
+    fn limiter(limit: u32) -> Limiter {
+        Limiter::new(limit, Arc::default())
+    }
+
+    fn key(n: u8, class: Option<&str>) -> Client<'_> {
+        let key = ApiKey::from_entropy(&[n; ApiKey::ENTROPY]);
+        Client::Key(key.id(), class)
+    }
+
+    #[test]
+    fn a_key_is_counted_by_the_limit_of_its_class() {
+        let classes = [("slow", 2), ("fast", 9), ("free", 0)];
+        let classes = classes.map(|(name, limit)| (name.to_owned(), limit));
+        let limiter = Limiter::new(4, Arc::new(classes.into()));
+        for (n, class, limit) in [
+            (1, Some("slow"), 2),
+            (2, Some("fast"), 9),
+            (3, Some("gone"), 4),
+            (4, None, 4),
+        ] {
+            let client = key(n, class);
+            assert_eq!(limiter.look(client, 0).limit, limit, "{class:?}");
+            for _ in 0..limit {
+                assert!(limiter.count(client, 0).allowed, "{class:?}");
+            }
+            assert!(!limiter.count(client, 0).allowed, "{class:?}");
+        }
+        let free = key(5, Some("free"));
+        assert!((0..500).all(|_| limiter.count(free, 0).allowed));
+    }
+
+    #[test]
+    fn a_class_has_its_limit_also_where_others_have_none() {
+        let classes = [("slow".to_owned(), 1)];
+        let limiter = Limiter::new(0, Arc::new(classes.into()));
+        assert!(limiter.count(key(1, Some("slow")), 0).allowed);
+        assert!(!limiter.count(key(1, Some("slow")), 0).allowed);
+        assert!((0..500).all(|_| limiter.count(key(2, None), 0).allowed));
+    }
+
+    #[test]
+    fn the_crowd_may_hold_clients_of_different_limits() {
+        let mut windows = Windows::new(0);
+        let mut spend = |limit| windows.of(1, 0).spend(0, 1, limit).remaining;
+        assert_eq!([spend(9), spend(9), spend(9)], [8, 7, 6]);
+        assert_eq!(spend(2), 0);
     }
 
     #[test]
     fn a_window_counts_down_to_zero_and_opens_again_at_its_reset() {
-        let limiter = Limiter::new(2);
+        let limiter = limiter(2);
         let count = |now| {
             let v = limiter.count(network(1), now);
             (v.allowed, v.remaining, v.reset)
@@ -204,7 +268,7 @@ mod tests {
 
     #[test]
     fn looking_costs_nothing() {
-        let limiter = Limiter::new(1);
+        let limiter = limiter(1);
         assert_eq!(limiter.look(network(1), 0).remaining, 1);
         assert!(limiter.count(network(1), 0).allowed);
         assert_eq!(limiter.look(network(1), 0).remaining, 0);
@@ -214,14 +278,14 @@ mod tests {
 
     #[test]
     fn without_a_limit_nothing_is_ever_refused() {
-        let limiter = Limiter::new(0);
+        let limiter = limiter(0);
         let verdicts = (0..500).map(|_| limiter.count(network(1), 7));
         assert!(verdicts.into_iter().all(|v| v.allowed && v.remaining > 0));
     }
 
     #[test]
     fn a_clock_that_is_set_back_does_not_lock_clients_out() {
-        let limiter = Limiter::new(1);
+        let limiter = limiter(1);
         assert!(limiter.count(network(1), 100_000).allowed);
         assert!(!limiter.count(network(1), 99_999).allowed);
         assert!(limiter.count(network(1), 5).allowed);
@@ -246,7 +310,7 @@ mod tests {
             limit in 1u32..6,
             steps in prop::collection::vec((0u32..3, 0i64..25), 1..200),
         ) {
-            let limiter = Limiter::new(limit);
+            let limiter = limiter(limit);
             let mut now = 0;
             let mut granted = HashMap::<(u32, i64), u32>::new();
             for (client, pause) in steps {

@@ -132,17 +132,6 @@ impl Live {
         self.store_writable.load(Ordering::Acquire)
     }
 
-    /// Whether a key that was good is still so. While the keys cannot be read,
-    /// nobody loses a stream for it.
-    pub(crate) fn key_standing(
-        &self,
-        id: KeyId,
-        now: Timestamp,
-    ) -> Result<(), KeyRefusal> {
-        let keys = self.keys.load();
-        keys.as_ref().map_or(Ok(()), |keys| keys.standing(id, now).map(|_| ()))
-    }
-
     pub(crate) fn verify(
         &self,
         presented: &str,
@@ -158,11 +147,36 @@ impl Live {
             }
         })
     }
+
+    /// Whether a key that was verified before is still good, for connections
+    /// that stay open. Waits for nobody: ask it as often as a client shall be
+    /// gone.
+    ///
+    /// # Errors
+    /// Once the key is revoked or expired, or is gone while the keys are known
+    /// to be those of the store. While the store is away, nobody is cut off for
+    /// what we cannot know.
+    pub fn key_standing(
+        &self,
+        id: KeyId,
+        now: Timestamp,
+    ) -> Result<(), KeyRefusal> {
+        let keys = self.keys.load();
+        let Some(keys) = keys.as_ref() else { return Ok(()) };
+        match keys.standing(id, now) {
+            Err(KeyRefusal::Unknown)
+                if !self.keys_current.load(Ordering::Acquire) =>
+            {
+                Ok(())
+            }
+            standing => standing.map(drop),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use asgard_store::{ApiKey, Pepper};
+    use asgard_store::{ApiKey, KeyRecord, Pepper, Scope, StoredKey};
 
     use super::*;
 
@@ -185,5 +199,44 @@ mod tests {
         assert_eq!(verify(&live, "x"), malformed);
         live.keys_unchanged();
         assert_eq!(verify(&live, key.reveal()), unknown);
+    }
+
+    /// The keys of a store that holds one; it ends at second 10.
+    fn ring(id: KeyId, revoked_at: Option<Timestamp>) -> KeyRing {
+        let record = KeyRecord {
+            id,
+            scopes: Scope::Stream.into(),
+            org: None,
+            label: None,
+            created_at: Timestamp::UNIX_EPOCH,
+            created_by: "cli".into(),
+            expires_at: Some(Timestamp::from_second(10).unwrap()),
+            revoked_at,
+            rate_class: None,
+            replaced_by: None,
+        };
+        let key = StoredKey { record, digest: [0; 32] };
+        KeyRing::new(Pepper::new([0; 32]), vec![key])
+    }
+
+    #[test]
+    fn an_open_connection_ends_with_its_key_and_not_with_the_store() {
+        let id = ApiKey::from_entropy(&[1; ApiKey::ENTROPY]).id();
+        let other = ApiKey::from_entropy(&[2; ApiKey::ENTROPY]).id();
+        let live = Live::default();
+        let standing = |id, second| {
+            live.key_standing(id, Timestamp::from_second(second).unwrap())
+        };
+        assert_eq!(standing(id, 9), Ok(()), "nothing is known yet");
+        live.set_keys(ring(id, None));
+        assert_eq!(standing(id, 9), Ok(()));
+        assert_eq!(standing(id, 10), Err(KeyRefusal::Expired));
+        assert_eq!(standing(other, 9), Err(KeyRefusal::Unknown));
+        live.keys_unreachable();
+        assert_eq!(standing(id, 9), Ok(()));
+        assert_eq!(standing(other, 9), Ok(()), "it may be new");
+        assert_eq!(standing(id, 10), Err(KeyRefusal::Expired));
+        live.set_keys(ring(id, Some(Timestamp::UNIX_EPOCH)));
+        assert_eq!(standing(id, 9), Err(KeyRefusal::Revoked));
     }
 }

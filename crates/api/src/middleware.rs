@@ -48,7 +48,10 @@ pub(crate) use envelope::OwnBody;
 pub(crate) fn stack(router: Router<App>, app: &App) -> Router<App> {
     let traces = TraceIds::new(app.clock.clone());
     let limit = RateLimit {
-        limiter: Arc::new(Limiter::new(app.config.rate_limit_per_minute)),
+        limiter: Arc::new(Limiter::new(
+            app.config.rate_limit_per_minute,
+            app.config.rate_classes.clone(),
+        )),
         clock: app.clock.clone(),
         metrics: Arc::clone(&app.metrics),
     };

@@ -27,7 +27,8 @@ pub(crate) const UNLIMITED: [&str; 4] =
 /// Endpoints that read the key from the query too.
 pub(crate) const KEY_IN_QUERY: [&str; 2] = ["/stream", "/stream/sse"];
 
-/// path | key | what
+/// path | key | what. The narrowest scope is named: `read` includes `tools`, and
+/// `admin` everything.
 fn endpoints() -> Router<App> {
     Router::new()
         // one network
@@ -35,18 +36,18 @@ fn endpoints() -> Router<App> {
         .route("/asn/{asn}/upstreams", get(upstreams::show_upstreams)) // read
         .route("/asn/{asn}/history", get(history::show_history)) // read
         // many networks
-        .route("/tools/bulk-risk-check", post(bulk::check_many)) // read
-        .route("/tools/compare", get(compare::compare)) // read
+        .route("/tools/bulk-risk-check", post(bulk::check_many)) // tools
+        .route("/tools/compare", get(compare::compare)) // tools
         .route("/feeds/edl", get(edl::show_edl)) // none: firewalls poll it
         .route("/stream", get(stream::open_web_socket)) // read
         .route("/stream/sse", get(stream::show_events)) // read
         // what the operator trusts
         .route(
             "/whitelist",
-            get(whitelist::list_whitelist) // read
-                .post(whitelist::add_to_whitelist), // admin
+            get(whitelist::list_whitelist) // read or allow:write
+                .post(whitelist::add_to_whitelist), // allow:write
         )
-        .route("/whitelist/{asn}", delete(whitelist::remove_from_whitelist)) // admin
+        .route("/whitelist/{asn}", delete(whitelist::remove_from_whitelist)) // allow:write
         // this process
         .route("/status", get(status::show_status)) // read
         .route("/health", get(health::show_health)) // none

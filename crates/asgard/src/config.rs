@@ -7,6 +7,7 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -16,7 +17,10 @@ use asgard_ingest::catalogue::{Catalogue, Override};
 use asgard_model::{Bands, Model, Prefix};
 use serde::{Deserialize, Serialize};
 
-use crate::cli::{Cli, Command, Common, Serve};
+use crate::{
+    cli::{Cli, Command, Common, Serve},
+    key_option::RateClass,
+};
 pub(crate) use asgard_ingest::learner::AsOf;
 
 /// The file as it is written; every key may be missing.
@@ -39,6 +43,8 @@ pub(crate) struct Settings {
     cycle_minutes: u32,
     /// Requests a minute for each key or address; 0 is no limit.
     rate_limit: u32,
+    /// The same for the keys of a class, by its name.
+    rate_classes: BTreeMap<String, u32>,
     /// Blocks of proxies whose `X-Forwarded-For` is believed.
     trusted_proxies: Vec<String>,
     /// Whether `/feeds/edl` needs a key: `none` or `key`.
@@ -99,6 +105,7 @@ impl Default for Settings {
             sources: BTreeMap::new(),
             cycle_minutes: 60,
             rate_limit: 100,
+            rate_classes: BTreeMap::new(),
             trusted_proxies: Vec::new(),
             edl_auth: EdlAuthSetting::None,
             cors_origins: Vec::new(),
@@ -213,6 +220,9 @@ impl Settings {
         if !self.bands.is_ordered() {
             bail!("bands: high < medium < low <= 100 must hold");
         }
+        for name in self.rate_classes.keys() {
+            name.parse::<RateClass>().context("rate_classes")?;
+        }
         let as_of = match (&self.as_of, &origin) {
             (Some(text), _) => text.parse()?,
             (None, Origin::Network) => AsOf::Now,
@@ -249,6 +259,7 @@ impl Settings {
         let trusted = prefixes("trusted_proxies", &self.trusted_proxies)?;
         Ok(ApiConfig {
             rate_limit_per_minute: self.rate_limit,
+            rate_classes: Arc::new(self.rate_classes.clone()),
             trusted_proxies: trusted.into(),
             edl_auth: match self.edl_auth {
                 EdlAuthSetting::None => EdlAuth::None,

@@ -32,6 +32,23 @@ pub(crate) fn usage(error: anyhow::Error) -> anyhow::Error {
     Usage(error).into()
 }
 
+/// What was asked for is not there: exit code 3, and the reason.
+#[derive(Debug)]
+pub(crate) struct Missing(anyhow::Error);
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.0)
+    }
+}
+
+impl std::error::Error for Missing {}
+
+/// Marks an error as "not found".
+pub(crate) fn missing(error: anyhow::Error) -> anyhow::Error {
+    Missing(error).into()
+}
+
 /// Tells a failure on stderr and picks the exit code: 1 run-time error, 2
 /// usage or configuration, 3 not found, 6 unavailable, 7 partial.
 pub(crate) fn report(result: anyhow::Result<Exit>) -> ExitCode {
@@ -49,6 +66,9 @@ pub(crate) fn report(result: anyhow::Result<Exit>) -> ExitCode {
     let _ = writeln!(std::io::stderr(), "asgard: {error:#}");
     if error.is::<Usage>() {
         return ExitCode::from(2);
+    }
+    if error.is::<Missing>() {
+        return ExitCode::from(3);
     }
     match error.downcast_ref::<StoreError>() {
         Some(store) if store.is_retryable() => ExitCode::from(6),

@@ -8,6 +8,7 @@ mod command;
 mod config;
 mod engine;
 mod exit;
+mod key_option;
 mod local;
 mod output;
 mod telemetry;
@@ -61,6 +62,9 @@ async fn run(
         }
         Command::Keys { action } => {
             command::keys::run(&config, action, out).await
+        }
+        Command::Audit { action } => {
+            command::audit::run(&config, action, out).await
         }
         Command::Config { action } => {
             command::config::run(&config, action, out)

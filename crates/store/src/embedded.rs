@@ -70,7 +70,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        Audit, ChainVerdict, Keys, NewKey, Scope, Whitelist, WhitelistEntry,
+        ApiKey, Audit, ChainVerdict, Keys, NewKey, Scope, Whitelist,
+        WhitelistEntry,
     };
 
     async fn fresh() -> (Embedded, TempDir) {
@@ -147,12 +148,7 @@ mod tests {
     #[tokio::test]
     async fn the_directory_holds_no_secret_of_any_key() {
         let (store, dir) = fresh().await;
-        let key = NewKey {
-            scope: Scope::Admin,
-            org: None,
-            label: None,
-            expires_at: None,
-        };
+        let key = NewKey::with(Scope::Admin);
         let now = Timestamp::UNIX_EPOCH;
         let (_, key) = store.create(key, "cli", now).await.unwrap();
         let id = key.id();
@@ -165,6 +161,53 @@ mod tests {
             found |= text.contains(id.as_str());
         }
         assert!(found, "the id is stored, so we searched the right files");
+    }
+
+    /// A directory as the first version left it, with one key in it.
+    async fn first_version(key: &ApiKey) -> TempDir {
+        let dir = TempDir::new().unwrap();
+        let file = dir.path().join("asgard.db");
+        let old = TempDir::new().unwrap();
+        let first = "0001_memory.sql";
+        let migrations = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/migrations/sqlite/0001_memory.sql"
+        );
+        std::fs::copy(migrations, old.path().join(first)).unwrap();
+        let options = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(&file)
+            .create_if_missing(true);
+        let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+        let migrator = sqlx::migrate::Migrator::new(old.path()).await.unwrap();
+        migrator.run(&pool).await.unwrap();
+        let pepper = Pepper::new([7; 32]);
+        std::fs::write(dir.path().join("pepper"), [7; 32]).unwrap();
+        let insert = "INSERT INTO api_key \
+             (id, digest, scope, created_at, created_by) \
+             VALUES (?1, ?2, 'read', 5, 'cli')";
+        sqlx::query(insert)
+            .bind(key.id().as_str())
+            .bind(pepper.digest(key.reveal()).as_slice())
+            .execute(&pool)
+            .await
+            .unwrap();
+        pool.close().await;
+        dir
+    }
+
+    #[tokio::test]
+    async fn a_directory_of_the_first_version_opens_and_its_keys_are_good() {
+        let key = ApiKey::from_entropy(&[1; ApiKey::ENTROPY]);
+        let dir = first_version(&key).await;
+        for _ in 0..2 {
+            let store = Embedded::open(&config(&dir)).await.unwrap();
+            let now = Timestamp::UNIX_EPOCH;
+            let ring = store.load().await.unwrap();
+            let facts = ring.verify(key.reveal(), now).unwrap();
+            assert_eq!(facts.scopes, Scope::Read.into());
+            assert_eq!(facts.rate_class, None);
+            store.close().await.unwrap();
+        }
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use crate::{ApiKey, KeyId, KeyRecord, Scope};
+use crate::{ApiKey, KeyId, KeyRecord, Scopes};
 
 /// HMAC-SHA-256 of a key under the pepper.
 pub type KeyDigest = [u8; 32];
@@ -58,9 +58,11 @@ pub struct KeyFacts {
     /// Public part of the key, for logs and the audit.
     pub id: KeyId,
     /// What it may do.
-    pub scope: Scope,
+    pub scopes: Scopes,
     /// The organisation that it belongs to.
     pub org: Option<Arc<str>>,
+    /// Whose limit it has in the configuration; `None`: that of everybody.
+    pub rate_class: Option<Arc<str>>,
 }
 
 /// Why a presented key is refused. The messages never repeat the key.
@@ -128,13 +130,12 @@ impl KeyRing {
             .ok_or(KeyRefusal::Unknown)?
             .standing(now)
     }
-}
 
-impl KeyRing {
-    /// Checks again a key that was good once.
+    /// How a key stands that was verified before, for those who keep a
+    /// connection open.
     ///
     /// # Errors
-    /// The [`KeyRefusal`] that applies now.
+    /// `Unknown`, `Revoked` or `Expired`.
     pub fn standing(
         &self,
         id: KeyId,
@@ -152,13 +153,23 @@ impl fmt::Debug for KeyRing {
 
 impl Entry {
     fn standing(&self, now: Timestamp) -> Result<KeyFacts, KeyRefusal> {
-        if self.revoked {
-            Err(KeyRefusal::Revoked)
-        } else if self.expires_at.is_some_and(|end| end <= now) {
-            Err(KeyRefusal::Expired)
-        } else {
-            Ok(self.facts.clone())
-        }
+        standing(self.revoked, self.expires_at, now)?;
+        Ok(self.facts.clone())
+    }
+}
+
+/// The one rule of when a key of ours has had its day.
+pub(crate) fn standing(
+    revoked: bool,
+    expires_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(), KeyRefusal> {
+    if revoked {
+        Err(KeyRefusal::Revoked)
+    } else if expires_at.is_some_and(|end| end <= now) {
+        Err(KeyRefusal::Expired)
+    } else {
+        Ok(())
     }
 }
 
@@ -166,8 +177,9 @@ fn entry(key: StoredKey) -> (KeyId, Entry) {
     let StoredKey { record, digest } = key;
     let facts = KeyFacts {
         id: record.id,
-        scope: record.scope,
+        scopes: record.scopes,
         org: record.org.map(Arc::from),
+        rate_class: record.rate_class.map(Arc::from),
     };
     let entry = Entry {
         digest,
@@ -183,6 +195,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Scope;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -196,13 +209,15 @@ mod tests {
         let pepper = Pepper::new([7; 32]);
         let mut record = KeyRecord {
             id: key(1).id(),
-            scope: Scope::Read,
+            scopes: Scope::Read.into(),
             org: Some("acme".into()),
             label: None,
             created_at: at(0),
             created_by: "cli".into(),
             expires_at: None,
             revoked_at: None,
+            rate_class: Some("siem".into()),
+            replaced_by: None,
         };
         change(&mut record);
         let digest = pepper.digest(key(1).reveal());
@@ -213,8 +228,9 @@ mod tests {
     fn a_good_key_gives_its_facts() {
         let facts = ring(|_| ()).verify(key(1).reveal(), at(9)).unwrap();
         assert_eq!(facts.id, key(1).id());
-        assert_eq!(facts.scope, Scope::Read);
+        assert_eq!(facts.scopes, Scope::Read.into());
         assert_eq!(facts.org.as_deref(), Some("acme"));
+        assert_eq!(facts.rate_class.as_deref(), Some("siem"));
     }
 
     #[test]
@@ -231,6 +247,21 @@ mod tests {
         assert_eq!(verify(&expired, good.reveal()), KeyRefusal::Expired);
         let valid = ring(|r| r.expires_at = Some(at(10)));
         assert!(valid.verify(good.reveal(), at(9)).is_ok());
+    }
+
+    #[test]
+    fn a_key_verified_before_stands_until_it_is_revoked_or_expires() {
+        let id = key(1).id();
+        let plain = ring(|_| ());
+        let verified = plain.verify(key(1).reveal(), at(9));
+        assert_eq!(plain.standing(id, at(9)), verified);
+        let unknown = plain.standing(key(2).id(), at(9));
+        assert_eq!(unknown, Err(KeyRefusal::Unknown));
+        let revoked = ring(|r| r.revoked_at = Some(at(10)));
+        assert_eq!(revoked.standing(id, at(9)), Err(KeyRefusal::Revoked));
+        let ends = ring(|r| r.expires_at = Some(at(10)));
+        assert!(ends.standing(id, at(9)).is_ok());
+        assert_eq!(ends.standing(id, at(10)), Err(KeyRefusal::Expired));
     }
 
     #[test]

@@ -39,8 +39,8 @@ pub use history::{Cycle, History, HistoryPage};
 pub use key_ring::{
     KeyDigest, KeyFacts, KeyRefusal, KeyRing, Pepper, StoredKey,
 };
-pub use keys::{KeyRecord, Keys, NewKey};
-pub use scope::{Permission, Scope, ScopeError};
+pub use keys::{KeyRecord, Keys, NewKey, Rotation, RotationRefusal};
+pub use scope::{Permission, Scope, ScopeError, Scopes};
 pub use snapshots::Snapshots;
 pub use sources::{SourceState, Sources};
 pub use whitelist::{Whitelist, WhitelistEntry};

@@ -1,7 +1,8 @@
 //! Counts requests and says so: `X-RateLimit-*`, and 429 with `Retry-After`.
 //!
 //! A bad key counts against its address, so that nobody guesses for free; a
-//! good key has a window of its own, wherever it is used from.
+//! good key has a window of its own, wherever it is used from, as wide as its
+//! class says.
 
 use std::sync::Arc;
 
@@ -57,9 +58,11 @@ pub(crate) async fn limit(
     response
 }
 
-fn client(request: &Request) -> Client {
+fn client(request: &Request) -> Client<'_> {
     match request.extensions().get() {
-        Some(Identity::Bearer(facts)) => Client::Key(facts.id),
+        Some(Identity::Bearer(facts)) => {
+            Client::Key(facts.id, facts.rate_class.as_deref())
+        }
         _ => {
             let address = ClientAddress::of(request.extensions());
             Client::Network(Network::from(address))

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::{
     App,
-    auth::Reader,
+    auth::Tools,
     error::ApiError,
     limits, representation,
     request::{Expected, JsonBody},
@@ -35,7 +35,7 @@ impl BulkRequest {
 
 /// Results stand in the order of the request, duplicates included.
 pub(crate) async fn check_many(
-    _: Reader,
+    _: Tools,
     State(app): State<App>,
     JsonBody(request): JsonBody<BulkRequest>,
 ) -> Result<Response, ApiError> {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::{
     App,
-    auth::Reader,
+    auth::Tools,
     error::ApiError,
     representation,
     request::{Expected, Params, asn},
@@ -27,7 +27,7 @@ impl Expected for CompareParams {
 
 /// 404 unless both are scored.
 pub(crate) async fn compare(
-    _: Reader,
+    _: Tools,
     Params(params): Params<CompareParams>,
     State(app): State<App>,
 ) -> Result<Response, ApiError> {

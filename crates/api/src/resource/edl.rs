@@ -88,7 +88,7 @@ impl FromRequestParts<App> for MayPoll {
         if app.config.edl_auth == EdlAuth::Key {
             let identity = parts.extensions.get();
             let identity = identity.unwrap_or(&Identity::Nobody);
-            identity.permit(Permission::Read)?;
+            identity.permit(Permission::Feed)?;
         }
         Ok(Self)
     }

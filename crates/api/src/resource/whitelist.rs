@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use crate::{
     App,
-    auth::{Reader, Writer},
+    auth::{WhitelistReader, Writer},
     error::{ApiError, ask},
     limits, representation,
     request::{AsnPath, Expected, JsonBody},
@@ -85,7 +85,7 @@ pub(crate) async fn remove_from_whitelist(
 
 /// Every entry, ascending by ASN.
 pub(crate) async fn list_whitelist(
-    _: Reader,
+    _: WhitelistReader,
     State(app): State<App>,
 ) -> Result<Response, ApiError> {
     let entries = ask(app.store.whitelist.list()).await?;

@@ -11,7 +11,7 @@ use std::{
 
 use asgard_api::{ApiConfig, App, Live, Republish, RepublishError};
 use asgard_model::{Delta, Snapshot, World};
-use asgard_store::{NewKey, Scope, Store, StoreConfig};
+use asgard_store::{NewKey, Scope, Scopes, Store, StoreConfig};
 use async_trait::async_trait;
 use axum::{
     Router,
@@ -73,7 +73,7 @@ impl TestApp {
 
     /// Serves the World of `world.rs` as configured.
     pub(crate) async fn with(config: ApiConfig) -> Self {
-        let app = Self::before_the_first(config).await;
+        let app = Self::with_config(config).await;
         app.publisher.set_world(world::world());
         app.publisher.republish().await.unwrap();
         app
@@ -81,14 +81,15 @@ impl TestApp {
 
     /// As before the first Snapshot.
     pub(crate) async fn without_world(limit: u32) -> Self {
-        let rate_limit_per_minute = limit;
-        let config =
-            ApiConfig { rate_limit_per_minute, ..ApiConfig::default() };
-        Self::before_the_first(config).await
+        Self::with_config(ApiConfig {
+            rate_limit_per_minute: limit,
+            ..ApiConfig::default()
+        })
+        .await
     }
 
-    async fn before_the_first(config: ApiConfig) -> Self {
-        let api_config = config;
+    /// As before the first Snapshot, in an operator's configuration.
+    pub(crate) async fn with_config(api: ApiConfig) -> Self {
         let dir = TempDir::new().unwrap();
         let config = StoreConfig { dir: dir.path().to_owned(), world: None };
         let store = asgard_store::open(&config).await.unwrap();
@@ -105,7 +106,7 @@ impl TestApp {
         let app = App {
             live: live.clone(),
             store: store.clone(),
-            config: api_config,
+            config: api,
             republish: publisher.clone(),
             clock: {
                 let clock = clock.clone();
@@ -131,10 +132,14 @@ impl TestApp {
 
     pub(crate) async fn new_key(
         &self,
-        scope: Scope,
+        scopes: impl Into<Scopes>,
         expires_at: Option<Timestamp>,
     ) -> String {
-        let key = NewKey { scope, org: None, label: None, expires_at };
+        self.make(NewKey { expires_at, ..NewKey::with(scopes) }).await
+    }
+
+    /// Makes a key and takes it over, as a running server does.
+    pub(crate) async fn make(&self, key: NewKey) -> String {
         let made = self.store.keys.create(key, "cli", now(&self.clock)).await;
         self.reload_keys().await;
         made.unwrap().1.reveal().to_owned()

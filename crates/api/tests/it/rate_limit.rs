@@ -1,7 +1,9 @@
 //! The rate limit: exact, per key or network, and not to be got around.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
+use asgard_api::ApiConfig;
+use asgard_store::{NewKey, Scope};
 use axum::http::Method;
 
 use crate::app::{NOW, Reply, TestApp, empty, from_peer, keyed};
@@ -136,8 +138,44 @@ async fn zero_switches_the_limit_off() {
     }
 }
 
+#[tokio::test]
+async fn each_class_of_keys_has_the_limit_of_the_configuration() {
+    let classes = [("five", 5), ("free", 0)];
+    let classes = classes.map(|(name, limit)| (name.to_owned(), limit));
+    let app = TestApp::with_config(ApiConfig {
+        rate_limit_per_minute: 3,
+        rate_classes: Arc::new(classes.into()),
+        ..ApiConfig::default()
+    })
+    .await;
+    for (class, limit) in
+        [(Some("five"), 5), (Some("not configured"), 3), (None, 3)]
+    {
+        let rate_class = class.map(ToOwned::to_owned);
+        let key = NewKey { rate_class, ..NewKey::with(Scope::Read) };
+        let key = app.make(key).await;
+        let ask = async || {
+            app.send(empty(keyed(Method::GET, "/v1/whitelist", &key))).await
+        };
+        for left in (0..limit).rev() {
+            let reply = ask().await;
+            reply.ok();
+            let header = |name| reply.header(name).parse::<u32>().unwrap();
+            assert_eq!(header("x-ratelimit-limit"), limit, "{class:?}");
+            assert_eq!(header("x-ratelimit-remaining"), left, "{class:?}");
+        }
+        ask().await.refused(429);
+    }
+    let rate_class = Some("free".to_owned());
+    let key = NewKey { rate_class, ..NewKey::with(Scope::Read) };
+    let key = app.make(key).await;
+    for _ in 0..50 {
+        app.send(empty(keyed(Method::GET, "/v1/whitelist", &key))).await.ok();
+    }
+}
+
 #[test]
 fn the_default_is_100_a_minute() {
-    let config = asgard_api::ApiConfig::default();
+    let config = ApiConfig::default();
     assert_eq!(config.rate_limit_per_minute, 100);
 }

@@ -1,14 +1,18 @@
-//! `asgard keys create|list|revoke`, also while a server runs.
+//! `asgard keys create|list|show|rotate|revoke`, also while a server runs.
 
-use anyhow::Result;
-use asgard_store::{KeyId, KeyRecord, NewKey, Store, StoreConfig, StoreError};
-use jiff::SignedDuration;
+mod view;
+
+use anyhow::{Result, anyhow};
+use asgard_store::{
+    KeyId, KeyRecord, NewKey, Rotation, Scopes, Store, StoreConfig, StoreError,
+};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    cli::{Form, KeysAction},
+    cli::{CreateKey, KeysAction},
     clock::now,
     config::Config,
-    exit::{Exit, usage},
+    exit::{Exit, missing, usage},
     output::Out,
 };
 
@@ -34,35 +38,84 @@ pub(crate) async fn run(
 
 async fn act(store: &Store, action: KeysAction, out: &mut Out) -> Result<Exit> {
     match action {
-        KeysAction::Create { scope, org, label, expires_days } => {
-            let expires_at = match expires_days {
-                None => None,
-                Some(days) => {
-                    let hours = 24 * i64::from(days);
-                    Some(now().checked_add(SignedDuration::from_hours(hours))?)
-                }
-            };
-            // `--org ''` is a key of no organisation.
-            let org = org.filter(|name| !name.is_empty());
-            let new = NewKey { scope, org, label, expires_at };
-            let (_, key) = store.keys.create(new, ACTOR, now()).await?;
-            wait_for_server(store).await;
-            // The key alone, so that scripts can take it.
-            out.line(key.reveal())?;
-            Ok(Exit::Ok)
-        }
+        KeysAction::Create(key) => create(store, key, out).await,
         KeysAction::List { output } => {
-            list(store.keys.list().await?, output.output, out)
+            view::list(store.keys.list().await?, output.output, out)
+        }
+        KeysAction::Show { id, output } => {
+            let key = find(store, parse(&id)?).await?;
+            view::show(&key, now(), output.output, out)
+        }
+        KeysAction::Rotate { id, grace } => {
+            rotate(store, parse(&id)?, grace, out).await
         }
         KeysAction::Revoke { id } => {
-            let id: KeyId =
-                id.parse().map_err(|e| usage(anyhow::Error::new(e)))?;
-            match store.keys.revoke(id, ACTOR, now()).await? {
+            match store.keys.revoke(parse(&id)?, ACTOR, now()).await? {
                 true => Ok(Exit::Ok),
                 false => Ok(Exit::NotFound),
             }
         }
     }
+}
+
+async fn create(store: &Store, key: CreateKey, out: &mut Out) -> Result<Exit> {
+    let new = NewKey {
+        scopes: scopes(&key)?,
+        expires_at: end(&key)?,
+        // `--org ''` is a key of no organisation.
+        org: key.org.filter(|name| !name.is_empty()),
+        label: key.label,
+        rate_class: key.rate_class.map(|class| class.0),
+    };
+    let (_, key) = store.keys.create(new, ACTOR, now()).await?;
+    wait_for_server(store).await;
+    // The key alone, so that scripts can take it.
+    out.line(key.reveal())?;
+    Ok(Exit::Ok)
+}
+
+fn scopes(key: &CreateKey) -> Result<Scopes> {
+    key.scope
+        .iter()
+        .copied()
+        .reduce(Scopes::union)
+        .ok_or_else(|| usage(anyhow!("--scope is missing")))
+}
+
+fn end(key: &CreateKey) -> Result<Option<Timestamp>> {
+    let days = |days| SignedDuration::from_hours(24 * i64::from(days));
+    let life = match (key.expires, key.expires_days) {
+        (Some(lifetime), _) => Some(lifetime.duration()),
+        (None, count) => count.map(days),
+    };
+    Ok(life.map(|life| now().checked_add(life)).transpose()?)
+}
+
+async fn rotate(
+    store: &Store,
+    id: KeyId,
+    grace: u16,
+    out: &mut Out,
+) -> Result<Exit> {
+    let now = now();
+    let end = now.checked_add(SignedDuration::from_hours(grace.into()))?;
+    let rotation = store.keys.rotate(id, end, ACTOR, now).await?;
+    let Rotation { old, key, .. } =
+        rotation.map_err(|refusal| missing(anyhow!("key {id}: {refusal}")))?;
+    tracing::info!(id = %old.id, end = ?old.expires_at, "the old key ends");
+    wait_for_server(store).await;
+    out.line(key.reveal())?;
+    Ok(Exit::Ok)
+}
+
+fn parse(id: &str) -> Result<KeyId> {
+    id.parse().map_err(|error| usage(anyhow::Error::new(error)))
+}
+
+async fn find(store: &Store, id: KeyId) -> Result<KeyRecord> {
+    let keys = store.keys.list().await?;
+    let key = keys.into_iter().find(|key| key.id == id);
+    key.ok_or_else(|| missing(anyhow!("there is no key {id}")))
 }
 
 /// Gives a running server the time to notice the key, so that whoever reads it
@@ -71,48 +124,4 @@ async fn wait_for_server(store: &Store) {
     if matches!(store.lock_serving(), Err(StoreError::AlreadyServing { .. })) {
         tokio::time::sleep(2 * super::serve::WATCH).await;
     }
-}
-
-fn list(keys: Vec<KeyRecord>, form: Form, out: &mut Out) -> Result<Exit> {
-    let text = |value: Option<String>| value.unwrap_or_default();
-    match form {
-        Form::Json => {
-            let rows: Vec<_> = keys
-                .iter()
-                .map(|key| {
-                    serde_json::json!({
-                        "id": key.id.to_string(),
-                        "scope": key.scope.as_str(),
-                        "org": key.org,
-                        "label": key.label,
-                        "created_at": key.created_at,
-                        "expires_at": key.expires_at,
-                        "revoked_at": key.revoked_at,
-                    })
-                })
-                .collect();
-            out.json(&rows)?;
-        }
-        Form::Table => {
-            let rows = keys
-                .into_iter()
-                .map(|key| {
-                    vec![
-                        key.id.to_string(),
-                        key.scope.to_string(),
-                        text(key.org),
-                        text(key.label),
-                        key.created_at.to_string(),
-                        text(key.expires_at.map(|t| t.to_string())),
-                        text(key.revoked_at.map(|t| t.to_string())),
-                    ]
-                })
-                .collect();
-            let header = [
-                "id", "scope", "org", "label", "created", "expires", "revoked",
-            ];
-            out.table(&header, rows)?;
-        }
-    }
-    Ok(Exit::Ok)
 }

@@ -3,12 +3,12 @@
 //! Order of the end: signal → no new connections → answers under way finish
 //! (10 s) → the cycle and the watcher stop → the store is closed.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use asgard_api::{App, Live, Republish};
 use asgard_ingest::{learner::Learner, supply::Progress};
-use asgard_store::{Store, StoreConfig, WorldKind};
+use asgard_store::{KeyRecord, Store, StoreConfig, WorldKind};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::{
     net::TcpListener,
@@ -124,13 +124,32 @@ async fn greet(config: &Config, store: &Store) -> Result<()> {
         }
         Origin::Network => tracing::info!("sources are their publishers"),
     }
-    if store.keys.list().await?.is_empty() {
+    let keys = store.keys.list().await?;
+    warn_of_unknown_classes(config, &keys);
+    if keys.is_empty() {
         tracing::warn!(
             "there is no API key yet: \
              asgard keys create --data-dir {dir} --scope admin"
         );
     }
     Ok(())
+}
+
+/// A class that was misspelt, or is gone from the configuration, must not go
+/// unnoticed: its keys have the limit of everybody.
+fn warn_of_unknown_classes(config: &Config, keys: &[KeyRecord]) {
+    let unknown: BTreeSet<&str> = keys
+        .iter()
+        .filter(|key| key.standing(now()).is_ok())
+        .filter_map(|key| key.rate_class.as_deref())
+        .filter(|class| !config.api.rate_classes.contains_key(*class))
+        .collect();
+    for class in unknown {
+        tracing::warn!(
+            "rate class `{class}` has keys, but no limit in the \
+             configuration (rate_classes): they have the default limit"
+        );
+    }
 }
 
 fn app(

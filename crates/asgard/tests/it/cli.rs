@@ -1,6 +1,7 @@
 //! The commands beside `serve`: what they print, and how they end.
 
 mod admin;
+mod audit;
 mod configuration;
 mod query;
 mod sources;

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde::Serialize;
 use sqlx::{FromRow, SqliteConnection};
 
 use super::{
@@ -11,18 +12,22 @@ use super::{
     entropy,
 };
 use crate::{
-    ApiKey, KeyDigest, KeyId, KeyRecord, KeyRing, Keys, NewKey, StoreError,
-    StoredKey,
+    ApiKey, KeyDigest, KeyId, KeyRecord, KeyRefusal, KeyRing, Keys, NewKey,
+    Rotation, RotationRefusal, StoreError, StoredKey,
 };
 
 const INSERT: &str = "INSERT INTO api_key \
-     (id, digest, scope, org, label, created_at, created_by, expires_at) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+     (id, digest, scope, org, label, created_at, created_by, expires_at, \
+     rate_class) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 const LIST: &str = "SELECT id, digest, scope, org, label, created_at, \
-     created_by, expires_at, revoked_at FROM api_key ORDER BY created_at, id";
+     created_by, expires_at, revoked_at, rate_class, replaced_by \
+     FROM api_key ORDER BY created_at, id";
 const GET: &str = "SELECT id, digest, scope, org, label, created_at, \
-     created_by, expires_at, revoked_at FROM api_key WHERE id = ?1";
+     created_by, expires_at, revoked_at, rate_class, replaced_by \
+     FROM api_key WHERE id = ?1";
 const REVOKE: &str = "UPDATE api_key SET revoked_at = ?2 WHERE id = ?1";
+const REPLACE: &str = "UPDATE api_key SET expires_at = ?2, replaced_by = ?3 \
+     WHERE id = ?1";
 
 #[async_trait]
 impl Keys for Embedded {
@@ -87,6 +92,38 @@ impl Keys for Embedded {
         Ok(true)
     }
 
+    async fn rotate(
+        &self,
+        id: KeyId,
+        end: Timestamp,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<Result<Rotation, RotationRefusal>, StoreError> {
+        let mut write = self.database.begin().await?;
+        let Some(before) = get(&mut write, id).await? else {
+            return Ok(Err(KeyRefusal::Unknown.into()));
+        };
+        if let Err(refusal) = rotatable(&before, now) {
+            return Ok(Err(refusal));
+        }
+        let key = ApiKey::from_entropy(&entropy::draw()?);
+        let new = record(like(&before), key.id(), actor, now);
+        let digest = self.pepper.digest(key.reveal());
+        insert(&mut write, &new, &digest).await?;
+        let old = replace(&mut write, &before, new.id, end).await?;
+        let deed = Deed {
+            at: now,
+            actor,
+            action: "key.rotate",
+            object: id.to_string(),
+            before: Some(image(&before)),
+            after: Some(image(&Replaced { old: &old, successor: &new })),
+        };
+        audit::append(&mut write, deed).await?;
+        write.commit().await?;
+        Ok(Ok(Rotation { old, new, key }))
+    }
+
     async fn load(&self) -> Result<KeyRing, StoreError> {
         Ok(KeyRing::new(self.pepper.clone(), self.stored().await?))
     }
@@ -100,16 +137,63 @@ impl Embedded {
     }
 }
 
+/// The image of a key that was rotated. Who looks for the new key finds it
+/// whole, for it has no entry of its own.
+#[derive(Serialize)]
+struct Replaced<'a> {
+    #[serde(flatten)]
+    old: &'a KeyRecord,
+    successor: &'a KeyRecord,
+}
+
+/// A new key that may do what an old one may, for as long.
+fn like(old: &KeyRecord) -> NewKey {
+    NewKey {
+        scopes: old.scopes,
+        org: old.org.clone(),
+        label: old.label.clone(),
+        expires_at: old.expires_at,
+        rate_class: old.rate_class.clone(),
+    }
+}
+
+fn rotatable(key: &KeyRecord, now: Timestamp) -> Result<(), RotationRefusal> {
+    match key.replaced_by {
+        Some(successor) => Err(RotationRefusal::Replaced(successor)),
+        None => Ok(key.standing(now)?),
+    }
+}
+
+/// Names the successor of a key and brings its end forward; never puts it off.
+async fn replace(
+    connection: &mut SqliteConnection,
+    key: &KeyRecord,
+    successor: KeyId,
+    end: Timestamp,
+) -> Result<KeyRecord, StoreError> {
+    let end = key.expires_at.map_or(end, |planned| planned.min(end));
+    sqlx::query(REPLACE)
+        .bind(key.id.as_str())
+        .bind(micros(end))
+        .bind(successor.as_str())
+        .execute(connection)
+        .await?;
+    let replaced_by = Some(successor);
+    Ok(KeyRecord { expires_at: Some(end), replaced_by, ..key.clone() })
+}
+
 fn record(key: NewKey, id: KeyId, actor: &str, now: Timestamp) -> KeyRecord {
     KeyRecord {
         id,
-        scope: key.scope,
+        scopes: key.scopes,
         org: key.org,
         label: key.label,
         created_at: now,
         created_by: actor.to_owned(),
         expires_at: key.expires_at,
         revoked_at: None,
+        rate_class: key.rate_class,
+        replaced_by: None,
     }
 }
 
@@ -121,12 +205,13 @@ async fn insert(
     sqlx::query(INSERT)
         .bind(record.id.as_str())
         .bind(digest.as_slice())
-        .bind(record.scope.as_str())
+        .bind(record.scopes.to_string())
         .bind(&record.org)
         .bind(&record.label)
         .bind(micros(record.created_at))
         .bind(&record.created_by)
         .bind(record.expires_at.map(micros))
+        .bind(&record.rate_class)
         .execute(connection)
         .await?;
     Ok(())
@@ -154,6 +239,8 @@ struct Row {
     created_by: String,
     expires_at: Option<i64>,
     revoked_at: Option<i64>,
+    rate_class: Option<String>,
+    replaced_by: Option<String>,
 }
 
 impl TryFrom<Row> for StoredKey {
@@ -163,13 +250,18 @@ impl TryFrom<Row> for StoredKey {
         let corrupt = |e: String| StoreError::corrupt("the key table", e);
         let record = KeyRecord {
             id: row.id.parse().map_err(|e| corrupt(format!("{e}")))?,
-            scope: row.scope.parse().map_err(|e| corrupt(format!("{e}")))?,
+            scopes: row.scope.parse().map_err(|e| corrupt(format!("{e}")))?,
             org: row.org,
             label: row.label,
             created_at: moment(row.created_at)?,
             created_by: row.created_by,
             expires_at: maybe_moment(row.expires_at)?,
             revoked_at: maybe_moment(row.revoked_at)?,
+            rate_class: row.rate_class,
+            replaced_by: row
+                .replaced_by
+                .map(|id| id.parse().map_err(|e| corrupt(format!("{e}"))))
+                .transpose()?,
         };
         let digest = row.digest.try_into().map_err(|d: Vec<u8>| {
             corrupt(format!("a digest of {} bytes", d.len()))

@@ -35,6 +35,13 @@ macro_rules! store_battery {
                 a_revoked_key_is_refused_and_stays_listed,
                 revoking_what_is_not_there_changes_nothing,
                 an_expired_key_is_refused,
+                a_key_keeps_all_its_scopes_and_its_rate_class,
+                a_rotated_key_and_its_successor_both_work_until_the_end,
+                a_successor_is_like_the_key_that_it_replaces,
+                rotation_never_puts_an_end_off,
+                a_key_that_opens_nothing_is_not_rotated,
+                a_key_is_rotated_once_and_its_successor_again,
+                a_rotation_is_one_entry_of_the_audit_log,
                 keys_differ_from_each_other,
             ]);
             crate::battery::store_battery!(@port $backend, whitelist: [

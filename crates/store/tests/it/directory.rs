@@ -110,8 +110,7 @@ async fn a_path_that_cannot_be_a_directory_is_named() {
 async fn a_lost_or_foreign_pepper_stops_the_start_instead_of_refusing_keys() {
     let dir = TempDir::new().unwrap();
     let store = open(dir.path()).await;
-    let key =
-        NewKey { scope: Scope::Read, org: None, label: None, expires_at: None };
+    let key = NewKey::with(Scope::Read);
     let (_, secret) = store.keys.create(key, "cli", at(1)).await.unwrap();
     let pepper = dir.path().join("pepper");
     let right = fs::read(&pepper).unwrap();

@@ -17,18 +17,13 @@ async fn pair() -> (Store, Store, TempDir) {
 async fn each_sees_what_the_other_wrote_and_is_told() {
     let (server, cli, _dir) = pair().await;
     let before = server.changes.version().await.unwrap();
-    let wanted = NewKey {
-        scope: Scope::Admin,
-        org: None,
-        label: None,
-        expires_at: None,
-    };
+    let wanted = NewKey::with(Scope::Admin);
     let (record, secret) = cli.keys.create(wanted, "cli", at(1)).await.unwrap();
     let after = server.changes.version().await.unwrap();
     assert!(after > before, "{before} -> {after}");
     let ring = server.keys.load().await.unwrap();
     let facts = ring.verify(secret.reveal(), at(2)).unwrap();
-    assert!(facts.scope.allows(Permission::Write));
+    assert!(facts.scopes.allow(Permission::Write));
     server.keys.revoke(record.id, "cli", at(3)).await.unwrap();
     let ring = cli.keys.load().await.unwrap();
     assert!(ring.verify(secret.reveal(), at(4)).is_err());

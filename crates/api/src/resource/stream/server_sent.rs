@@ -34,7 +34,7 @@ pub(crate) async fn show_events(
     State(app): State<App>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let key = identity.permit(Permission::Read)?;
+    let key = identity.permit(Permission::Stream)?;
     let (mut parts, _) = request.into_parts();
     let Params(params) =
         Params::<StreamParams>::from_request_parts(&mut parts, &app).await?;
@@ -98,13 +98,12 @@ fn written(
 fn frames(messages: &[Message]) -> Bytes {
     let mut text = String::new();
     for message in messages {
-        match message {
-            Message::Event { id, .. } => {
-                writeln!(text, "id: {id}").expect("text takes text")
-            }
-            Message::Ping => text.push_str("event: ping\n"),
-            Message::Gap { .. } => text.push_str("event: gap\n"),
-        }
+        let written = match message {
+            Message::Event { id, .. } => writeln!(text, "id: {id}"),
+            Message::Ping => writeln!(text, "event: ping"),
+            Message::Gap { .. } => writeln!(text, "event: gap"),
+        };
+        written.expect("text takes text");
         text.push_str("data: ");
         text.push_str(message.text().as_str());
         text.push_str("\n\n");

@@ -34,7 +34,7 @@ pub(crate) async fn open_web_socket(
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &app).await;
     let upgrade = upgrade.map_err(|_| upgrade_required())?;
     let upgrade = configured(upgrade, limits::STREAM_INCOMING);
-    let key = match identity.permit(Permission::Read) {
+    let key = match identity.permit(Permission::Stream) {
         Ok(facts) => facts,
         // A fault of ours must not look like a bad key.
         Err(fault) if fault.status.is_server_error() => return Err(fault),

@@ -26,6 +26,7 @@ fn what_show_prints_is_accepted_by_check() {
         "cycle_minutes: 30\n\
          bands: { low: 91, medium: 76, high: 51 }\n\
          allow_private: [10.0.0.0/8]\n\
+         rate_classes: { siem: 6000, lab: 0 }\n\
          exclude_sources: [spamhaus]\n\
          sources:\n  threatfox: { cadence: 2h }\n  greensnow: { enabled: false }\n",
     );
@@ -37,7 +38,15 @@ fn what_show_prints_is_accepted_by_check() {
     asgard(["config", "check", "--config", again]).exits(0);
     let twice = asgard(["config", "show", "--config", again]).text();
     assert_eq!(twice, shown);
-    for part in ["cycle_minutes: 30", "2026-06-01", "spamhaus", "10.0.0.0/8"] {
+    let parts = [
+        "cycle_minutes: 30",
+        "2026-06-01",
+        "spamhaus",
+        "10.0.0.0/8",
+        "siem: 6000",
+        "lab: 0",
+    ];
+    for part in parts {
         assert!(shown.contains(part), "{part}: {shown}");
     }
 }
@@ -67,6 +76,8 @@ fn values_out_of_range_exit_2_and_name_the_key() {
         ("as_of: soon\n", "as_of"),
         ("listen: nowhere\n", "listen"),
         ("rate_limit: -1\n", "rate_limit"),
+        ("rate_classes: { siem: -1 }\n", "rate_classes"),
+        ("rate_classes: { 'a b': 1 }\n", "rate_classes"),
     ] {
         let ended = check(text).exits(2);
         assert!(ended.stderr.contains(key), "{text} {ended:?}");

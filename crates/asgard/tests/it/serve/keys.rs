@@ -4,12 +4,17 @@ use std::time::Duration;
 
 use crate::{
     http::Request,
-    server::{Server, eventually},
+    server::{Serve, Server, eventually},
     world::World,
 };
 
 /// A running server notices within this.
 const SOON: Duration = Duration::from_secs(1);
+
+/// The id of a key.
+fn id(key: &str) -> &str {
+    &key["asgard_live_".len()..][..8]
+}
 
 fn status(server: &Server, key: &str) -> u16 {
     server.ask(Request::get("/v1/status").key(key)).status
@@ -61,6 +66,81 @@ fn a_revoked_key_is_dead_within_a_second() {
         (status(&server, &key) == 403).then_some(())
     });
     assert_eq!(status(&server, &other), 200);
+}
+
+#[test]
+fn a_rotated_key_works_beside_the_new_one_within_its_grace() {
+    let world = World::tiny();
+    let old = world.key("read");
+    let server = world.serve().ready();
+    let new = world.administer(&["keys", "rotate", id(&old)]).text();
+    // The command returns when the server knows the new key.
+    assert_eq!(status(&server, &new), 200);
+    assert_eq!(status(&server, &old), 200);
+}
+
+#[test]
+fn a_key_rotated_without_grace_is_dead_within_a_second() {
+    let world = World::tiny();
+    let old = world.key("read");
+    let server = world.serve().ready();
+    assert_eq!(status(&server, &old), 200);
+    let rotate = ["keys", "rotate", id(&old), "--grace", "0"];
+    let new = world.administer(&rotate).text();
+    eventually("the old key is refused", SOON, || {
+        (status(&server, &old) == 403).then_some(())
+    });
+    assert_eq!(status(&server, &new), 200);
+}
+
+#[test]
+fn a_key_of_a_class_has_the_limit_of_the_configuration() {
+    let world = World::tiny();
+    let file = world.write("asgard.yaml", "rate_classes: { lab: 5 }\n");
+    let create = ["keys", "create", "--scope", "read", "--rate-class"];
+    let lab = world.administer(&[&create[..], &["lab"]].concat()).text();
+    let typo = world.administer(&[&create[..], &["lap"]].concat()).text();
+    let plain = world.key("read");
+    let server = Serve::new(world.options())
+        .args(["--config".into(), file.into_os_string()])
+        .ready();
+    let ask = |key: &str| server.ask(Request::get("/v1/status").key(key));
+    for left in (0..5).rev() {
+        let reply = ask(&lab);
+        assert_eq!(reply.status, 200, "{reply:?}");
+        assert_eq!(reply.headers["x-ratelimit-limit"], "5");
+        assert_eq!(reply.headers["x-ratelimit-remaining"], left.to_string());
+    }
+    let reply = ask(&lab);
+    assert_eq!(reply.status, 429, "{reply:?}");
+    for key in [&typo, &plain] {
+        let reply = ask(key);
+        assert_eq!(reply.status, 200, "{reply:?}");
+        assert_eq!(reply.headers["x-ratelimit-limit"], "100");
+    }
+    let log = server.stop().stderr;
+    assert!(log.contains("`lap`") && !log.contains("`lab`"), "{log}");
+}
+
+#[test]
+fn a_key_opens_what_its_scopes_say_and_nothing_else() {
+    let world = World::tiny();
+    let tools = world.key("tools");
+    let trust = world.key("allow:write");
+    let server = world.serve().ready();
+    let bulk = r#"{"asns": [64512]}"#;
+    let entry = r#"{"asn": 64512, "reason": "our lab"}"#;
+    for (key, expected) in
+        [(&tools, [200, 403, 403]), (&trust, [403, 200, 403])]
+    {
+        let seen = [
+            Request::post("/v1/tools/bulk-risk-check", bulk),
+            Request::post("/v1/whitelist", entry),
+            Request::get("/v1/asn/64512"),
+        ]
+        .map(|request| server.ask(request.key(key)).status);
+        assert_eq!(seen, expected);
+    }
 }
 
 #[test]

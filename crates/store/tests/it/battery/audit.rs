@@ -13,12 +13,7 @@ pub(crate) async fn an_empty_log_is_intact(store: Store) {
 }
 
 pub(crate) async fn every_write_leaves_one_sealed_entry(store: Store) {
-    let key = NewKey {
-        scope: Scope::Admin,
-        org: None,
-        label: None,
-        expires_at: None,
-    };
+    let key = NewKey::with(Scope::Admin);
     let (record, secret) = store.keys.create(key, "cli", at(1)).await.unwrap();
     let actor = record.id.to_string();
     store.whitelist.put(&entry(1), &actor).await.unwrap();
@@ -52,6 +47,8 @@ pub(crate) async fn writes_that_change_nothing_leave_no_entry(store: Store) {
     let absent = "00000000".parse().unwrap();
     store.whitelist.remove(Asn(1), "cli", at(1)).await.unwrap();
     store.keys.revoke(absent, "cli", at(1)).await.unwrap();
+    let rotation = store.keys.rotate(absent, at(9), "cli", at(1)).await;
+    assert!(rotation.unwrap().is_err());
     assert_eq!(store.audit.appended().await.unwrap(), 0);
 }
 

@@ -17,9 +17,10 @@ pub(crate) async fn moves_with_every_write_to_keys_and_whitelist(store: Store) {
     seen.push(version(&store).await);
     store.whitelist.remove(Asn(1), "cli", at(1)).await.unwrap();
     seen.push(version(&store).await);
-    let key =
-        NewKey { scope: Scope::Read, org: None, label: None, expires_at: None };
+    let key = NewKey::with(Scope::Read);
     let (record, _) = store.keys.create(key, "cli", at(1)).await.unwrap();
+    seen.push(version(&store).await);
+    store.keys.rotate(record.id, at(9), "cli", at(2)).await.unwrap().unwrap();
     seen.push(version(&store).await);
     store.keys.revoke(record.id, "cli", at(2)).await.unwrap();
     seen.push(version(&store).await);
