@@ -6,12 +6,13 @@
 //! | one endpoint | `resource/<name>.rs` |
 //! | a JSON shape | `view/<name>.rs` |
 //! | the life of a request | `middleware.rs` |
+//! | what is asked of others | [`Lookups`] |
 //! | a size, a default, a time-out | [`limits`] |
 //! | what is published now | [`Live`] |
 //!
 //! Reads load one `Arc` and answer from it; they take no lock but the rate
-//! limiter's and wait for nobody but the store (history, whitelist). It knows
-//! nothing of sources and runs no task of its own: the binary publishes
+//! limiter's and wait for nobody but the store (history, whitelist) and whoever
+//! must be asked (domains, PeeringDB profiles). It knows nothing of sources and runs no task of its own: the binary publishes
 //! Snapshots, keys and source states through [`Live`].
 
 use std::net::SocketAddr;
@@ -24,6 +25,7 @@ mod error;
 mod limiter;
 pub mod limits;
 mod live;
+mod lookup;
 mod middleware;
 mod published;
 mod representation;
@@ -34,6 +36,7 @@ pub mod view;
 
 pub use app::{ApiConfig, App, Clock, Republish, RepublishError};
 pub use live::Live;
+pub use lookup::{Dns, LookupConfig, Lookups, PeeringdbUrl, PeeringdbUrlError};
 
 /// The whole API as one service.
 ///

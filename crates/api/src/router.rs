@@ -11,7 +11,8 @@ use crate::{
     error::ApiError,
     middleware,
     resource::{
-        asn, bulk, compare, edl, health, history, status, upstreams, whitelist,
+        asn, bulk, compare, domain_risk, edl, health, history, peeringdb,
+        status, upstreams, whitelist,
     },
 };
 
@@ -29,9 +30,11 @@ fn endpoints() -> Router<App> {
         .route("/asn/{asn}", get(asn::show_profile)) // read
         .route("/asn/{asn}/upstreams", get(upstreams::show_upstreams)) // read
         .route("/asn/{asn}/history", get(history::show_history)) // read
+        .route("/asn/{asn}/peeringdb", get(peeringdb::show_peeringdb)) // read
         // many networks
         .route("/tools/bulk-risk-check", post(bulk::check_many)) // read
         .route("/tools/compare", get(compare::compare)) // read
+        .route("/tools/domain-risk", get(domain_risk::judge_domain)) // read
         .route("/feeds/edl", get(edl::show_edl)) // none: firewalls poll it
         // what the operator trusts
         .route(

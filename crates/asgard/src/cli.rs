@@ -93,6 +93,13 @@ pub(crate) struct Serve {
     /// [default: 100].
     #[arg(long, value_name = "N")]
     pub(crate) rate_limit: Option<u32>,
+    /// Name server for domain risk [default: those of the system].
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) resolver: Option<std::net::SocketAddr>,
+    /// API of PeeringDB, asked as URL/net?asn=N
+    /// [default: https://www.peeringdb.com/api; none with --demo].
+    #[arg(long, value_name = "URL")]
+    pub(crate) peeringdb_url: Option<String>,
 }
 
 /// Options of `lookup` and `why`.

@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
-use asgard_api::{ApiConfig, App, Live, Republish};
+use asgard_api::{ApiConfig, App, Live, Lookups, Republish};
 use asgard_ingest::{learner::Learner, supply::Progress};
 use asgard_store::{Store, StoreConfig, WorldKind};
 use tokio::{
@@ -134,6 +134,7 @@ fn app(
             rate_limit_per_minute: config.rate_limit.unwrap_or(0),
         },
         republish: Arc::clone(engine) as Arc<dyn Republish>,
+        lookups: Arc::new(Lookups::new(&config.lookup)),
         clock: Arc::new(now),
     }
 }
