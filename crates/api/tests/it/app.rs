@@ -2,14 +2,16 @@
 //! stands still, a publisher that can be told to fail.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc, Mutex,
         atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering},
     },
 };
 
-use asgard_api::{ApiConfig, App, Live, Republish, RepublishError};
+use asgard_api::{
+    ApiConfig, App, Dns, Live, LookupConfig, Lookups, Republish, RepublishError,
+};
 use asgard_model::{Delta, Snapshot, World};
 use asgard_store::{NewKey, Scope, Store, StoreConfig};
 use async_trait::async_trait;
@@ -39,6 +41,20 @@ pub(crate) struct TestApp {
     pub(crate) admin: String,
     pub(crate) read: String,
     _dir: TempDir,
+}
+
+/// A DNS that never answers.
+struct Silence;
+
+#[async_trait]
+impl Dns for Silence {
+    async fn addresses(&self, _: &str) -> Vec<IpAddr> {
+        Vec::new()
+    }
+
+    async fn texts(&self, _: &str) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// What the binary does, in small.
@@ -73,6 +89,19 @@ impl TestApp {
 
     /// As before the first Snapshot.
     pub(crate) async fn without_world(limit: u32) -> Self {
+        let lookups = Lookups::new(&LookupConfig::default());
+        Self::build(limit, lookups.with_dns(Arc::new(Silence))).await
+    }
+
+    /// Serves the World of `world.rs`, and asks these.
+    pub(crate) async fn with_lookups(lookups: Lookups) -> Self {
+        let app = Self::build(0, lookups).await;
+        app.publisher.set_world(world::world());
+        app.publisher.republish().await.unwrap();
+        app
+    }
+
+    async fn build(limit: u32, lookups: Lookups) -> Self {
         let dir = TempDir::new().unwrap();
         let config = StoreConfig { dir: dir.path().to_owned(), world: None };
         let store = asgard_store::open(&config).await.unwrap();
@@ -91,6 +120,7 @@ impl TestApp {
             store: store.clone(),
             config: ApiConfig { rate_limit_per_minute: limit },
             republish: publisher.clone(),
+            lookups: Arc::new(lookups),
             clock: {
                 let clock = clock.clone();
                 Arc::new(move || now(&clock))
