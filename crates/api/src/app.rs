@@ -7,7 +7,9 @@ use asgard_store::Store;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::{Live, Metrics, error::ApiError, limits, published::Published};
+use crate::{
+    Live, Lookups, Metrics, error::ApiError, limits, published::Published,
+};
 
 /// Tells the time; tests stop it.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -80,6 +82,8 @@ pub struct App {
     pub config: ApiConfig,
     /// Makes whitelist writes take effect.
     pub republish: Arc<dyn Republish>,
+    /// Who is asked about domains and profiles.
+    pub lookups: Arc<Lookups>,
     /// The time.
     pub clock: Clock,
     /// What is counted.

@@ -6,13 +6,15 @@
 //! | one endpoint | `resource/<name>.rs` |
 //! | a JSON shape | `view/<name>.rs` |
 //! | the life of a request | `middleware.rs` |
+//! | what is asked of others | [`Lookups`] |
 //! | a size, a default, a time-out | [`limits`] |
 //! | what is published now | [`Live`] |
 //!
 //! Reads load one `Arc` and answer from it; they take no lock but the rate
-//! limiter's and wait for nobody but the store (history, whitelist). It knows
-//! nothing of sources: the binary publishes Snapshots, keys and source states
-//! through [`Live`]. Its only tasks are connections, owned by [`serve`].
+//! limiter's and wait for nobody but the store (history, whitelist) and whoever
+//! must be asked (domains, PeeringDB profiles). It knows nothing of sources:
+//! the binary publishes Snapshots, keys and source states through [`Live`]. Its
+//! only tasks are connections, owned by [`serve`].
 
 mod app;
 mod auth;
@@ -24,6 +26,7 @@ mod error;
 mod limiter;
 pub mod limits;
 mod live;
+mod lookup;
 mod metrics;
 mod middleware;
 mod published;
@@ -37,6 +40,7 @@ pub mod view;
 
 pub use app::{ApiConfig, App, Clock, EdlAuth, Republish, RepublishError};
 pub use live::Live;
+pub use lookup::{Dns, LookupConfig, Lookups, PeeringdbUrl, PeeringdbUrlError};
 pub use metrics::Metrics;
 
 /// The whole API as one service.

@@ -2,6 +2,8 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
+use jiff::SignedDuration;
+
 /// Largest request body, in bytes.
 pub const BODY_BYTES: usize = 1 << 20;
 
@@ -109,3 +111,34 @@ pub const STREAM_ASNS: usize = 1000;
 
 /// Longest wait for the client's side of a closing handshake.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Characters of a domain that can be asked about.
+pub const DOMAIN_CHARS: RangeInclusive<usize> = 1..=253;
+
+/// Longest wait for the addresses of a domain when the configuration does not
+/// say.
+pub const DNS_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Longest wait for Team Cymru, beyond the wait for the addresses.
+pub const CYMRU_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Domains that are looked up at the same time; the next one is refused.
+pub const DNS_LOOKUPS: usize = 64;
+
+/// From resolution to an open connection with PeeringDB.
+pub const PEERINGDB_CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Longest wait for an answer of PeeringDB.
+pub const PEERINGDB_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Largest answer of PeeringDB, in bytes.
+pub const PEERINGDB_BYTES: usize = 1 << 20;
+
+/// How long an answer of PeeringDB is kept.
+pub const PEERINGDB_KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+/// Answers of PeeringDB that are kept; beyond, the oldest goes.
+pub const PEERINGDB_ENTRIES: usize = 10_000;
+
+/// Networks about which PeeringDB is asked at the same time; the next one is
+/// refused.
+pub const PEERINGDB_FLIGHTS: usize = 64;

@@ -11,8 +11,8 @@ use crate::{
     error::ApiError,
     middleware,
     resource::{
-        asn, bulk, compare, edl, health, history, metrics, status, stream,
-        upstreams, whitelist,
+        asn, bulk, compare, domain_risk, edl, health, history, metrics,
+        peeringdb, status, stream, upstreams, whitelist,
     },
 };
 
@@ -35,9 +35,11 @@ fn endpoints() -> Router<App> {
         .route("/asn/{asn}", get(asn::show_profile)) // read
         .route("/asn/{asn}/upstreams", get(upstreams::show_upstreams)) // read
         .route("/asn/{asn}/history", get(history::show_history)) // read
+        .route("/asn/{asn}/peeringdb", get(peeringdb::show_peeringdb)) // read
         // many networks
         .route("/tools/bulk-risk-check", post(bulk::check_many)) // tools
         .route("/tools/compare", get(compare::compare)) // tools
+        .route("/tools/domain-risk", get(domain_risk::judge_domain)) // tools
         .route("/feeds/edl", get(edl::show_edl)) // none: firewalls poll it
         .route("/stream", get(stream::open_web_socket)) // read
         .route("/stream/sse", get(stream::show_events)) // read

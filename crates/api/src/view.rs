@@ -7,12 +7,14 @@
 mod bulk;
 mod compare;
 mod detail;
+mod domain_risk;
 mod error;
 mod event;
 mod health;
 mod history;
 mod moment;
 mod number;
+mod peeringdb;
 mod profile;
 mod signals;
 mod status;
@@ -28,9 +30,11 @@ pub use signals::SignalsView;
 pub use status::StatusView;
 pub use upstreams::UpstreamsView;
 
+pub(crate) use domain_risk::{AsnSource, DomainRiskView};
 pub(crate) use error::ErrorView;
 pub(crate) use event::EventView;
 pub(crate) use health::{Dependency, HealthView, SimpleStatusView};
+pub(crate) use peeringdb::PeeringdbView;
 pub(crate) use whitelist::{DoneView, WhitelistView};
 
 /// The name of a network without one, where a name is always text.

@@ -104,6 +104,13 @@ pub(crate) struct Serve {
     /// Whether `/feeds/edl` needs a key [default: none].
     #[arg(long, value_enum, value_name = "none|key")]
     pub(crate) edl_auth: Option<EdlAuthSetting>,
+    /// Name server for domain risk [default: those of the system].
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) resolver: Option<std::net::SocketAddr>,
+    /// API of PeeringDB, asked as URL/net?asn=N
+    /// [default: the public one; none with --demo].
+    #[arg(long, value_name = "URL")]
+    pub(crate) peeringdb_url: Option<String>,
 }
 
 /// Options of `lookup` and `why`.

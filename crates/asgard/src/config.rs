@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use asgard_api::{ApiConfig, EdlAuth};
+use asgard_api::{ApiConfig, EdlAuth, LookupConfig, PeeringdbUrl};
 use asgard_ingest::catalogue::{Catalogue, Override};
 use asgard_model::{Bands, Model, Prefix};
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,13 @@ pub(crate) struct Settings {
     edl_auth: EdlAuthSetting,
     /// Origins whose pages may call the API from a browser.
     cors_origins: Vec<String>,
+    /// Name server for domain risk; those of the system if there is none.
+    resolver: Option<SocketAddr>,
+    /// Seconds to wait for the addresses of a domain.
+    dns_timeout_seconds: u32,
+    /// API of PeeringDB for what no source lists; the public one if there is
+    /// none, and nobody for the demo.
+    peeringdb_url: Option<String>,
     /// Lowest scores of the levels.
     bands: Bands,
     /// Parameters of the model instead of the built-in ones.
@@ -109,6 +116,9 @@ impl Default for Settings {
             trusted_proxies: Vec::new(),
             edl_auth: EdlAuthSetting::None,
             cors_origins: Vec::new(),
+            resolver: None,
+            dns_timeout_seconds: 3,
+            peeringdb_url: None,
             bands: Bands::default(),
             model: None,
             allow_private: Vec::new(),
@@ -137,6 +147,8 @@ pub(crate) struct Config {
     pub(crate) cycle: Duration,
     /// How the API behaves.
     pub(crate) api: ApiConfig,
+    /// Who is asked about domains and profiles.
+    pub(crate) lookup: LookupConfig,
     /// Lowest scores of the levels.
     pub(crate) bands: Bands,
     /// Weights.
@@ -162,6 +174,9 @@ pub(crate) enum Origin {
 
 /// Longest and shortest pause between cycles, in minutes.
 const CYCLE_MINUTES: std::ops::RangeInclusive<u32> = 1..=1440;
+
+/// Longest and shortest wait for DNS, in seconds.
+const DNS_SECONDS: std::ops::RangeInclusive<u32> = 1..=30;
 
 impl Config {
     /// Resolves command line, environment and file.
@@ -200,6 +215,10 @@ impl Settings {
         self.listen = flags.listen.unwrap_or(self.listen);
         self.rate_limit = flags.rate_limit.unwrap_or(self.rate_limit);
         self.edl_auth = flags.edl_auth.unwrap_or(self.edl_auth);
+        self.resolver = flags.resolver.or(self.resolver);
+        if flags.peeringdb_url.is_some() {
+            self.peeringdb_url.clone_from(&flags.peeringdb_url);
+        }
     }
 
     /// Fills in what was derived, so that the settings state what is in force.
@@ -240,6 +259,7 @@ impl Settings {
                 .exclude(&self.exclude_sources)?,
             cycle: Duration::from_secs(u64::from(self.cycle_minutes) * 60),
             api: self.api()?,
+            lookup: self.lookup(&origin)?,
             bands: self.bands,
             model: model(self.model.as_deref())?,
             allow_private: prefixes("allow_private", &self.allow_private)?,
@@ -247,6 +267,25 @@ impl Settings {
             log: self.log,
             origin,
             settings: self,
+        })
+    }
+
+    /// A generated world asks nobody about its networks, unless told whom.
+    fn lookup(&self, origin: &Origin) -> Result<LookupConfig> {
+        let seconds = self.dns_timeout_seconds;
+        if !DNS_SECONDS.contains(&seconds) {
+            bail!("dns_timeout_seconds: {seconds} is not in 1 to 30");
+        }
+        let url = match (&self.peeringdb_url, origin) {
+            (Some(url), _) => Some(url.as_str()),
+            (None, Origin::Demo) => None,
+            (None, _) => Some(PeeringdbUrl::PUBLIC),
+        };
+        let url = url.map(str::parse).transpose();
+        Ok(LookupConfig {
+            resolver: self.resolver,
+            dns_timeout: Duration::from_secs(u64::from(seconds)),
+            peeringdb_url: url.context("peeringdb_url")?,
         })
     }
 }
@@ -386,6 +425,21 @@ mod tests {
         assert_eq!(mirror.unwrap().as_of, AsOf::Newest);
         let day = load(&["serve", "--data-dir", "/x", "--as-of", "2026-06-01"]);
         assert!(matches!(day.unwrap().as_of, AsOf::At(_)));
+    }
+
+    #[test]
+    fn a_demo_asks_nobody_about_profiles_unless_told_whom() {
+        let url = |words: &[&str]| load(words).unwrap().lookup.peeringdb_url;
+        let serve = ["serve", "--data-dir", "/x"];
+        let public = PeeringdbUrl::PUBLIC.parse().ok();
+        assert_eq!(url(&serve), public);
+        assert_eq!(url(&[&serve[..], &["--demo"]].concat()), None);
+        let own = ["--demo", "--peeringdb-url", "http://127.0.0.1:9"];
+        let own = url(&[&serve[..], &own].concat());
+        assert_eq!(own, "http://127.0.0.1:9".parse().ok());
+        let bad = ["serve", "--data-dir", "/x", "--peeringdb-url", "nowhere"];
+        let error = load(&bad).map(|_| ()).unwrap_err();
+        assert!(format!("{error:#}").contains("`nowhere`"), "{error:#}");
     }
 
     #[test]

@@ -84,6 +84,7 @@ mod tests {
             asns,
             table: Arc::new(table),
             landmarks: Arc::new(Landmarks::default()),
+            peeringdb: Arc::default(),
             sources: Vec::new(),
             known: KnownThreats::default(),
             health: SourceHealth { coverage: 1.0, routing_stale: false },

@@ -92,6 +92,7 @@ pub fn assemble(
         table: Arc::clone(&ground.table),
         announced,
         landmarks: Arc::clone(&ground.landmarks),
+        peeringdb: Arc::clone(&ground.profiles),
         organisations,
         graph,
         sources: findings.sources,

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use asgard_model::{
-    Asn, Class, Landmarks, NetworkKind, Prefix, Registration, RoutingTable,
-    TableBuilder,
+    Asn, Class, Landmarks, NetworkKind, PeeringdbNet, PeeringdbNets, Prefix,
+    Registration, RoutingTable, TableBuilder,
     graph::Relationship,
     rpki::{Vrp, VrpSet},
     special_purpose::SpecialPurpose,
@@ -17,7 +17,7 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     hygiene::{Claim, claims},
-    reader::OriginRows,
+    reader::{NetworkRows, OriginRows},
 };
 
 /// What changes slowly.
@@ -40,6 +40,8 @@ pub struct Ground {
     pub edges: Vec<(Asn, Asn, Relationship)>,
     /// Networks with a PeeringDB profile; `None` if no source was loaded.
     pub peeringdb: Option<FxHashMap<Asn, NetworkKind>>,
+    /// Those of them whose profile was loaded.
+    pub profiles: Arc<PeeringdbNets>,
     /// Well-known ranges.
     pub landmarks: Arc<Landmarks>,
     /// Space that nobody may announce.
@@ -57,6 +59,7 @@ pub struct GroundBuilder {
     registrations: FxHashMap<Asn, Registration>,
     edges: Vec<(Asn, Asn, Relationship)>,
     peeringdb: Option<FxHashMap<Asn, NetworkKind>>,
+    profiles: Vec<(Asn, PeeringdbNet)>,
     ranges: Vec<(Prefix, Class)>,
     special: SpecialPurpose,
 }
@@ -101,9 +104,10 @@ impl GroundBuilder {
     }
 
     /// Adds networks with a PeeringDB profile.
-    pub fn peeringdb(&mut self, rows: Vec<(Asn, NetworkKind)>) {
+    pub fn peeringdb(&mut self, rows: NetworkRows) {
+        self.profiles.extend(rows.profiles);
         let known = self.peeringdb.get_or_insert_default();
-        for (asn, kind) in rows {
+        for (asn, kind) in rows.kinds {
             let entry = known.entry(asn).or_default();
             if *entry == NetworkKind::Unknown {
                 *entry = kind;
@@ -145,6 +149,7 @@ impl GroundBuilder {
             registrations,
             edges: self.edges,
             peeringdb: self.peeringdb,
+            profiles: Arc::new(self.profiles.into()),
             landmarks: Arc::new(Landmarks::new(self.ranges)),
             special: self.special,
         }

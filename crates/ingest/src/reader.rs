@@ -3,8 +3,8 @@
 use std::io::BufRead;
 
 use asgard_model::{
-    Asn, Day, Model, NetworkKind, Prefix, Registration, TableBuilder,
-    graph::Relationship, rpki::Vrp,
+    Asn, Day, Model, NetworkKind, PeeringdbNet, Prefix, Registration,
+    TableBuilder, graph::Relationship, rpki::Vrp,
 };
 use jiff::civil::Date;
 
@@ -41,7 +41,7 @@ pub enum Rows {
     /// Addresses and blocks.
     Prefixes(Vec<Prefix>),
     /// Networks with a PeeringDB profile.
-    Networks(Vec<(Asn, NetworkKind)>),
+    Networks(NetworkRows),
     /// Special-purpose space, and whether it is globally reachable.
     Special(Vec<(Prefix, bool)>),
 }
@@ -56,6 +56,15 @@ pub struct OriginRows {
     /// Whether too few full feeds vouch for the routes of IPv4 and of IPv6.
     /// Files that others made of a table do not say; they count as seen well.
     pub low_visibility: [bool; 2],
+}
+
+/// Networks of one file of PeeringDB.
+#[derive(Debug, Default)]
+pub struct NetworkRows {
+    /// Who has a profile, and what kind of network it is.
+    pub kinds: Vec<(Asn, NetworkKind)>,
+    /// The profiles; extracts that only tell the kind have none.
+    pub profiles: Vec<(Asn, PeeringdbNet)>,
 }
 
 type Read = Result<(Rows, Report), FormatError>;
@@ -81,8 +90,8 @@ pub fn read(source: &Source, input: &mut dyn BufRead) -> Read {
         Kind::DropJson => block_drop(input, drop::drop_json),
         Kind::DropText => block_drop(input, drop::drop_text),
         Kind::IpList => addresses(source, input),
-        Kind::PeeringdbNet => networks(input, peeringdb::peeringdb_net),
-        Kind::AsnNetworkTypes => networks(input, peeringdb::asn_network_types),
+        Kind::PeeringdbNet => network_objects(input),
+        Kind::AsnNetworkTypes => network_types(input),
         Kind::RangesJson => prefixes(input, ranges::ranges_json),
         Kind::MispWarninglist => prefixes(input, ranges::misp_warninglist),
         Kind::AsnList => {
@@ -260,23 +269,39 @@ fn addresses(source: &Source, input: &mut dyn BufRead) -> Read {
     Ok((Rows::Prefixes(rows), report))
 }
 
-fn networks(
-    input: &mut dyn BufRead,
-    parse: fn(
-        &mut dyn BufRead,
-        peeringdb::NetSink<'_>,
-    ) -> Result<Report, FormatError>,
-) -> Read {
-    let mut rows = Vec::new();
-    let report = parse(input, &mut |row: NetRow<'_>| {
+/// Objects that are neither deleted nor pending.
+fn network_objects(input: &mut dyn BufRead) -> Read {
+    let mut rows = NetworkRows::default();
+    let report = peeringdb::peeringdb_net(input, &mut |row| {
         if row.status.is_none_or(|status| status == "ok") {
-            let kind = row
-                .info_type
-                .map_or(NetworkKind::Unknown, NetworkKind::from_label);
-            rows.push((row.asn, kind));
+            rows.kinds.push((row.asn, kind(&row)));
+            rows.profiles.push((row.asn, profile(&row)));
         }
     })?;
     Ok((Rows::Networks(rows), report))
+}
+
+fn network_types(input: &mut dyn BufRead) -> Read {
+    let mut rows = NetworkRows::default();
+    let report = peeringdb::asn_network_types(input, &mut |row| {
+        rows.kinds.push((row.asn, kind(&row)));
+    })?;
+    Ok((Rows::Networks(rows), report))
+}
+
+fn kind(row: &NetRow<'_>) -> NetworkKind {
+    row.info_type.map_or(NetworkKind::Unknown, NetworkKind::from_label)
+}
+
+fn profile(row: &NetRow<'_>) -> PeeringdbNet {
+    PeeringdbNet {
+        name: row.name.map(Box::from),
+        info_type: row.info_type.map(Box::from),
+        website: row.website.map(Box::from),
+        ix_count: row.ix_count,
+        fac_count: row.fac_count,
+        policy: row.policy.map(Box::from),
+    }
 }
 
 fn prefixes(

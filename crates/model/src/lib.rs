@@ -4,7 +4,7 @@
 //! |---|---|
 //! | who and where | [`asn`], [`prefix`], [`country`], [`rir`], [`registration`], [`day`] |
 //! | what was seen | [`observation`], [`family`], [`signals`] |
-//! | the Internet | [`lpm`], [`routing_table`], [`rpki`], [`graph`], [`landmark`], [`special_purpose`], [`world`] |
+//! | the Internet | [`lpm`], [`routing_table`], [`rpki`], [`graph`], [`landmark`], [`special_purpose`], [`peeringdb`], [`world`] |
 //! | judgement | [`scoring`], [`band`], [`assessment`] |
 //! | publication | [`snapshot`], [`delta`] |
 //!
@@ -21,6 +21,7 @@ pub mod graph;
 pub mod landmark;
 pub mod lpm;
 pub mod observation;
+pub mod peeringdb;
 pub mod prefix;
 pub mod registration;
 pub mod rir;
@@ -42,6 +43,7 @@ pub use delta::{Delta, ScoreChange, ScoreEvent};
 pub use family::FamilyId;
 pub use landmark::{Class, Landmarks};
 pub use observation::{Category, Observation, SourceId};
+pub use peeringdb::{PeeringdbNet, PeeringdbNets};
 pub use prefix::Prefix;
 pub use registration::{NetworkKind, Registration};
 pub use rir::Rir;

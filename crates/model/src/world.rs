@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Asn, Category, Day, Prefix, Route, RoutingTable, Signals, SourceId,
-    graph::AsGraph, landmark::Landmarks, registration::Registration,
+    Asn, Category, Day, PeeringdbNets, Prefix, Route, RoutingTable, Signals,
+    SourceId, graph::AsGraph, landmark::Landmarks, registration::Registration,
     scoring::KnownThreats, signals::SourceHealth,
 };
 
@@ -33,6 +33,8 @@ pub struct World {
     pub announced: Announced,
     /// Well-known ranges.
     pub landmarks: Arc<Landmarks>,
+    /// Networks as they describe themselves, as far as a source lists them.
+    pub peeringdb: Arc<PeeringdbNets>,
     /// Organisation of each AS, as an index that siblings share.
     pub organisations: Vec<Option<u32>>,
     /// Who buys from whom.

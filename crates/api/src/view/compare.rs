@@ -13,7 +13,7 @@ pub struct CompareView<'a> {
 
 /// The scores of one network.
 #[derive(Debug, Serialize)]
-struct SummaryView<'a> {
+pub(super) struct SummaryView<'a> {
     asn: Asn,
     name: Option<&'a str>,
     country_code: Option<&'a str>,
@@ -45,7 +45,7 @@ impl<'a> CompareView<'a> {
 }
 
 impl<'a> SummaryView<'a> {
-    fn new(profile: &Profile<'a>) -> Self {
+    pub(super) fn new(profile: &Profile<'a>) -> Self {
         let registration = profile.registration;
         let assessment = profile.assessment;
         Self {

@@ -2,14 +2,16 @@
 //! stands still, a publisher that can be told to fail.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc, Mutex,
         atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering},
     },
 };
 
-use asgard_api::{ApiConfig, App, Live, Republish, RepublishError};
+use asgard_api::{
+    ApiConfig, App, Dns, Live, LookupConfig, Lookups, Republish, RepublishError,
+};
 use asgard_model::{Delta, Snapshot, World};
 use asgard_store::{NewKey, Scope, Scopes, Store, StoreConfig};
 use async_trait::async_trait;
@@ -40,6 +42,20 @@ pub(crate) struct TestApp {
     pub(crate) admin: String,
     pub(crate) read: String,
     _dir: TempDir,
+}
+
+/// A DNS that never answers.
+struct Silence;
+
+#[async_trait]
+impl Dns for Silence {
+    async fn addresses(&self, _: &str) -> Vec<IpAddr> {
+        Vec::new()
+    }
+
+    async fn texts(&self, _: &str) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// What the binary does, in small.
@@ -90,6 +106,21 @@ impl TestApp {
 
     /// As before the first Snapshot, in an operator's configuration.
     pub(crate) async fn with_config(api: ApiConfig) -> Self {
+        let lookups = Lookups::new(&LookupConfig::default());
+        Self::build(api, lookups.with_dns(Arc::new(Silence))).await
+    }
+
+    /// Serves the World of `world.rs`, and asks these.
+    pub(crate) async fn with_lookups(lookups: Lookups) -> Self {
+        let rate_limit_per_minute = 0;
+        let api = ApiConfig { rate_limit_per_minute, ..ApiConfig::default() };
+        let app = Self::build(api, lookups).await;
+        app.publisher.set_world(world::world());
+        app.publisher.republish().await.unwrap();
+        app
+    }
+
+    async fn build(api: ApiConfig, lookups: Lookups) -> Self {
         let dir = TempDir::new().unwrap();
         let config = StoreConfig { dir: dir.path().to_owned(), world: None };
         let store = asgard_store::open(&config).await.unwrap();
@@ -108,6 +139,7 @@ impl TestApp {
             store: store.clone(),
             config: api,
             republish: publisher.clone(),
+            lookups: Arc::new(lookups),
             clock: {
                 let clock = clock.clone();
                 Arc::new(move || now(&clock))

@@ -22,9 +22,9 @@ fn method() -> impl Strategy<Value = Method> {
 /// Real paths with something strange in them, and strange paths.
 fn target() -> impl Strategy<Value = String> {
     let path = prop_oneof![
-        "/(api/|v1/|api/v1/)?asn/[0-9a-zA-Z%.-]{0,12}(/history|/upstreams)?",
+        "/(api/|v1/|api/v1/)?asn/[0-9a-zA-Z%.-]{0,12}(/history|/upstreams|/peeringdb)?",
         "/(api|v1)?/?(whitelist|status|health|livez|readyz|feeds/edl)",
-        "/v1/tools/(bulk-risk-check|compare)",
+        "/v1/tools/(bulk-risk-check|compare|domain-risk)",
         "/v1/whitelist/[0-9%A-F]{0,11}",
         "/[!-~]{0,30}",
     ];
@@ -32,6 +32,7 @@ fn target() -> impl Strategy<Value = String> {
         "",
         "\\?(days|limit|offset|max_score|level)=[!-~]{0,12}",
         "\\?asn_a=(15169|[!-~]{0,4})&asn_b=(64496|[!-~]{0,12})",
+        "\\?domain=[!-~]{0,30}",
         "\\?[!-~]{0,30}",
     ];
     (path, query).prop_map(|(path, query)| path + &query)

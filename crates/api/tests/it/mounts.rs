@@ -12,7 +12,9 @@ async fn every_endpoint_answers_alike_under_all_four_mounts() {
         "/asn/15169",
         "/asn/15169/upstreams",
         "/asn/15169/history",
+        "/asn/15169/peeringdb",
         "/tools/compare?asn_a=15169&asn_b=13335",
+        "/tools/domain-risk?domain=8.8.8.8",
         "/feeds/edl",
         "/whitelist",
         "/status",
@@ -51,6 +53,8 @@ async fn no_mount_is_a_way_around_the_key() {
             "/asn/15169",
             "/asn/15169/upstreams",
             "/asn/15169/history",
+            "/asn/15169/peeringdb",
+            "/tools/domain-risk?domain=8.8.8.8",
             "/tools/compare?asn_a=15169&asn_b=13335",
             "/status",
         ] {

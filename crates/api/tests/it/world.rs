@@ -63,6 +63,7 @@ pub(crate) fn world() -> World {
         samples: ALL.map(samples).to_vec(),
         announced: Announced::new(&asns, &table),
         landmarks: Arc::default(),
+        peeringdb: Arc::default(),
         organisations: ALL.map(organisation).to_vec(),
         graph: AsGraph::new(&asns, &edges),
         sources: vec!["asn_drop".into(), "threatfox".into()],

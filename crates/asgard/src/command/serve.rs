@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
-use asgard_api::{App, Live, Republish};
+use asgard_api::{App, Live, Lookups, Republish};
 use asgard_ingest::{learner::Learner, supply::Progress};
 use asgard_store::{KeyRecord, Store, StoreConfig, WorldKind};
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -163,6 +163,7 @@ fn app(
         store: store.clone(),
         config: config.api.clone(),
         republish: Arc::clone(engine) as Arc<dyn Republish>,
+        lookups: Arc::new(Lookups::new(&config.lookup)),
         clock: Arc::new(now),
         metrics: Arc::default(),
     }

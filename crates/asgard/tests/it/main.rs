@@ -13,5 +13,6 @@ mod program;
 mod seeds;
 mod serve;
 mod server;
+mod ssrf;
 mod truth;
 mod world;

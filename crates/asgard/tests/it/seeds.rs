@@ -101,6 +101,43 @@ const WHITELIST: &str = r#"{
 "message": "ASN 64512 added to whitelist."
 }"#;
 
+const PEERINGDB_CALL: &str = r#"curl -H "X-API-Key: $API_KEY" http://localhost:80/api/v1/asn/15169/peeringdb"#;
+const PEERINGDB: &str = r#"{
+"asn": 15169,
+"found": true,
+"peeringdb_data": {
+"name": "Google LLC",
+"type": "Content",
+"website": "https://www.google.com",
+"ix_count": 42,
+"fac_count": 18,
+"peering_policy": "Open"
+}
+}"#;
+const NO_PEERINGDB: &str = r#"{
+"asn": 64512,
+"found": false,
+"peeringdb_data": null
+}"#;
+
+const DOMAIN_RISK_CALL: &str = r#"curl -H "X-API-Key: $API_KEY" \
+"http://localhost:80/api/v1/tools/domain-risk?domain=malicious-site.example""#;
+const DOMAIN_RISK: &str = r#"{
+"domain": "malicious-site.example",
+"resolved_ip": "198.51.100.42",
+"asn": 64496,
+"infrastructure_risk": {
+"asn": 64496,
+"name": "EXAMPLE-ISP",
+"country_code": "US",
+"total_score": 35,
+"risk_level": "CRITICAL",
+"hygiene_score": 60,
+"threat_score": 20,
+"stability_score": 70
+}
+}"#;
+
 const HEALTH_CALL: &str = "curl http://localhost:80/api/health";
 const HEALTH: &str = r#"{
 "status": "healthy",
@@ -248,6 +285,28 @@ fn the_bulk_call_answers_in_the_shape_and_order_of_the_reference() {
 fn the_whitelist_call_answers_word_for_word() {
     let demo = Demo::new();
     assert_eq!(demo.json(WHITELIST_CALL), example(WHITELIST));
+}
+
+#[test]
+fn the_peeringdb_call_answers_in_both_shapes_of_the_reference() {
+    let demo = Demo::new();
+    let answer = demo.json(PEERINGDB_CALL);
+    assert_like("peeringdb", &example(PEERINGDB), &answer);
+    assert_eq!(answer["peeringdb_data"]["name"], "Google LLC");
+    let answer = demo.json(&PEERINGDB_CALL.replace("15169", "64512"));
+    assert_eq!(answer, example(NO_PEERINGDB));
+}
+
+#[test]
+fn the_domain_risk_call_answers_with_every_field_of_the_reference() {
+    let demo = Demo::new();
+    // An address of the example network, for nobody answers about the domain.
+    let call = DOMAIN_RISK_CALL.replace("malicious-site.example", "30.64.96.1");
+    let answer = demo.json(&call);
+    assert_like("domain_risk", &example(DOMAIN_RISK), &answer);
+    assert_eq!(answer["asn"], 64496);
+    assert_eq!(answer["infrastructure_risk"]["name"], "EXAMPLE-ISP");
+    assert_eq!(answer["infrastructure_risk"]["risk_level"], "CRITICAL");
 }
 
 #[test]

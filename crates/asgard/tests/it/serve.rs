@@ -2,6 +2,7 @@
 
 mod keys;
 mod memory;
+mod profiles;
 mod selection;
 mod start;
 mod stop;

@@ -3,7 +3,7 @@
 //! | bytes | field (little endian) |
 //! |---|---|
 //! | 8 | magic `89 "ASGARD" 0A`: no text file starts so |
-//! | 4 | format version, 1 |
+//! | 4 | format version, 2 |
 //! | 8 | serial of the snapshot |
 //! | 8 | length of the snapshot before compression |
 //! | 32 | SHA-256 over the 28 bytes above and the body |
@@ -26,7 +26,9 @@ use crate::{Snapshots, StoreError};
 
 const FILE: &str = "snapshot.bin";
 const MAGIC: [u8; 8] = *b"\x89ASGARD\n";
-const FORMAT: u32 = 1;
+/// Raised whenever the content changes its shape, too: the content does not
+/// describe itself, and an old one must not be read as a new one.
+const FORMAT: u32 = 2;
 const PREAMBLE: usize = 28;
 const HEADER: usize = PREAMBLE + 32;
 const LEVEL: i32 = 3;
@@ -228,12 +230,16 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_file_and_a_later_format_are_told_apart() {
+    fn a_foreign_file_and_another_format_are_told_apart() {
         assert!(matches!(read(b""), Err(Damage::Short)));
         assert!(matches!(read(&[b'<'; 100]), Err(Damage::Foreign)));
-        let mut later = preamble(1, 0);
-        later[8] = 2;
-        let file = sealed(&later, &[]);
-        assert!(matches!(read(&file), Err(Damage::Format(2))));
+        for format in [FORMAT - 1, FORMAT + 1] {
+            let mut other = preamble(1, 0);
+            other[8..12].copy_from_slice(&format.to_le_bytes());
+            let file = sealed(&other, &[]);
+            assert!(
+                matches!(read(&file), Err(Damage::Format(f)) if f == format)
+            );
+        }
     }
 }

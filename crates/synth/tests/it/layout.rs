@@ -7,7 +7,7 @@ use asgard_synth::{Plan, files, truth, write_to};
 
 use crate::mirror::{DEMO, Mirror, TINY, addresses, date, today};
 
-const FOLDERS: [(&str, usize); 21] = [
+const FOLDERS: [(&str, usize); 22] = [
     ("routing/announced-prefixes-ipv4-20260627.csv.gz", 1),
     ("routing/announced-prefixes-ipv6-20260627.csv.gz", 1),
     ("names/as-info-20260627.csv.gz", 1),
@@ -15,6 +15,7 @@ const FOLDERS: [(&str, usize); 21] = [
     ("rpki/derived-vrps-20260627.csv.gz", 1),
     ("relations/20260627.as-rel.txt", 1),
     ("peeringdb/asn_network_types_20260627.csv.gz", 1),
+    ("peeringdb/net-20260627.json.gz", 1),
     ("threats/asndrop/asndrop-", 13),
     ("threats/drop_v4/drop_v4-", 13),
     ("threats/threatfox-ips/threatfox-ips-", 53),
@@ -28,7 +29,7 @@ const FOLDERS: [(&str, usize); 21] = [
     ("ranges/cloud-ips-20260627/aws.json.gz", 1),
     ("ranges/cloud-ips-20260627/googlebot.json.gz", 1),
     ("ranges/borestad-20260627/censys.ipv4", 1),
-    ("", 133),
+    ("", 134),
 ];
 
 #[test]
@@ -94,10 +95,27 @@ fn tables_have_the_columns_of_the_real_ones() {
     assert_eq!(google[1..6], ["GOOGLE", "Google LLC", "arin", "US", "2000"]);
     let level3 = names.iter().find(|row| row[0] == "3356").unwrap();
     assert_eq!(level3[2], "Level 3 Parent, LLC");
-    let types = DEMO.rows("peeringdb/", "asn,network_type,network_name");
+    let types = "peeringdb/asn_network_types_";
+    let types = DEMO.rows(types, "asn,network_type,network_name");
     assert!(types.len() > 300);
     let vrps = DEMO.rows("rpki/", "ASN,IP Prefix,Max Length,Trust Anchor");
     assert!(vrps.iter().all(|row| row[0].starts_with("AS")));
+}
+
+#[test]
+fn profiles_are_objects_of_the_networks_whose_types_are_known() {
+    let types = "peeringdb/asn_network_types_";
+    let types = DEMO.rows(types, "asn,network_type,network_name");
+    let page = DEMO.newest("peeringdb/net-");
+    let page: serde_json::Value = serde_json::from_str(page).unwrap();
+    let nets = page["data"].as_array().unwrap();
+    assert_eq!(nets.len(), types.len());
+    for (net, row) in nets.iter().zip(&types) {
+        assert_eq!(net["asn"].to_string(), row[0]);
+        assert_eq!(net["info_type"], row[1]);
+        assert_eq!(net["name"], row[2]);
+        assert_eq!(net["status"], "ok");
+    }
 }
 
 #[test]

@@ -70,6 +70,10 @@ fn an_unknown_key_exits_2_and_is_named_with_its_line() {
 fn values_out_of_range_exit_2_and_name_the_key() {
     for (text, key) in [
         ("cycle_minutes: 0\n", "cycle_minutes"),
+        ("dns_timeout_seconds: 0\n", "dns_timeout_seconds"),
+        ("dns_timeout_seconds: 31\n", "dns_timeout_seconds"),
+        ("peeringdb_url: nowhere\n", "`nowhere`"),
+        ("resolver: 127.0.0.1\n", "resolver"),
         ("cycle_minutes: 1441\n", "cycle_minutes"),
         ("bands: { low: 50, medium: 75, high: 90 }\n", "bands"),
         ("allow_private: [somewhere]\n", "allow_private"),

@@ -18,13 +18,14 @@ use crate::{
 };
 
 /// The newest file of every source, of one part where it has several.
-pub(super) const FILES: [(&str, &str); 18] = [
+pub(super) const FILES: [(&str, &str); 19] = [
     ("announced-prefixes", "routing/announced-prefixes-ipv4-20260627.csv.gz"),
     ("vrps-csv", "rpki/derived-vrps-20260627.csv.gz"),
     ("as-info", "names/as-info-20260627.csv.gz"),
     ("rir-delegated", "names/delegated-ripencc-extended-20260627.txt.gz"),
     ("caida-as-rel", "relations/20260627.as-rel.txt"),
     ("asn-network-types", "peeringdb/asn_network_types_20260627.csv.gz"),
+    ("peeringdb-net", "peeringdb/net-20260627.json.gz"),
     ("spamhaus-asndrop", "threats/asndrop/asndrop-20260626.json.gz"),
     ("spamhaus-drop", "threats/drop_v4/drop_v4-20260626.json.gz"),
     ("threatfox", "threats/threatfox-ips/threatfox-ips-20260627.txt.gz"),
