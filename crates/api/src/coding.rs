@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_kept_body_is_coded_once() {
-        let body = KeptBody::new("AS64496\n".repeat(500).into());
+        let body = KeptBody::new("AS64496\n".repeat(500).into(), Effort::Kept);
         for (coding, _) in Coding::VALUES {
             let first = body.coded(coding).unwrap();
             let again = body.coded(coding).unwrap();

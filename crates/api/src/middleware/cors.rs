@@ -7,6 +7,10 @@
 use std::time::Duration;
 
 use axum::http::{HeaderName, HeaderValue, Method, header};
+use tower::{
+    layer::util::Identity,
+    util::{Either, option_layer},
+};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 /// What a page may read beside the body.
@@ -21,11 +25,12 @@ const EXPOSED: [HeaderName; 8] = [
     HeaderName::from_static("x-feed-entries"),
 ];
 
-/// The layer for the configured origins; without any, it adds nothing.
-pub(crate) fn layer(origins: &[String]) -> CorsLayer {
-    if origins.is_empty() {
-        return CorsLayer::new();
-    }
+/// The layer for the configured origins; none without any.
+pub(crate) fn layer(origins: &[String]) -> Either<CorsLayer, Identity> {
+    option_layer((!origins.is_empty()).then(|| configured(origins)))
+}
+
+fn configured(origins: &[String]) -> CorsLayer {
     let values = origins.iter().filter_map(|o| HeaderValue::from_str(o).ok());
     let origin = match origins.iter().any(|origin| origin == "*") {
         true => AllowOrigin::any(),

@@ -24,6 +24,7 @@ use axum::{
 use jiff::Timestamp;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tower::ServiceExt;
 
 use crate::world;
@@ -73,6 +74,21 @@ pub(crate) enum Fault {
     None,
     Error,
     Panic,
+}
+
+/// A server on a port.
+pub(crate) struct Listening {
+    pub(crate) address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+impl Listening {
+    /// Asks it to stop, and waits until it has.
+    pub(crate) async fn stop(self) {
+        self.stop.send(()).unwrap();
+        self.task.await.unwrap().unwrap();
+    }
 }
 
 impl TestApp {
@@ -187,6 +203,16 @@ impl TestApp {
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
         Reply::of(self.router.clone(), request).await
+    }
+
+    /// Serves on a port of its own until it is dropped or stopped.
+    pub(crate) async fn listen(&self) -> Listening {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let ended = async { drop(stopped.await) };
+        let serving = asgard_api::serve(listener, self.app.clone(), ended);
+        Listening { address, stop, task: tokio::spawn(serving) }
     }
 
     /// A GET with a key that may read.

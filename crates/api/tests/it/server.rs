@@ -1,0 +1,82 @@
+//! Limits of connections and heads, over real sockets.
+
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+
+use crate::app::{Listening, TestApp};
+
+/// Sends bytes and reads to the end.
+async fn exchange(server: &Listening, request: &str) -> String {
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    // The other side may hang up before it has read everything.
+    stream.write_all(request.as_bytes()).await.ok();
+    let mut answer = Vec::new();
+    let read = stream.read_to_end(&mut answer);
+    timeout(Duration::from_secs(30), read).await.unwrap().ok();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+fn get(path: &str, headers: &str) -> String {
+    format!(
+        "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n"
+    )
+}
+
+#[tokio::test]
+async fn a_long_uri_is_414_in_the_envelope() {
+    let app = TestApp::start().await;
+    let server = app.listen().await;
+    let path = format!("/v1/tools/compare?asn_a={}", "1".repeat(9000));
+    let answer = exchange(&server, &get(&path, "")).await;
+    assert!(answer.starts_with("HTTP/1.1 414 "), "{answer}");
+    assert!(answer.contains("\"HTTP_414\""), "{answer}");
+    assert!(answer.to_lowercase().contains("x-trace-id"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_head_beyond_the_limit_is_refused_before_anybody_reads_it() {
+    let app = TestApp::start().await;
+    let server = app.listen().await;
+    let header = format!("x-filler: {}\r\n", "x".repeat(40_000));
+    let answer = exchange(&server, &get("/livez", &header)).await;
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    let within = format!("x-filler: {}\r\n", "x".repeat(20_000));
+    let answer = exchange(&server, &get("/livez", &within)).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_refused_and_the_server_lives() {
+    let app = TestApp::start().await;
+    let server = app.listen().await;
+    for nonsense in [
+        "\u{0}\u{1}\u{2}\r\n\r\n",
+        "GET / HTTP/9.9\r\n\r\n",
+        "GET /livez HTTP/1.1\r\nhost: x\r\nbad header\r\n\r\n",
+        "POST /v1/whitelist HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\
+         content-length: 2\r\n\r\nx",
+    ] {
+        let answer = exchange(&server, nonsense).await;
+        let refused = answer.is_empty() || answer.starts_with("HTTP/1.1 4");
+        assert!(refused, "{nonsense:?}: {answer}");
+    }
+    let answer = exchange(&server, &get("/livez", "")).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+#[tokio::test]
+async fn an_answer_under_way_is_finished_before_the_server_stops() {
+    let app = TestApp::start().await;
+    let server = app.listen().await;
+    let mut idle = TcpStream::connect(server.address).await.unwrap();
+    let answer = exchange(&server, &get("/readyz", "")).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let stopping = timeout(Duration::from_secs(10), server.stop()).await;
+    stopping.expect("an idle connection holds nobody up");
+    assert_eq!(idle.read(&mut [0; 8]).await.unwrap(), 0);
+}
