@@ -97,7 +97,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) resolver: Option<std::net::SocketAddr>,
     /// API of PeeringDB, asked as URL/net?asn=N
-    /// [default: https://www.peeringdb.com/api; none with --demo].
+    /// [default: the public one; with --demo, nobody].
     #[arg(long, value_name = "URL")]
     pub(crate) peeringdb_url: Option<String>,
 }
