@@ -5,8 +5,11 @@
 use std::path::PathBuf;
 
 use asgard_model::CountryCode;
-use asgard_store::Scope;
+use asgard_store::Scopes;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::EdlAuthSetting;
+use crate::key_option::{Lifetime, RateClass};
 
 /// Scores every Autonomous System of the Internet, and says why.
 #[derive(Debug, Parser)]
@@ -64,11 +67,16 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: SourceAction,
     },
-    /// Make, list and revoke API keys.
+    /// Make, list, rotate and revoke API keys.
     #[command(visible_alias = "key")]
     Keys {
         #[command(subcommand)]
         action: KeysAction,
+    },
+    /// Show and check who wrote what: keys and the whitelist.
+    Audit {
+        #[command(subcommand)]
+        action: AuditAction,
     },
     /// Check or show the configuration.
     Config {
@@ -93,6 +101,9 @@ pub(crate) struct Serve {
     /// [default: 100].
     #[arg(long, value_name = "N")]
     pub(crate) rate_limit: Option<u32>,
+    /// Whether `/feeds/edl` needs a key [default: none].
+    #[arg(long, value_enum, value_name = "none|key")]
+    pub(crate) edl_auth: Option<EdlAuthSetting>,
     /// Name server for domain risk [default: those of the system].
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) resolver: Option<std::net::SocketAddr>,
@@ -173,30 +184,75 @@ pub(crate) enum SourceAction {
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum KeysAction {
     /// Make a key and print it, once.
-    Create {
-        /// What it may do: `read` or `admin`.
-        #[arg(long)]
-        scope: Scope,
-        /// The organisation that it belongs to.
-        #[arg(long, value_name = "NAME")]
-        org: Option<String>,
-        /// A word to recognise it by.
-        #[arg(long, value_name = "TEXT")]
-        label: Option<String>,
-        /// Days after which it ends.
-        #[arg(long, value_name = "DAYS")]
-        expires_days: Option<u16>,
-    },
+    Create(CreateKey),
     /// List keys, without their secrets.
     List {
         #[command(flatten)]
         output: Output,
+    },
+    /// Show a key by its id (the 8 characters after `asgard_live_`).
+    Show {
+        /// The id.
+        id: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Make a key that takes the place of another, and print it, once; the
+    /// old one goes on for a while.
+    Rotate {
+        /// The id of the old key.
+        id: String,
+        /// Hours for which the old key goes on; 0 ends it at once.
+        #[arg(long, default_value_t = 24, value_name = "HOURS")]
+        grace: u16,
     },
     /// Revoke a key by its id (the 8 characters after `asgard_live_`).
     Revoke {
         /// The id.
         id: String,
     },
+}
+
+/// What a new key shall be.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CreateKey {
+    /// What it may do: one or more of admin (everything), read (every read),
+    /// feed:read, stream, tools, allow:write (the whitelist), keys:admin,
+    /// audit:read; separated by commas, or repeated.
+    #[arg(long, required = true, value_name = "SCOPE,…")]
+    pub(crate) scope: Vec<Scopes>,
+    /// The organisation that it belongs to.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) org: Option<String>,
+    /// A word to recognise it by.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) label: Option<String>,
+    /// Days after which it ends.
+    #[arg(long, value_name = "DAYS", conflicts_with = "expires")]
+    pub(crate) expires_days: Option<u16>,
+    /// Days or hours after which it ends: `90d`, `12h`.
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) expires: Option<Lifetime>,
+    /// Whose limit it has: a name of `rate_classes` in the configuration.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) rate_class: Option<RateClass>,
+}
+
+/// What to do with the audit log.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum AuditAction {
+    /// Show the newest entries, newest last.
+    List {
+        /// How many.
+        #[arg(short = 'n', long, default_value_t = 50, value_name = "N")]
+        count: u32,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Check that no entry is missing, changed or moved; exit code 1 if one is.
+    Verify,
+    /// Write every entry as a line of JSON, oldest first, with its hashes.
+    Export,
 }
 
 /// What to do with the configuration.
