@@ -46,6 +46,10 @@ impl ApiError {
         )
     }
 
+    pub(crate) fn no_endpoint() -> Self {
+        Self::of(StatusCode::NOT_FOUND)
+    }
+
     pub(crate) fn not_scored() -> Self {
         Self::new(StatusCode::NOT_FOUND, "ASN not found or not yet scored")
     }

@@ -29,6 +29,7 @@ mod live;
 mod lookup;
 mod metrics;
 mod middleware;
+mod openapi;
 mod published;
 mod representation;
 mod request;

@@ -65,6 +65,11 @@ impl Kept {
         self.respond(JSON, PRIVATE)
     }
 
+    /// Any type, for everybody.
+    pub(crate) fn public(&self, kind: HeaderValue) -> Response {
+        self.respond(kind, PUBLIC)
+    }
+
     fn respond(&self, kind: HeaderValue, cache: HeaderValue) -> Response {
         let tag = self.etag.clone();
         let headers =

@@ -2,10 +2,15 @@
 
 pub(crate) mod asn;
 pub(crate) mod bulk;
+#[expect(unused_qualifications, reason = "in what `IntoParams` makes")]
 pub(crate) mod compare;
+pub(crate) mod docs;
+#[expect(unused_qualifications, reason = "in what `IntoParams` makes")]
 pub(crate) mod domain_risk;
+#[expect(unused_qualifications, reason = "in what `IntoParams` makes")]
 pub(crate) mod edl;
 pub(crate) mod health;
+#[expect(unused_qualifications, reason = "in what `IntoParams` makes")]
 pub(crate) mod history;
 pub(crate) mod metrics;
 pub(crate) mod peeringdb;

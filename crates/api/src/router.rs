@@ -2,7 +2,6 @@
 
 use axum::{
     Router,
-    http::StatusCode,
     routing::{delete, get, post},
 };
 
@@ -11,14 +10,17 @@ use crate::{
     error::ApiError,
     middleware,
     resource::{
-        asn, bulk, compare, domain_risk, edl, health, history, metrics,
+        asn, bulk, compare, docs, domain_risk, edl, health, history, metrics,
         peeringdb, status, stream, upstreams, whitelist,
     },
 };
 
-/// Every endpoint answers under each of these. The documented form is `/v1`;
-/// the others are what URLs in the field look like.
-pub(crate) const MOUNTS: [&str; 4] = ["/api/v1", "/v1", "/api", ""];
+/// The mount that documents use.
+pub(crate) const DOCUMENTED: &str = "/v1";
+
+/// Every endpoint answers under each of these; beside the documented one they
+/// are what URLs in the field look like.
+pub(crate) const MOUNTS: [&str; 4] = ["/api/v1", DOCUMENTED, "/api", ""];
 
 /// Endpoints that are never limited: whoever watches us must always see us.
 pub(crate) const UNLIMITED: [&str; 4] =
@@ -56,6 +58,11 @@ fn endpoints() -> Router<App> {
         .route("/livez", get(health::show_liveness)) // none
         .route("/readyz", get(health::show_readiness)) // none
         .route("/metrics", get(metrics::show_metrics)) // none
+        // the reference
+        .route("/openapi.json", get(docs::show_openapi)) // none
+        .route("/docs", get(docs::show_swagger_ui)) // none
+        .route("/docs/{file}", get(docs::show_file)) // none
+        .route("/redoc", get(docs::show_redoc)) // none
 }
 
 /// All mounts inside the middleware.
@@ -70,7 +77,7 @@ pub(crate) fn build(app: App) -> Router {
 
 /// The framework's own 404 would answer `HEAD` with a body.
 async fn unknown() -> ApiError {
-    ApiError::of(StatusCode::NOT_FOUND)
+    ApiError::no_endpoint()
 }
 
 /// The path of an endpoint without its mount.

@@ -4,6 +4,9 @@
 //! contract; fields are added at the end, never renamed or removed. Moments have
 //! one of four forms, see `view/moment.rs`.
 
+use asgard_model::Level;
+use utoipa::openapi::{Object, ObjectBuilder, Type};
+
 mod bulk;
 mod compare;
 mod detail;
@@ -30,12 +33,21 @@ pub use signals::SignalsView;
 pub use status::StatusView;
 pub use upstreams::UpstreamsView;
 
-pub(crate) use domain_risk::{AsnSource, DomainRiskView};
+pub(crate) use domain_risk::{AsnSource, DomainRiskSchema, DomainRiskView};
 pub(crate) use error::ErrorView;
 pub(crate) use event::EventView;
 pub(crate) use health::{Dependency, HealthView, SimpleStatusView};
 pub(crate) use peeringdb::PeeringdbView;
 pub(crate) use whitelist::{DoneView, WhitelistView};
+
+/// The names of the levels, from the one table.
+fn level_schema() -> Object {
+    let names = Level::VALUES.map(|(_, name)| name);
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(names))
+        .build()
+}
 
 /// The name of a network without one, where a name is always text.
 const NAMELESS: &str = "Unknown";

@@ -4,9 +4,22 @@ use axum::{extract::State, response::Response};
 
 use crate::{
     App, auth::Reader, error::ApiError, metrics::Tier, request::AsnPath,
+    view::ProfileView,
 };
 
 /// 404 for an AS that is not scored; a whitelisted one always is.
+#[utoipa::path(
+    get,
+    path = "/asn/{asn}",
+    tag = "network",
+    params(("asn" = u32, Path, description = "AS number", minimum = 1)),
+    responses((
+        status = 200,
+        description = "Score, parts, signals, reasons",
+        body = ProfileView<'_>,
+    )),
+    security(("key" = [])),
+)]
 pub(crate) async fn show_profile(
     _: Reader,
     AsnPath(asn): AsnPath,

@@ -3,6 +3,10 @@
 use asgard_model::Asn;
 use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
+use utoipa::{
+    ToSchema,
+    openapi::schema::{Array, ArrayBuilder, ObjectBuilder, Type},
+};
 
 use crate::{
     App,
@@ -14,9 +18,22 @@ use crate::{
 };
 
 /// Whom to check.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 pub(crate) struct BulkRequest {
+    #[schema(schema_with = asn_list)]
     asns: Vec<u32>,
+}
+
+fn asn_list() -> Array {
+    ArrayBuilder::new()
+        .items(
+            ObjectBuilder::new()
+                .schema_type(Type::Integer)
+                .minimum(Some(1))
+                .maximum(Some(u32::MAX)),
+        )
+        .max_items(Some(limits::BULK_ASNS))
+        .build()
 }
 
 impl Expected for BulkRequest {
@@ -34,6 +51,18 @@ impl BulkRequest {
 }
 
 /// Results stand in the order of the request, duplicates included.
+#[utoipa::path(
+    post,
+    path = "/tools/bulk-risk-check",
+    tag = "tools",
+    request_body = BulkRequest,
+    responses((
+        status = 200,
+        description = "Scores in the order of the request",
+        body = BulkView<'_>,
+    )),
+    security(("key" = [])),
+)]
 pub(crate) async fn check_many(
     _: Tools,
     State(app): State<App>,

@@ -2,6 +2,7 @@
 
 use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::{
     App,
@@ -13,10 +14,15 @@ use crate::{
 };
 
 /// Whom to compare. Texts: a number out of range is 400, as in a path.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct CompareParams {
+    /// First AS number.
+    #[param(value_type = u32, minimum = 1)]
     asn_a: String,
+    /// Second AS number.
+    #[param(value_type = u32, minimum = 1)]
     asn_b: String,
 }
 
@@ -26,6 +32,18 @@ impl Expected for CompareParams {
 }
 
 /// 404 unless both are scored.
+#[utoipa::path(
+    get,
+    path = "/tools/compare",
+    tag = "tools",
+    params(CompareParams),
+    responses((
+        status = 200,
+        description = "Both networks, and who is better at what",
+        body = CompareView<'_>,
+    )),
+    security(("key" = [])),
+)]
 pub(crate) async fn compare(
     _: Tools,
     Params(params): Params<CompareParams>,

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use asgard_model::{Asn, Snapshot};
 use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::{
     App,
@@ -17,13 +18,16 @@ use crate::{
     lookup::Host,
     representation,
     request::{Expected, Params},
-    view::{AsnSource, DomainRiskView},
+    view::{AsnSource, DomainRiskSchema, DomainRiskView},
 };
 
 /// What to look up.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct DomainParams {
+    /// Domain, or literal address.
+    #[param(min_length = 1, max_length = 253)]
     domain: String,
 }
 
@@ -47,6 +51,18 @@ impl DomainParams {
 }
 
 /// Our own table first, Team Cymru where it says nothing.
+#[utoipa::path(
+    get,
+    path = "/tools/domain-risk",
+    tag = "tools",
+    params(DomainParams),
+    responses((
+        status = 200,
+        description = "The address, and the network behind it",
+        body = DomainRiskSchema<'_>,
+    )),
+    security(("key" = [])),
+)]
 pub(crate) async fn judge_domain(
     _: Tools,
     Params(params): Params<DomainParams>,

@@ -12,6 +12,7 @@ use axum::{
     response::Response,
 };
 use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     App, EdlAuth,
@@ -27,16 +28,25 @@ const X_FEED_ENTRIES: HeaderName = HeaderName::from_static("x-feed-entries");
 const X_ASGARD_DEMO: HeaderName = HeaderName::from_static("x-asgard-demo");
 
 /// Whom to list.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct EdlParams {
+    /// Scores up to this one; 50 unless given.
+    #[param(minimum = 0, maximum = 100)]
     max_score: Option<f64>,
+    /// Levels instead of `max_score`, separated by commas.
+    #[param(
+        pattern = "^(LOW|MEDIUM|HIGH|CRITICAL)(,(LOW|MEDIUM|HIGH|CRITICAL)){0,3}$"
+    )]
     level: Option<String>,
+    /// `prefixes`: what the networks announce instead of their numbers.
+    #[param(inline)]
     expand: Option<Expand>,
 }
 
 /// What an AS number is replaced by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Expand {
     /// The prefixes that it announces.
@@ -96,6 +106,17 @@ impl FromRequestParts<App> for MayPoll {
 
 /// An empty list is a good answer with `X-Feed-Entries: 0`; not knowing is 503,
 /// on which a firewall keeps the list that it has.
+#[utoipa::path(
+    get,
+    path = "/feeds/edl",
+    tag = "feeds",
+    params(EdlParams),
+    responses((
+        status = 200,
+        description = "`AS…` lines, or prefixes",
+        body = String, content_type = "text/plain",
+    )),
+)]
 pub(crate) async fn show_edl(
     _: MayPoll,
     Params(params): Params<EdlParams>,

@@ -26,6 +26,15 @@ use crate::{
 };
 
 /// Ready, and every dependency up.
+#[utoipa::path(
+    get,
+    path = "/health",
+    tag = "service",
+    responses(
+        (status = 200, description = "Ready, all is up", body = HealthView),
+        (status = 503, description = "Not so", body = HealthView),
+    ),
+)]
 pub(crate) async fn show_health(State(app): State<App>) -> Response {
     let store = state_of_store(&app).await;
     let ready = app.live.snapshot().is_some();
@@ -52,11 +61,31 @@ async fn state_of_store(app: &App) -> Dependency {
 }
 
 /// The process answers.
+#[utoipa::path(
+    get,
+    path = "/livez",
+    tag = "service",
+    responses((
+        status = 200,
+        description = "The process answers",
+        body = SimpleStatusView,
+    )),
+)]
 pub(crate) async fn show_liveness() -> Response {
     representation::json(StatusCode::OK, &SimpleStatusView::new("alive"))
 }
 
 /// There is a Snapshot.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "service",
+    responses((
+        status = 200,
+        description = "There are scores",
+        body = SimpleStatusView,
+    )),
+)]
 pub(crate) async fn show_readiness(
     State(app): State<App>,
 ) -> Result<Response, ApiError> {

@@ -3,6 +3,7 @@
 use axum::{extract::State, response::Response};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::{
     App,
@@ -14,11 +15,18 @@ use crate::{
 };
 
 /// Which points.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
 #[serde(default)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct HistoryParams {
+    /// Days of history.
+    #[param(minimum = 1, maximum = 365, default = 30)]
     days: u32,
+    /// Points to skip.
+    #[param(minimum = 0, maximum = 4_294_967_295_u32, default = 0)]
     offset: u32,
+    /// Points on a page.
+    #[param(minimum = 1, maximum = 1000, default = 200)]
     limit: u32,
 }
 
@@ -48,6 +56,21 @@ impl HistoryParams {
 }
 
 /// 404 for an AS that is neither scored now nor was in the days asked for.
+#[utoipa::path(
+    get,
+    path = "/asn/{asn}/history",
+    tag = "network",
+    params(
+        ("asn" = u32, Path, description = "AS number", minimum = 1),
+        HistoryParams,
+    ),
+    responses((
+        status = 200,
+        description = "Past scores, newest first",
+        body = HistoryView,
+    )),
+    security(("key" = [])),
+)]
 pub(crate) async fn show_history(
     _: Reader,
     AsnPath(asn): AsnPath,

@@ -15,6 +15,16 @@ use crate::App;
 const FORM: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Everything that is counted.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "service",
+    responses((
+        status = 200,
+        description = "Prometheus text format",
+        body = String, content_type = "text/plain",
+    )),
+)]
 pub(crate) async fn show_metrics(State(app): State<App>) -> Response {
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static(FORM)),

@@ -11,6 +11,18 @@ use crate::{
 };
 
 /// Whether or not the network is scored.
+#[utoipa::path(
+    get,
+    path = "/asn/{asn}/peeringdb",
+    tag = "network",
+    params(("asn" = u32, Path, description = "AS number", minimum = 1)),
+    responses((
+        status = 200,
+        description = "Its profile, or that it has none",
+        body = PeeringdbView<'_>,
+    )),
+    security(("key" = [])),
+)]
 pub(crate) async fn show_peeringdb(
     _: Reader,
     AsnPath(asn): AsnPath,

@@ -7,6 +7,17 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use crate::{App, auth::Reader, representation, view::StatusView};
 
 /// One line a source.
+#[utoipa::path(
+    get,
+    path = "/status",
+    tag = "service",
+    responses((
+        status = 200,
+        description = "Snapshot, and each source",
+        body = StatusView<'_>,
+    )),
+    security(("key" = [])),
+)]
 pub(crate) async fn show_status(_: Reader, State(app): State<App>) -> Response {
     let snapshot = app.live.snapshot();
     let sources = app.live.sources();

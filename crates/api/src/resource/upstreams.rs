@@ -8,6 +8,18 @@ use crate::{
 };
 
 /// 404 as for the profile; a network without known providers has an empty list.
+#[utoipa::path(
+    get,
+    path = "/asn/{asn}/upstreams",
+    tag = "network",
+    params(("asn" = u32, Path, description = "AS number", minimum = 1)),
+    responses((
+        status = 200,
+        description = "Providers, most connections first",
+        body = UpstreamsView<'_>,
+    )),
+    security(("key" = [])),
+)]
 pub(crate) async fn show_upstreams(
     _: Reader,
     AsnPath(asn): AsnPath,

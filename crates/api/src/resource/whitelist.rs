@@ -12,6 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::{
     App,
@@ -23,10 +24,12 @@ use crate::{
 };
 
 /// Whom to trust, and why.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewEntry {
+    #[schema(minimum = 1, maximum = 4_294_967_295_u32)]
     asn: u32,
+    #[schema(min_length = 1, max_length = 500)]
     reason: String,
 }
 
@@ -45,6 +48,18 @@ impl NewEntry {
 }
 
 /// Adds an AS, known or not, or replaces its reason.
+#[utoipa::path(
+    post,
+    path = "/whitelist",
+    tag = "whitelist",
+    request_body = NewEntry,
+    responses((
+        status = 200,
+        description = "In force",
+        body = DoneView,
+    )),
+    security(("key" = [])),
+)]
 pub(crate) async fn add_to_whitelist(
     Writer(author): Writer,
     State(app): State<App>,
@@ -66,6 +81,18 @@ pub(crate) async fn add_to_whitelist(
 }
 
 /// 404 for an AS that is not on the whitelist.
+#[utoipa::path(
+    delete,
+    path = "/whitelist/{asn}",
+    tag = "whitelist",
+    params(("asn" = u32, Path, description = "AS number", minimum = 1)),
+    responses((
+        status = 200,
+        description = "In force",
+        body = DoneView,
+    )),
+    security(("key" = [])),
+)]
 pub(crate) async fn remove_from_whitelist(
     Writer(author): Writer,
     AsnPath(asn): AsnPath,
@@ -84,6 +111,17 @@ pub(crate) async fn remove_from_whitelist(
 }
 
 /// Every entry, ascending by ASN.
+#[utoipa::path(
+    get,
+    path = "/whitelist",
+    tag = "whitelist",
+    responses((
+        status = 200,
+        description = "Every entry",
+        body = WhitelistView<'_>,
+    )),
+    security(("key" = [])),
+)]
 pub(crate) async fn list_whitelist(
     _: WhitelistReader,
     State(app): State<App>,

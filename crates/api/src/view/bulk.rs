@@ -2,18 +2,20 @@
 
 use asgard_model::{Asn, Profile, Snapshot};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::NAMELESS;
 
 /// Scores of many networks.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct BulkView<'a> {
     results: Vec<BulkItemView<'a>>,
     total: usize,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct BulkItemView<'a> {
+    #[schema(value_type = u32, minimum = 1)]
     asn: Asn,
     score: Option<u8>,
     level: &'static str,

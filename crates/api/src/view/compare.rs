@@ -2,9 +2,12 @@
 
 use asgard_model::{Asn, Profile};
 use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::level_schema;
 
 /// Two networks side by side.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct CompareView<'a> {
     asn_a: SummaryView<'a>,
     asn_b: SummaryView<'a>,
@@ -12,12 +15,14 @@ pub struct CompareView<'a> {
 }
 
 /// The scores of one network.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SummaryView<'a> {
+    #[schema(value_type = u32, minimum = 1)]
     asn: Asn,
     name: Option<&'a str>,
     country_code: Option<&'a str>,
     total_score: u8,
+    #[schema(schema_with = level_schema)]
     risk_level: &'static str,
     hygiene_score: u8,
     threat_score: u8,
@@ -25,12 +30,16 @@ pub(super) struct SummaryView<'a> {
 }
 
 /// Who is better at what; `None` if both are equal.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct ComparisonView {
+    #[schema(value_type = Option<u32>)]
     safer_overall: Option<Asn>,
     score_diff: u8,
+    #[schema(value_type = Option<u32>)]
     better_hygiene: Option<Asn>,
+    #[schema(value_type = Option<u32>)]
     better_threat_profile: Option<Asn>,
+    #[schema(value_type = Option<u32>)]
     more_stable: Option<Asn>,
 }
 

@@ -5,12 +5,13 @@ use asgard_model::{
     world::{Sample, Topic},
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Samples shown for one reason.
 const SAMPLES: usize = 5;
 
 /// One reason; the points of all add up to `100 − risk_score`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct DetailView<'a> {
     code: &'static str,
     severity: &'static str,
@@ -21,7 +22,7 @@ pub struct DetailView<'a> {
 }
 
 /// One piece of evidence.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct EvidenceView<'a> {
     topic: &'static str,
     /// The address, block or route; null when the AS itself is listed.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use asgard_model::{Asn, Snapshot};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::compare::SummaryView;
 
@@ -26,15 +27,33 @@ enum OutcomeView<'a> {
     Error(&'static str),
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 enum RiskView<'a> {
     Scored(SummaryView<'a>),
-    Unscored { asn: Asn, status: &'static str },
+    Unscored {
+        #[schema(value_type = u32)]
+        asn: Asn,
+        status: &'static str,
+    },
+}
+
+/// The three shapes in one, for the OpenAPI document: it knows no flattened
+/// enum. Of `infrastructure_risk` and `error` one is there.
+#[derive(ToSchema)]
+#[schema(as = DomainRisk)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct DomainRiskSchema<'a> {
+    domain: &'a str,
+    resolved_ip: &'a str,
+    asn: Option<u32>,
+    infrastructure_risk: Option<RiskView<'a>>,
+    error: Option<&'a str>,
+    asn_source: Option<AsnSource>,
 }
 
 /// Who says which network an address belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum AsnSource {
     /// Our own.

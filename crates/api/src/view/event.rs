@@ -4,7 +4,7 @@ use asgard_model::{Asn, ScoreEvent};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::moment;
+use super::{level_schema, moment};
 
 /// A changed score.
 #[derive(Debug, Serialize, ToSchema)]
@@ -15,6 +15,7 @@ pub(crate) struct EventView {
     score: u8,
     #[schema(maximum = 100)]
     previous_score: u8,
+    #[schema(schema_with = level_schema)]
     risk_level: &'static str,
     timestamp: String,
     /// Ascending; resume with `since`.

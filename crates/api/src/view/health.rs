@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{VERSION, moment};
 
 /// How this process is doing.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct HealthView {
     status: &'static str,
     timestamp: String,
@@ -16,13 +17,13 @@ pub(crate) struct HealthView {
 }
 
 /// What this process really uses.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Dependencies {
     store: Dependency,
 }
 
 /// Whether a dependency does its work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Dependency {
     Up,
@@ -47,7 +48,7 @@ impl HealthView {
 }
 
 /// `{"status": …}`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SimpleStatusView {
     status: &'static str,
 }

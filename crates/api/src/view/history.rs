@@ -3,12 +3,14 @@
 use asgard_model::Asn;
 use asgard_store::HistoryPage;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::moment;
 
 /// A page of past scores, newest first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct HistoryView {
+    #[schema(value_type = u32, minimum = 1)]
     asn: Asn,
     total: u64,
     offset: u32,
@@ -16,7 +18,7 @@ pub struct HistoryView {
     data: Vec<PointView>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct PointView {
     timestamp: String,
     score: u8,

@@ -2,16 +2,18 @@
 
 use asgard_model::{Asn, PeeringdbNet};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A profile, or that there is none.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PeeringdbView<'a> {
+    #[schema(value_type = u32, minimum = 1)]
     asn: Asn,
     found: bool,
     peeringdb_data: Option<PeeringdbNetView<'a>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct PeeringdbNetView<'a> {
     name: Option<&'a str>,
     r#type: Option<&'a str>,

@@ -2,21 +2,24 @@
 
 use asgard_model::{Asn, Profile, Signals, Snapshot};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{
     detail::{DetailView, details},
-    moment,
+    level_schema, moment,
     signals::SignalsView,
 };
 
 /// The complete risk profile of one network.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ProfileView<'a> {
+    #[schema(value_type = u32, minimum = 1)]
     asn: Asn,
     name: Option<&'a str>,
     country_code: Option<&'a str>,
     registry: Option<&'static str>,
     risk_score: u8,
+    #[schema(schema_with = level_schema)]
     risk_level: &'static str,
     rank_percentile: Option<f64>,
     downstream_score: Option<u8>,
@@ -36,7 +39,7 @@ pub struct ProfileView<'a> {
     whitelisted: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct BreakdownView {
     hygiene: u8,
     threat: u8,
@@ -44,7 +47,7 @@ struct BreakdownView {
 }
 
 /// How much was reported about the network, by how many.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 struct TotalsView {
     reports: u32,
     distinct_ips: u32,

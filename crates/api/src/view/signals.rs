@@ -9,11 +9,12 @@ use asgard_model::{
     signals::{Metadata, Stability, Threats},
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::number::hundredths;
 
 /// Everything measured about one network.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct SignalsView {
     hygiene: HygieneView,
     threats: ThreatsView,
@@ -22,7 +23,7 @@ pub struct SignalsView {
     unknown: Vec<&'static str>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct HygieneView {
     rpki_invalid_percent: f64,
     rpki_unknown_percent: f64,
@@ -32,7 +33,7 @@ struct HygieneView {
     prefix_granularity_score: Option<u8>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct ThreatsView {
     spamhaus_listed: bool,
     spam_emission_rate: f64,
@@ -41,14 +42,14 @@ struct ThreatsView {
     malware_distribution_count: u32,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct MetadataView {
     has_peeringdb_profile: bool,
     upstream_tier1_count: u32,
     is_whois_private: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct ForensicsView {
     ddos_blackhole_count: u32,
     excessive_prepending_count: u32,

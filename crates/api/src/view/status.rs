@@ -3,11 +3,12 @@
 use asgard_model::{Snapshot, SourceStatus};
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{VERSION, moment, number::hundredths};
 
 /// What is served, from which sources.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct StatusView<'a> {
     as_of: Option<String>,
     snapshot: Option<SnapshotView<'a>>,
@@ -18,7 +19,7 @@ pub struct StatusView<'a> {
     demo: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct SnapshotView<'a> {
     serial: u64,
     created: String,
@@ -29,7 +30,7 @@ struct SnapshotView<'a> {
     demo: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct SourceView<'a> {
     name: &'a str,
     role: &'a str,

@@ -4,23 +4,27 @@ use std::cmp::Reverse;
 
 use asgard_model::{Asn, Profile, Snapshot};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::NAMELESS;
+use super::{NAMELESS, level_schema};
 
 /// The providers of one network.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct UpstreamsView<'a> {
+    #[schema(value_type = u32, minimum = 1)]
     asn: Asn,
     risk_score: u8,
     avg_upstream_score: Option<u8>,
     upstreams: Vec<UpstreamView<'a>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct UpstreamView<'a> {
+    #[schema(value_type = u32, minimum = 1)]
     asn: Asn,
     name: &'a str,
     score: u8,
+    #[schema(schema_with = level_schema)]
     risk_level: &'static str,
     connection_count: usize,
 }

@@ -3,18 +3,20 @@
 use asgard_model::Asn;
 use asgard_store::WhitelistEntry;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::moment;
 
 /// Every entry.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct WhitelistView<'a> {
     total: usize,
     data: Vec<EntryView<'a>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct EntryView<'a> {
+    #[schema(value_type = u32, minimum = 1)]
     asn: Asn,
     reason: &'a str,
     added_at: String,
@@ -34,7 +36,7 @@ impl<'a> WhitelistView<'a> {
 }
 
 /// `{"status": "success", "message": …}`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct DoneView {
     status: &'static str,
     message: String,

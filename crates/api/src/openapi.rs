@@ -1,0 +1,333 @@
+//! The OpenAPI 3.1 document, made from handlers and views.
+//!
+//! What every operation shares (headers, errors, tags, links) is added here
+//! once, so that no handler can forget it. Two endpoints are not in it: the
+//! live stream is no request with an answer (it is described in the text), and
+//! the pages that show the document.
+
+use std::sync::LazyLock;
+
+use serde_json::{Map, Value, json};
+use utoipa::OpenApi;
+
+use crate::{
+    coding::Effort,
+    representation::Kept,
+    resource::{
+        asn, bulk, compare, domain_risk, edl, health, history, metrics,
+        peeringdb, status, upstreams, whitelist,
+    },
+    router, view,
+};
+
+const ABOUT: &str = include_str!("openapi/about.md");
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "asgard", license(name = "Apache-2.0 OR MIT")),
+    paths(
+        asn::show_profile,
+        upstreams::show_upstreams,
+        history::show_history,
+        peeringdb::show_peeringdb,
+        bulk::check_many,
+        compare::compare,
+        domain_risk::judge_domain,
+        edl::show_edl,
+        whitelist::list_whitelist,
+        whitelist::add_to_whitelist,
+        whitelist::remove_from_whitelist,
+        status::show_status,
+        health::show_health,
+        health::show_liveness,
+        health::show_readiness,
+        metrics::show_metrics,
+    ),
+    components(schemas(view::ErrorView<'_>, view::EventView)),
+    tags(
+        (name = "network", description = "One network"),
+        (name = "tools", description = "Several networks, or a domain"),
+        (name = "feeds", description = "Lists that devices poll"),
+        (name = "whitelist", description = "Whom the operator trusts"),
+        (name = "service", description = "This process"),
+    )
+)]
+struct Document;
+
+/// Properties that are not in every answer; all others are.
+const SOMETIMES: [&str; 2] = ["infrastructure_risk", "error"];
+
+/// The document as it is served.
+pub(crate) fn kept() -> &'static Kept {
+    static KEPT: LazyLock<Kept> = LazyLock::new(|| {
+        let text = serde_json::to_vec(&document());
+        let text = text.expect("a JSON value is JSON");
+        Kept::new(text.into(), Effort::Kept)
+    });
+    &KEPT
+}
+
+fn document() -> Value {
+    let document = serde_json::to_string(&Document::openapi());
+    // Inside, a public shape is a view; outside, nobody cares.
+    let text = document.expect("a document is JSON").replace("View\"", "\"");
+    let mut document: Value =
+        serde_json::from_str(&text).expect("it was JSON before");
+    document["info"]["description"] = ABOUT.into();
+    document["info"]["version"] = view::VERSION.into();
+    document["servers"] = json!([{"url": "/", "description": "This server"}]);
+    document["components"]["headers"] = headers();
+    document["components"]["securitySchemes"] = security_schemes();
+    require_all(&mut document["components"]["schemas"]);
+    let operations = object(&mut document["paths"]);
+    let mut mounted = Map::new();
+    for (path, mut methods) in std::mem::take(operations) {
+        for (method, operation) in object(&mut methods) {
+            complete(&path, method, operation);
+        }
+        mounted.insert(format!("{}{path}", router::DOCUMENTED), methods);
+    }
+    *operations = mounted;
+    document
+}
+
+fn object(value: &mut Value) -> &mut Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        other => panic!("not an object: {other}"),
+    }
+}
+
+/// Every field of an answer is always there; null says that it is not known.
+fn require_all(schemas: &mut Value) {
+    for (name, schema) in object(schemas) {
+        let Some(properties) = schema["properties"].as_object() else {
+            continue;
+        };
+        let here = |property: &&String| {
+            name != "DomainRisk" || !SOMETIMES.contains(&property.as_str())
+        };
+        let required: Vec<&String> = properties.keys().filter(here).collect();
+        schema["required"] = json!(required);
+    }
+}
+
+fn headers() -> Value {
+    let header = |description: &str, kind: &str| json!({"description": description, "schema": {"type": kind}});
+    json!({
+        "X-Trace-ID": header("Names the request: `<unix seconds>-<8 hex>`", "string"),
+        "X-RateLimit-Limit": header("Requests a window", "integer"),
+        "X-RateLimit-Remaining": header("Requests left in it", "integer"),
+        "X-RateLimit-Reset": header("Its end, in Unix seconds", "integer"),
+        "X-Response-Time": header("`12.34ms`", "string"),
+        "ETag": header("Weak, from SHA-256 of the plain body", "string"),
+        "Retry-After": header("Seconds", "integer"),
+    })
+}
+
+fn security_schemes() -> Value {
+    json!({
+        "key": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "X-API-Key",
+            "description": "Also as `Authorization: Bearer KEY`, or Basic \
+                with user `api`.",
+        }
+    })
+}
+
+/// What the operation need not say itself.
+fn complete(path: &str, method: &str, operation: &mut Value) {
+    let keyed = operation.get("security").is_some();
+    let takes = Takes {
+        asn: path.contains("{asn}") || path.ends_with("/compare"),
+        query: has_query(operation),
+        body: operation.get("requestBody").is_some(),
+    };
+    let limited = !router::UNLIMITED.contains(&path);
+    let tagged = method == "get" && is_tagged(path);
+    let responses = object(&mut operation["responses"]);
+    for response in responses.values_mut() {
+        response["headers"] = common_headers(tagged);
+    }
+    let mut add = |status: &str, description: &str| {
+        let missing = !responses.contains_key(status);
+        if missing {
+            responses.insert(status.into(), error(description));
+        }
+    };
+    if tagged {
+        add("304", "What you have is current");
+    }
+    if takes.asn || path.ends_with("/domain-risk") {
+        add(
+            "400",
+            "Not an AS number, or not a domain that resolves to a \
+             public address",
+        );
+    }
+    if keyed || path == "/feeds/edl" {
+        add("403", "No key, a bad one, or not its scope");
+    }
+    if path.contains("{asn}") || path.ends_with("/compare") {
+        add("404", "Not known, or not scored");
+    }
+    if takes.body {
+        add("408", "The body came too slowly");
+        add("413", "The body is too large");
+        add("415", "The body is not JSON");
+    }
+    if takes.query || takes.body {
+        add("422", "A parameter or the body does not fit");
+    }
+    if limited {
+        add("429", "The limit is used up");
+    }
+    if path.ends_with("/peeringdb") {
+        add("502", "PeeringDB answered strangely");
+    }
+    if !["/livez", "/metrics"].contains(&path) {
+        add("503", "Not now, by no fault of yours");
+    }
+    add("default", "Any other error");
+    if let Some(response) = responses.get_mut("304") {
+        *response = json!({
+            "description": "What you have is current",
+            "headers": common_headers(true),
+        });
+    }
+    if let Some(response) = responses.get_mut("200") {
+        response["links"] = links(path, method);
+    }
+}
+
+struct Takes {
+    asn: bool,
+    query: bool,
+    body: bool,
+}
+
+fn has_query(operation: &Value) -> bool {
+    let parameters = operation["parameters"].as_array();
+    parameters.is_some_and(|all| all.iter().any(|p| p["in"] == "query"))
+}
+
+/// Answers that a client may keep and ask about again.
+fn is_tagged(path: &str) -> bool {
+    path.starts_with("/asn/")
+        || ["/tools/compare", "/feeds/edl"].contains(&path)
+}
+
+fn common_headers(tagged: bool) -> Value {
+    let names = [
+        "X-Trace-ID",
+        "X-RateLimit-Limit",
+        "X-RateLimit-Remaining",
+        "X-RateLimit-Reset",
+        "X-Response-Time",
+    ];
+    let names = names.into_iter().chain(tagged.then_some("ETag"));
+    names
+        .map(|name| {
+            let header =
+                json!({"$ref": format!("#/components/headers/{name}")});
+            (name.to_owned(), header)
+        })
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+fn error(description: &str) -> Value {
+    json!({
+        "description": description,
+        "headers": common_headers(false),
+        "content": {"application/json": {
+            "schema": {"$ref": "#/components/schemas/Error"},
+        }},
+    })
+}
+
+/// Where one answer leads.
+fn links(path: &str, method: &str) -> Value {
+    let to = |operation: &str, asn: &str| json!({"operationId": operation, "parameters": {"asn": asn}});
+    match (method, path) {
+        ("get", "/asn/{asn}") => json!({
+            "history": to("show_history", "$response.body#/asn"),
+            "upstreams": to("show_upstreams", "$response.body#/asn"),
+            "peeringdb": to("show_peeringdb", "$response.body#/asn"),
+        }),
+        ("get", "/asn/{asn}/upstreams") => json!({
+            "provider": to("show_profile", "$response.body#/upstreams/0/asn"),
+        }),
+        ("post", "/tools/bulk-risk-check") => json!({
+            "first": to("show_profile", "$response.body#/results/0/asn"),
+        }),
+        ("post", "/whitelist") => json!({
+            "remove": to("remove_from_whitelist", "$request.body#/asn"),
+            "profile": to("show_profile", "$request.body#/asn"),
+        }),
+        _ => json!({}),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Served, and on purpose not in the document.
+    const EXEMPT: [&str; 6] = [
+        "/stream",
+        "/stream/sse",
+        "/openapi.json",
+        "/docs",
+        "/docs/{file}",
+        "/redoc",
+    ];
+
+    #[test]
+    fn the_document_and_the_router_name_the_same_endpoints() {
+        let source = include_str!("router.rs");
+        let served: BTreeSet<String> = source
+            .split(".route(")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').nth(1))
+            .filter(|path| !EXEMPT.contains(path))
+            .map(|path| format!("/v1{path}"))
+            .collect();
+        let document = document();
+        let named = document["paths"].as_object().unwrap();
+        let named: BTreeSet<String> = named.keys().cloned().collect();
+        assert_eq!(served, named);
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere_and_every_link_too() {
+        let document = document();
+        let text = document.to_string();
+        for rest in text.split("\"$ref\":\"#").skip(1) {
+            let pointer = rest.split('"').next().unwrap();
+            assert!(document.pointer(pointer).is_some(), "{pointer}");
+        }
+        for rest in text.split("{\"operationId\":\"").skip(1) {
+            let id = rest.split('"').next().unwrap();
+            let definition = format!("\"operationId\":\"{id}\"");
+            assert!(text.matches(&definition).count() > 1, "{id}");
+        }
+    }
+
+    #[test]
+    fn every_operation_tells_how_it_fails() {
+        let document = document();
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                let default = &operation["responses"]["default"];
+                let schema = &default["content"]["application/json"]["schema"];
+                let wanted = "#/components/schemas/Error";
+                assert_eq!(schema["$ref"], wanted, "{method} {path}");
+            }
+        }
+    }
+}
