@@ -9,19 +9,24 @@ use serde_json::json;
 use crate::app::{NOW, TestApp, empty, keyed, request};
 
 /// Every endpoint, by what it asks of a key. A body where one is needed.
-const ENDPOINTS: [(&str, Method, &str, &str); 12] = [
+const ENDPOINTS: [(&str, Method, &str, &str); 17] = [
     ("read", Method::GET, "/v1/asn/15169", ""),
     ("read", Method::GET, "/v1/asn/15169/upstreams", ""),
     ("read", Method::GET, "/v1/asn/15169/history", ""),
     ("read", Method::GET, "/v1/status", ""),
     ("tools", Method::POST, "/v1/tools/bulk-risk-check", BULK),
     ("tools", Method::GET, "/v1/tools/compare?asn_a=15169&asn_b=13335", ""),
+    ("tools", Method::GET, "/v1/tools/domain-risk?domain=8.8.8.8", ""),
     ("whitelist", Method::GET, "/v1/whitelist", ""),
     ("write", Method::POST, "/v1/whitelist", ENTRY),
     ("write", Method::DELETE, "/v1/whitelist/64500", ""),
     ("open", Method::GET, "/feeds/edl", ""),
     ("open", Method::GET, "/health", ""),
     ("open", Method::GET, "/readyz", ""),
+    ("open", Method::GET, "/metrics", ""),
+    ("open", Method::GET, "/openapi.json", ""),
+    ("open", Method::GET, "/docs", ""),
+    ("open", Method::GET, "/redoc", ""),
 ];
 
 const BULK: &str = r#"{"asns": [15169]}"#;
