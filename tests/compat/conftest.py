@@ -4,6 +4,7 @@ Proves nothing itself. The last line is `N passed, N failed, N skipped`, and
 whatever is left out says `SKIP name: reason`, as scripts/test wants it.
 """
 
+import concurrent.futures
 import os
 import pathlib
 import shutil
@@ -101,6 +102,22 @@ def peeringdb():
 def outside(names, peeringdb):
     """Flags that turn the server's questions to the world to the stubs."""
     return ["--resolver", names.address, "--peeringdb-url", peeringdb.url]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def early(request, binary, outside):
+    """What mostly waits begins at once and is judged in its place: modules
+    name such work in `EARLY`, `early(name)` gives its result."""
+    modules = {item.module for item in request.session.items}
+    works = {}
+    for module in modules:
+        works.update(getattr(module, "EARLY", {}))
+    with concurrent.futures.ThreadPoolExecutor(len(works) or 1) as pool:
+        begun = {
+            name: pool.submit(work, binary, outside)
+            for name, work in works.items()
+        }
+        yield lambda name: begun[name].result()
 
 
 @pytest.fixture(scope="module")

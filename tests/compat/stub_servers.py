@@ -12,7 +12,7 @@ import threading
 import urllib.parse
 
 from dnslib import QTYPE, RCODE, RR, A
-from dnslib.server import BaseResolver, DNSServer
+from dnslib.server import BaseResolver, DNSLogger, DNSServer
 
 # Addresses of the demo world, which has its famous networks where they are.
 NAMES = {
@@ -28,7 +28,9 @@ class NameServer(BaseResolver):
     """Answers A for `NAMES`, nothing for their other types, else NXDOMAIN."""
 
     def __init__(self):
-        self.server = DNSServer(self, address="127.0.0.1", port=0)
+        self.server = DNSServer(
+            self, address="127.0.0.1", port=0, logger=DNSLogger("error", False)
+        )
 
     def resolve(self, request, handler):
         reply = request.reply()
@@ -105,24 +107,28 @@ class HttpStub:
 
 
 class PeeringDb(HttpStub):
-    """Knows AS15169; says 404 of all others, as the real one does."""
+    """Knows AS64512, which the demo's own copy of PeeringDB does not, and says
+    404 of all others, as the real one does."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = []
 
     def answer(self, method, path, headers, body):
         query = urllib.parse.parse_qs(urllib.parse.urlsplit(path).query)
-        if query.get("asn") != ["15169"]:
+        self.asked.append(query.get("asn"))
+        if query.get("asn") != ["64512"]:
             return 404, {"data": [], "meta": {"error": "Entity not found"}}
         network = {
-            "id": 433,
+            "id": 1,
             "org_id": 1,
-            "asn": 15169,
-            "name": "Google LLC",
-            "info_type": "Content",
-            "website": "https://www.google.com",
+            "asn": 64512,
+            "name": "Example Internal",
+            "info_type": "Enterprise",
+            "website": "https://www.example.com",
             "ix_count": 42,
             "fac_count": 18,
             "policy_general": "Open",
-            "netixlan_set": [],
-            "netfac_set": [],
         }
         return 200, {"data": [network], "meta": {}}
 

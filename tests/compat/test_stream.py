@@ -99,7 +99,7 @@ def test_a_plain_request_is_told_to_upgrade(asgard):
 
 
 def test_filters_choose_by_drop_level_and_network(asgard):
-    other = asgard.worst()[1]
+    other = next(asn for asn in asgard.worst() if asn != EXAMPLE)
     queries = ["?min_drop=10", "?level=LOW", f"?asn={other}",
                f"?asn={other}&level=CRITICAL"]  # fmt: skip
     with contextlib.ExitStack() as stack:
@@ -203,11 +203,20 @@ def test_a_revoked_key_ends_its_streams_within_a_second(asgard):
         assert time.monotonic() - begun < 1.5
 
 
-def test_a_keep_alive_comes_every_30_seconds(asgard, record_property):
-    begun = time.monotonic()
-    with connect(asgard) as stream:
-        text = stream.recv(timeout=40)
-    taken = time.monotonic() - begun
+def wait_for_a_keep_alive(binary, outside):
+    """The first message of a stream on which nothing happens, and when."""
+    with Asgard(binary, "--rate-limit", "0", *outside) as asgard:
+        begun = time.monotonic()
+        with connect(asgard) as stream:
+            text = stream.recv(timeout=40)
+        return text, time.monotonic() - begun
+
+
+EARLY = {"keep-alive": wait_for_a_keep_alive}
+
+
+def test_a_keep_alive_comes_every_30_seconds(early, record_property):
+    text, taken = early("keep-alive")
     record_property("seconds", round(taken, 1))
     assert text == '{"type": "ping"}'
     assert 28 < taken < 33
@@ -284,15 +293,17 @@ def test_who_stops_reading_is_closed_and_nobody_else_notices(
         with watchers(asgard, "crowd", NORMAL, SLOW, EVENTS) as child:
             cause(asgard, EVENTS)
             record_property("events s", round(time.monotonic() - begun, 1))
-            child.stdin.write("done\n")
-            child.stdin.flush()
+            with contextlib.suppress(BrokenPipeError):  # it has them all
+                child.stdin.write("done\n")
+                child.stdin.flush()
             told = json.loads(child.stdout.readline())
         growth = (asgard.kib("VmHWM") - before) / 1024
     record_property("MiB", round(growth))
+    assert told["closed"] == 0, "no reader was closed"
     assert told["counts"] == [EVENTS], "every reader got every event"
-    assert (told["sums"], told["rising"], told["closed"]) == (1, True, 0)
+    assert (told["sums"], told["rising"]) == (1, True), "in order"
     ends = {slow["end"] for slow in told["slow"]}
-    read = [slow.get("events", 0) for slow in told["slow"]]
+    read = [slow["events"] for slow in told["slow"]]
     record_property("events before the close", f"{min(read)}–{max(read)}")
     assert ends == {1008}
     assert max(read) < EVENTS

@@ -23,6 +23,7 @@ import zlib
 
 WAVE = 200
 PATIENCE = 120
+RESPITE = 20
 IDENTITY = re.compile(rb'"id": ?(\d+)')
 
 
@@ -105,13 +106,14 @@ class Reader:
 
     def __init__(self):
         self.count = self.sum = self.last = 0
-        self.rising = True
+        self.rising, self.closed = True, False
         self.tail = b""
 
     def take(self, data):
         data = self.tail + data
         cut = data.rfind(b"}") + 1
         self.tail = data[cut:]
+        self.closed = self.tail[:1] == b"\x88"  # a close frame
         identities = IDENTITY.findall(data[:cut])
         if not identities:
             return
@@ -122,17 +124,28 @@ class Reader:
         self.last = numbers[-1]
 
 
-def drain(peer):
-    """Reads a slow client's stream to its end: events, and the close code."""
-    peer.setblocking(True)
-    peer.settimeout(20)
-    data = b""
-    try:
-        while chunk := peer.recv(65536):
-            data += chunk
-    except OSError as error:
-        return {"end": type(error).__name__, "bytes": len(data)}
-    code, at, events = None, 0, 0
+def drain(peers):
+    """Lets the slow read on, all at once, to the end of their streams."""
+    data = {descriptor: bytearray() for descriptor in peers}
+    ends = {}
+    poll = poll_of(peers)
+    until = time.monotonic() + RESPITE
+    while len(ends) < len(peers) and time.monotonic() < until:
+        for descriptor, _ in poll.poll(1):
+            try:
+                chunk = peers[descriptor].recv(1 << 16)
+            except OSError as error:
+                chunk, ends[descriptor] = b"", type(error).__name__
+            data[descriptor] += chunk
+            if not chunk:
+                ends.setdefault(descriptor, None)
+                poll.unregister(descriptor)
+    return [frames(data[d], ends.get(d, "no end")) for d in peers]
+
+
+def frames(data, end):
+    """How many events there were, and the close code, or how it ended."""
+    at, events = 0, 0
     while at + 2 <= len(data):
         opcode, length = data[at] & 0x0F, data[at + 1] & 0x7F
         at += 2
@@ -140,10 +153,10 @@ def drain(peer):
             (length,) = struct.unpack_from("!H", data, at)
             at += 2
         if opcode == 8 and length >= 2:
-            (code,) = struct.unpack_from("!H", data, at)
+            (end,) = struct.unpack_from("!H", data, at)
         events += opcode == 1
         at += length
-    return {"end": code, "bytes": len(data), "events": events}
+    return {"end": end, "events": events}
 
 
 def crowd(port, key, count, slow, events):
@@ -153,28 +166,27 @@ def crowd(port, key, count, slow, events):
     readers = {descriptor: Reader() for descriptor in peers}
     poll = poll_of(peers, sys.stdin.fileno())
     print("connected", flush=True)
-    closed, end = 0, None
+    end = None
     while end is None or time.monotonic() < end:
-        if all(r.count >= events for r in readers.values()):
+        if all(r.closed or r.count >= events for r in readers.values()):
             break
         for descriptor, _ in poll.poll(1, count):
             if descriptor == sys.stdin.fileno():
                 # All events were caused: who lacks some has a last respite.
                 poll.unregister(descriptor)
-                end = time.monotonic() + 20
+                end = time.monotonic() + RESPITE
                 continue
             data = peers[descriptor].recv(1 << 18)
-            if not data:
-                closed += 1
-                poll.unregister(descriptor)
-                continue
             readers[descriptor].take(data)
+            if not data:
+                readers[descriptor].closed = True
+                poll.unregister(descriptor)
     return {
         "counts": sorted({r.count for r in readers.values()}),
         "sums": len({r.sum for r in readers.values()}),
         "rising": all(r.rising for r in readers.values()),
-        "closed": closed,
-        "slow": [drain(peer) for peer in stopped.values()],
+        "closed": sum(r.closed for r in readers.values()),
+        "slow": drain(stopped),
     }
 
 
