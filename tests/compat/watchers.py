@@ -21,7 +21,7 @@ import sys
 import time
 import zlib
 
-WAVE = 200
+WAVE = 100
 PATIENCE = 120
 RESPITE = 20
 IDENTITY = re.compile(rb'"id": ?(\d+)')
