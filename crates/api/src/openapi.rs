@@ -79,6 +79,7 @@ fn document() -> Value {
     document["components"]["headers"] = headers();
     document["components"]["securitySchemes"] = security_schemes();
     require_all(&mut document["components"]["schemas"]);
+    bound("", &mut document);
     let operations = object(&mut document["paths"]);
     let mut mounted = Map::new();
     for (path, mut methods) in std::mem::take(operations) {
@@ -109,6 +110,37 @@ fn require_all(schemas: &mut Value) {
         };
         let required: Vec<&String> = properties.keys().filter(here).collect();
         schema["required"] = json!(required);
+    }
+}
+
+/// Says what numbers can be, which types in the code say too loosely: an AS
+/// number has 32 bits without a sign, a score ends at 100.
+fn bound(name: &str, value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|v| bound(name, v)),
+        Value::Object(map) => {
+            if map.get("format").is_some_and(|format| format == "int32") {
+                map.insert("format".into(), "int64".into());
+                let most = match name {
+                    _ if name.starts_with("asn") => Some(u32::MAX),
+                    _ if name.ends_with("score") => Some(100),
+                    _ => None,
+                };
+                if let Some(most) = most {
+                    map.insert("maximum".into(), most.into());
+                }
+            }
+            let parameter =
+                map.get("name").and_then(Value::as_str).map(str::to_owned);
+            for (key, inner) in map {
+                let name = match key.as_str() {
+                    "schema" => parameter.as_deref().unwrap_or_default(),
+                    key => key,
+                };
+                bound(name, inner);
+            }
+        }
+        _ => {}
     }
 }
 
@@ -197,8 +229,11 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
             "headers": common_headers(true),
         });
     }
-    if let Some(response) = responses.get_mut("200") {
-        response["links"] = links(path, method);
+    let links = links(path, method);
+    if let Some(response) = responses.get_mut("200")
+        && links != json!({})
+    {
+        response["links"] = links;
     }
 }
 
@@ -325,7 +360,7 @@ mod tests {
         let mut links = 0;
         for operation in &operations {
             let found = operation["responses"]["200"]["links"].as_object();
-            for link in found.unwrap().values() {
+            for link in found.into_iter().flat_map(Map::values) {
                 let mut all = operations.iter();
                 let target =
                     all.find(|o| o["operationId"] == link["operationId"]);

@@ -38,8 +38,9 @@ enum RiskView<'a> {
     },
 }
 
-/// The three shapes in one, for the OpenAPI document: it knows no flattened
-/// enum. Of `infrastructure_risk` and `error` one is there.
+/// A domain and the network behind it. Of `infrastructure_risk` and `error`
+/// one is there.
+// The three shapes in one: utoipa knows no flattened enum.
 #[derive(ToSchema)]
 #[schema(as = DomainRisk)]
 #[expect(dead_code, reason = "only its schema is used")]
