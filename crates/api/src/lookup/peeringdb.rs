@@ -5,22 +5,21 @@
 //! redirects, proxies of the environment, answers beyond 1 MiB.
 
 use std::{
-    collections::HashMap,
     fmt,
     str::FromStr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use asgard_model::{Asn, PeeringdbNet};
 use axum::http::StatusCode;
-use futures_util::{
-    FutureExt,
-    future::{BoxFuture, Shared, WeakShared},
-};
+use futures_util::{FutureExt, future::BoxFuture};
 use jiff::Timestamp;
 use reqwest::{Client, ClientBuilder, Response, redirect};
 use serde::Deserialize;
 
+mod memory;
+
+use self::memory::{Memory, lock};
 use crate::limits;
 
 /// A profile, or that there is none.
@@ -123,78 +122,10 @@ impl Peeringdb {
         let (source, memory) = (source.clone(), Arc::clone(&self.memory));
         let flight = async move {
             let answer = source.ask(asn).await;
-            let mut memory = lock(&memory);
-            memory.flights.remove(&asn);
-            if let Ok(found) = &answer {
-                memory.keep(asn, now, found.clone());
-            }
+            lock(&memory).land(asn, now, &answer);
             answer
         };
         flight.boxed()
-    }
-}
-
-/// No panic can leave it half changed: it is taken as it is.
-fn lock(memory: &Mutex<Memory>) -> MutexGuard<'_, Memory> {
-    memory.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What was answered, and what is being asked.
-#[derive(Default)]
-struct Memory {
-    kept: HashMap<Asn, (Timestamp, Found)>,
-    flights: HashMap<Asn, WeakShared<Flight>>,
-}
-
-fn is_fresh(asked: Timestamp, now: Timestamp) -> bool {
-    now.duration_since(asked) < limits::PEERINGDB_KEPT
-}
-
-impl Memory {
-    fn recall(&self, asn: Asn, now: Timestamp) -> Option<Found> {
-        let (asked, found) = self.kept.get(&asn)?;
-        is_fresh(*asked, now).then(|| found.clone())
-    }
-
-    fn keep(&mut self, asn: Asn, now: Timestamp, found: Found) {
-        if self.kept.len() >= limits::PEERINGDB_ENTRIES {
-            self.make_room(now);
-        }
-        self.kept.insert(asn, (now, found));
-    }
-
-    fn make_room(&mut self, now: Timestamp) {
-        self.kept.retain(|_, (asked, _)| is_fresh(*asked, now));
-        if self.kept.len() >= limits::PEERINGDB_ENTRIES {
-            let oldest = self.kept.iter().min_by_key(|(_, kept)| kept.0);
-            if let Some(asn) = oldest.map(|(asn, _)| *asn) {
-                self.kept.remove(&asn);
-            }
-        }
-    }
-
-    /// The question that is under way, or a new one; `None` if there are too
-    /// many.
-    fn join(
-        &mut self,
-        asn: Asn,
-        take_off: impl FnOnce() -> Flight,
-    ) -> Option<Shared<Flight>> {
-        if let Some(flight) =
-            self.flights.get(&asn).and_then(WeakShared::upgrade)
-        {
-            return Some(flight);
-        }
-        if self.flights.len() >= limits::PEERINGDB_FLIGHTS {
-            // Questions for which nobody waits any more.
-            self.flights.retain(|_, flight| flight.upgrade().is_some());
-        }
-        if self.flights.len() >= limits::PEERINGDB_FLIGHTS {
-            return None;
-        }
-        let flight = take_off().shared();
-        self.flights.insert(asn, flight.downgrade()?);
-        Some(flight)
     }
 }
 
@@ -295,10 +226,6 @@ fn builder() -> ClientBuilder {
 mod tests {
     use super::*;
 
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
     #[test]
     fn an_address_of_an_api_has_no_query_and_no_slash_at_its_end() {
         for text in ["http://127.0.0.1:8/", "https://x.example/api/"] {
@@ -312,54 +239,5 @@ mod tests {
             let error = text.parse::<PeeringdbUrl>().unwrap_err();
             assert!(error.to_string().contains(text), "{error}");
         }
-    }
-
-    #[test]
-    fn the_memory_is_bounded_and_forgets_the_oldest() {
-        let mut memory = Memory::default();
-        let entries = u32::try_from(limits::PEERINGDB_ENTRIES).unwrap();
-        for n in 1..=entries + 5 {
-            memory.keep(Asn(n), at(i64::from(n)), None);
-        }
-        let now = at(i64::from(entries));
-        assert_eq!(memory.kept.len(), limits::PEERINGDB_ENTRIES);
-        assert_eq!(memory.recall(Asn(5), now), None);
-        assert_eq!(memory.recall(Asn(6), now), Some(None));
-    }
-
-    #[test]
-    fn what_is_a_day_old_makes_room_first() {
-        let mut memory = Memory::default();
-        let entries = u32::try_from(limits::PEERINGDB_ENTRIES).unwrap();
-        for n in 1..=entries {
-            memory.keep(Asn(n), at(0), None);
-        }
-        memory.keep(Asn(entries + 1), at(86_400), None);
-        assert_eq!(memory.kept.len(), 1);
-    }
-
-    #[test]
-    fn an_answer_is_fresh_for_a_day() {
-        let mut memory = Memory::default();
-        memory.keep(Asn(1), at(0), None);
-        assert_eq!(memory.recall(Asn(1), at(86_399)), Some(None));
-        assert_eq!(memory.recall(Asn(1), at(86_400)), None);
-        assert_eq!(memory.recall(Asn(2), at(0)), None);
-    }
-
-    #[test]
-    fn questions_for_which_nobody_waits_do_not_count() {
-        let mut memory = Memory::default();
-        let never = || std::future::pending().boxed();
-        let limit = u32::try_from(limits::PEERINGDB_FLIGHTS).unwrap();
-        for n in 1..=limit {
-            assert!(memory.join(Asn(n), never).is_some());
-        }
-        let waiting: Vec<_> =
-            (1..=limit).filter_map(|n| memory.join(Asn(n), never)).collect();
-        assert!(memory.join(Asn(limit + 1), never).is_none());
-        assert!(memory.join(Asn(1), never).is_some());
-        drop(waiting);
-        assert!(memory.join(Asn(limit + 1), never).is_some());
     }
 }
