@@ -11,6 +11,7 @@ use crate::{
 #[utoipa::path(
     get,
     path = "/asn/{asn}",
+    summary = "Risk profile of a network",
     tag = "network",
     params(("asn" = u32, Path, description = "AS number", minimum = 1)),
     responses((

@@ -54,6 +54,7 @@ impl BulkRequest {
 #[utoipa::path(
     post,
     path = "/tools/bulk-risk-check",
+    summary = "Scores of up to 1,000 networks",
     tag = "tools",
     request_body = BulkRequest,
     responses((

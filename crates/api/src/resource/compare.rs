@@ -35,6 +35,7 @@ impl Expected for CompareParams {
 #[utoipa::path(
     get,
     path = "/tools/compare",
+    summary = "Two networks side by side",
     tag = "tools",
     params(CompareParams),
     responses((

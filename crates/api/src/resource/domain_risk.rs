@@ -54,6 +54,7 @@ impl DomainParams {
 #[utoipa::path(
     get,
     path = "/tools/domain-risk",
+    summary = "The network behind a domain",
     tag = "tools",
     params(DomainParams),
     responses((

@@ -109,6 +109,7 @@ impl FromRequestParts<App> for MayPoll {
 #[utoipa::path(
     get,
     path = "/feeds/edl",
+    summary = "External dynamic list",
     tag = "feeds",
     params(EdlParams),
     responses((

@@ -29,6 +29,7 @@ use crate::{
 #[utoipa::path(
     get,
     path = "/health",
+    summary = "Health",
     tag = "service",
     responses(
         (status = 200, description = "Ready, all is up", body = HealthView),
@@ -64,6 +65,7 @@ async fn state_of_store(app: &App) -> Dependency {
 #[utoipa::path(
     get,
     path = "/livez",
+    summary = "The process answers",
     tag = "service",
     responses((
         status = 200,
@@ -79,6 +81,7 @@ pub(crate) async fn show_liveness() -> Response {
 #[utoipa::path(
     get,
     path = "/readyz",
+    summary = "There are scores",
     tag = "service",
     responses((
         status = 200,

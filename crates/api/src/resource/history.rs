@@ -59,6 +59,7 @@ impl HistoryParams {
 #[utoipa::path(
     get,
     path = "/asn/{asn}/history",
+    summary = "Past scores",
     tag = "network",
     params(
         ("asn" = u32, Path, description = "AS number", minimum = 1),

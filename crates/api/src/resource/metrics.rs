@@ -18,6 +18,7 @@ const FORM: &str = "text/plain; version=0.0.4; charset=utf-8";
 #[utoipa::path(
     get,
     path = "/metrics",
+    summary = "Prometheus metrics",
     tag = "service",
     responses((
         status = 200,

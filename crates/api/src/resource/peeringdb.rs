@@ -14,6 +14,7 @@ use crate::{
 #[utoipa::path(
     get,
     path = "/asn/{asn}/peeringdb",
+    summary = "Its profile in PeeringDB",
     tag = "network",
     params(("asn" = u32, Path, description = "AS number", minimum = 1)),
     responses((

@@ -10,6 +10,7 @@ use crate::{App, auth::Reader, representation, view::StatusView};
 #[utoipa::path(
     get,
     path = "/status",
+    summary = "Snapshot and sources",
     tag = "service",
     responses((
         status = 200,

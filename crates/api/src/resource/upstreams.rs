@@ -11,6 +11,7 @@ use crate::{
 #[utoipa::path(
     get,
     path = "/asn/{asn}/upstreams",
+    summary = "Risk of its providers",
     tag = "network",
     params(("asn" = u32, Path, description = "AS number", minimum = 1)),
     responses((

@@ -51,6 +51,7 @@ impl NewEntry {
 #[utoipa::path(
     post,
     path = "/whitelist",
+    summary = "Trust a network",
     tag = "whitelist",
     request_body = NewEntry,
     responses((
@@ -84,6 +85,7 @@ pub(crate) async fn add_to_whitelist(
 #[utoipa::path(
     delete,
     path = "/whitelist/{asn}",
+    summary = "Trust a network no longer",
     tag = "whitelist",
     params(("asn" = u32, Path, description = "AS number", minimum = 1)),
     responses((
@@ -114,6 +116,7 @@ pub(crate) async fn remove_from_whitelist(
 #[utoipa::path(
     get,
     path = "/whitelist",
+    summary = "Whom the operator trusts",
     tag = "whitelist",
     responses((
         status = 200,
