@@ -18,9 +18,9 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// Most addresses of a chain that are followed.
 const HOPS: usize = 32;
 
-/// The address of the client, as far as it can be known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ClientAddress(pub(crate) IpAddr);
+/// Finds the address of the client, as far as it can be known.
+#[derive(Debug)]
+pub(crate) struct ClientAddress;
 
 impl ClientAddress {
     /// Follows the chain of forwarders from the peer to the first that no
@@ -30,12 +30,12 @@ impl ClientAddress {
         extensions: &Extensions,
         headers: &HeaderMap,
         trusted: &[Prefix],
-    ) -> Self {
+    ) -> IpAddr {
         let is_trusted =
             |at: IpAddr| trusted.iter().any(|prefix| prefix.contains(at));
         let mut client = peer(extensions);
         if trusted.is_empty() || !is_trusted(client) {
-            return Self(client);
+            return client;
         }
         let lists = headers.get_all(X_FORWARDED_FOR).into_iter();
         let lists: Vec<&str> =
@@ -48,13 +48,7 @@ impl ClientAddress {
                 break;
             }
         }
-        Self(client)
-    }
-
-    /// What was found for a request.
-    pub(crate) fn of(extensions: &Extensions) -> IpAddr {
-        let found = extensions.get::<Self>().map(|found| found.0);
-        found.unwrap_or_else(|| peer(extensions))
+        client
     }
 }
 
@@ -127,7 +121,7 @@ mod tests {
             headers.append(X_FORWARDED_FOR, value.parse().unwrap());
         }
         let trusted = PROXIES.map(|text| text.parse().unwrap());
-        ClientAddress::find(&extensions, &headers, &trusted).0.to_string()
+        ClientAddress::find(&extensions, &headers, &trusted).to_string()
     }
 
     #[test]

@@ -1,73 +1,128 @@
-//! The life of a request, outermost first.
+//! The life of a request, phase by phase, in one place: [`live`].
 //!
-//! | layer | why there |
+//! | phase | why there |
 //! |---|---|
 //! | [`trace_id`] | everything below may name the request, and every answer does |
-//! | [`client`] | the log and the limiter name the client, not a proxy |
-//! | [`timing`] | measures all that follows, and logs the status as it is sent |
-//! | [`envelope`] | writes the body of every error made below, whoever made it |
-//! | [`panics`] | turns a panic below into an error before the envelope sees it |
-//! | [`cors`] | a browser asks first, without key; errors are for pages too |
-//! | [`identity`] | the limiter counts by key, so the key is verified first |
+//! | [`ClientAddress`] | the log and the limiter name the client, not a proxy |
+//! | [`Identity`] | the limiter counts by key, so the key is verified first |
 //! | [`rate_limit`] | refuses before anything is read, parsed or looked up |
-//! | [`size`] | counted, but not looked at |
-//! | [`compression`] | outside the tag, so that a 304 costs no coding |
-//! | [`etag`] | sees good answers only; a 304 has been counted and timed |
+//! | [`too_long`] | counted, but not looked at |
+//! | [`panics`] | the handler; a panic in it is an error like others |
+//! | [`etag`] | sees good answers only |
+//! | [`compression`] | after the tag, so that a 304 costs no coding |
+//! | [`envelope`] | writes the body of every error made above, whoever made it |
+//! | [`timing`] | measures all of that, counts it, and logs the final status |
 //!
-//! The layers wrap the fallbacks too: an unknown route or a wrong method is an
-//! answer like any other.
+//! It is one layer and not ten: each layer of the framework clones all those
+//! below it for every request, which was most of what a request cost. It wraps
+//! the fallbacks too: an unknown route or a wrong method is an answer like any
+//! other. [`cors`] stands outside, and only if it is configured: a browser asks
+//! first, without a key.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
-    middleware::{from_fn, from_fn_with_state},
+    extract::{MatchedPath, Request, State},
+    http::{StatusCode, Uri},
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse, Response},
 };
 
+use self::{etag::Held, timing::Stopwatch, trace_id::TraceIds};
 use crate::{
-    App, limiter::Limiter, limits, middleware::rate_limit::RateLimit,
-    middleware::trace_id::TraceIds,
+    App, auth::Identity, client_address::ClientAddress, coding::Coding,
+    error::ApiError, limiter::Limiter, limits, router,
 };
 
-mod client;
 mod compression;
 mod cors;
 mod envelope;
 mod etag;
-mod identity;
 mod panics;
 mod rate_limit;
-mod size;
 mod timing;
 mod trace_id;
 
 pub(crate) use envelope::OwnBody;
 
-/// Wraps a router in all layers; the last one added is the outermost.
+/// What requests share.
+struct Life {
+    app: App,
+    traces: TraceIds,
+    limiter: Limiter,
+}
+
+/// Wraps a router in the life of a request.
 pub(crate) fn stack(router: Router<App>, app: &App) -> Router<App> {
-    let traces = TraceIds::new(app.clock.clone());
-    let limit = RateLimit {
-        limiter: Arc::new(Limiter::new(
-            app.config.rate_limit_per_minute,
-            app.config.rate_classes.clone(),
-        )),
-        clock: app.clock.clone(),
-        metrics: Arc::clone(&app.metrics),
+    let config = &app.config;
+    let life = Life {
+        traces: TraceIds::new(app.now()),
+        limiter: Limiter::new(
+            config.rate_limit_per_minute,
+            Arc::clone(&config.rate_classes),
+        ),
+        app: app.clone(),
     };
-    let metrics = || Arc::clone(&app.metrics);
-    let trusted = Arc::clone(&app.config.trusted_proxies);
     router
-        .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
-        .layer(from_fn(etag::answer_not_modified))
-        .layer(from_fn(compression::compress))
-        .layer(from_fn(size::limit))
-        .layer(from_fn_with_state(limit, rate_limit::limit))
-        .layer(from_fn_with_state(app.clone(), identity::establish))
-        .layer(from_fn_with_state(metrics(), panics::catch))
-        .layer(from_fn(envelope::wrap))
-        .layer(cors::layer(&app.config.cors_origins))
-        .layer(from_fn_with_state(metrics(), timing::measure))
-        .layer(from_fn_with_state(trusted, client::find))
-        .layer(from_fn_with_state(traces, trace_id::assign))
+        .layer(from_fn_with_state(Arc::new(life), live))
+        .layer(cors::layer(&config.cors_origins))
+}
+
+/// From the head of a request to the head of its answer.
+async fn live(
+    State(life): State<Arc<Life>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let Life { app, traces, limiter } = &*life;
+    let started = Instant::now();
+    let now = app.now();
+    let id = traces.next(now);
+    let client = ClientAddress::find(
+        request.extensions(),
+        request.headers(),
+        &app.config.trusted_proxies,
+    );
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("unknown", |path| path.as_str());
+    let endpoint = router::without_mount(route);
+    let query = request.uri().query().filter(|_| has_key_in_query(endpoint));
+    let identity =
+        Identity::establish(request.headers(), query, &app.live, now);
+    let verdict = rate_limit::count(limiter, endpoint, &identity, client, now);
+    let method = request.method().clone();
+    let held = Held::of(&method, request.headers());
+    let coding = Coding::accepted(request.headers());
+    let key = timing::key_of(&identity);
+
+    let mut response = if !verdict.allowed {
+        app.metrics.rate_limited();
+        rate_limit::refusal(verdict, now).into_response()
+    } else if too_long(request.uri()) {
+        ApiError::of(StatusCode::URI_TOO_LONG).into_response()
+    } else {
+        request.extensions_mut().insert(identity);
+        panics::catch(&app.metrics, next.run(request)).await
+    };
+
+    response = held.spare(response);
+    response = compression::compress(coding, response).await;
+    response = envelope::wrap(response, &id);
+    rate_limit::stamp(response.headers_mut(), verdict);
+    let watch =
+        Stopwatch { started, id: &id, method: &method, route, client, key };
+    watch.stop(&app.metrics, &mut response);
+    trace_id::stamp(response.headers_mut(), &id);
+    response
+}
+
+fn has_key_in_query(endpoint: &str) -> bool {
+    router::KEY_IN_QUERY.contains(&endpoint)
+}
+
+/// A path with query beyond [`limits::URI_BYTES`] is not meant seriously.
+fn too_long(uri: &Uri) -> bool {
+    let path = uri.path_and_query();
+    path.is_some_and(|path| path.as_str().len() > limits::URI_BYTES)
 }

@@ -2,13 +2,14 @@
 
 use axum::{
     Router,
+    extract::DefaultBodyLimit,
     routing::{delete, get, post},
 };
 
 use crate::{
     App,
     error::ApiError,
-    middleware,
+    limits, middleware,
     resource::{
         asn, bulk, compare, docs, domain_risk, edl, health, history, metrics,
         peeringdb, status, stream, upstreams, whitelist,
@@ -39,17 +40,21 @@ fn endpoints() -> Router<App> {
         .route("/asn/{asn}/history", get(history::show_history)) // read
         .route("/asn/{asn}/peeringdb", get(peeringdb::show_peeringdb)) // read
         // many networks
-        .route("/tools/bulk-risk-check", post(bulk::check_many)) // tools
+        .route(
+            "/tools/bulk-risk-check",
+            post(bulk::check_many).layer(body_limit()), // tools
+        )
         .route("/tools/compare", get(compare::compare)) // tools
         .route("/tools/domain-risk", get(domain_risk::judge_domain)) // tools
         .route("/feeds/edl", get(edl::show_edl)) // none: firewalls poll it
-        .route("/stream", get(stream::open_web_socket)) // read
-        .route("/stream/sse", get(stream::show_events)) // read
+        .route("/stream", get(stream::open_web_socket)) // stream
+        .route("/stream/sse", get(stream::show_events)) // stream
         // what the operator trusts
         .route(
             "/whitelist",
             get(whitelist::list_whitelist) // read or allow:write
-                .post(whitelist::add_to_whitelist), // allow:write
+                .post(whitelist::add_to_whitelist) // allow:write
+                .layer(body_limit()),
         )
         .route("/whitelist/{asn}", delete(whitelist::remove_from_whitelist)) // allow:write
         // this process
@@ -63,6 +68,10 @@ fn endpoints() -> Router<App> {
         .route("/docs", get(docs::show_swagger_ui)) // none
         .route("/docs/{file}", get(docs::show_file)) // none
         .route("/redoc", get(docs::show_redoc)) // none
+}
+
+fn body_limit() -> DefaultBodyLimit {
+    DefaultBodyLimit::max(limits::BODY_BYTES)
 }
 
 /// All mounts inside the middleware.

@@ -8,12 +8,10 @@ use std::{convert::Infallible, sync::Arc};
 
 use axum::{
     body::{Body, Bytes, HttpBody, to_bytes},
-    extract::Request,
     http::{
         HeaderValue, StatusCode,
         header::{CONTENT_ENCODING, CONTENT_LENGTH, VARY},
     },
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use futures_util::stream;
@@ -29,9 +27,10 @@ const ACCEPT_ENCODING: HeaderValue =
 
 /// Gives a client the form that it prefers. `HEAD` passes with its body, which
 /// the framework cuts off further out, so its length is that of `GET`.
-pub(crate) async fn compress(request: Request, next: Next) -> Response {
-    let coding = Coding::accepted(request.headers());
-    let mut response = next.run(request).await;
+pub(crate) async fn compress(
+    coding: Option<Coding>,
+    mut response: Response,
+) -> Response {
     let kept = response.extensions_mut().remove::<Arc<KeptBody>>();
     let not_modified = response.status() == StatusCode::NOT_MODIFIED;
     if !response.status().is_success() && !not_modified {

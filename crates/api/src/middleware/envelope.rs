@@ -3,10 +3,7 @@
 //! It also covers errors that a framework made (unknown route, wrong method):
 //! whatever has an error status and no body of its own gets ours.
 
-use axum::{
-    extract::Request, http::header::CONTENT_LENGTH, middleware::Next,
-    response::Response,
-};
+use axum::{http::header::CONTENT_LENGTH, response::Response};
 
 use super::trace_id::TraceId;
 use crate::{error::ApiError, representation, view};
@@ -15,20 +12,16 @@ use crate::{error::ApiError, representation, view};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OwnBody;
 
-/// Gives every error its envelope.
-pub(crate) async fn wrap(request: Request, next: Next) -> Response {
-    let id = request.extensions().get::<TraceId>().cloned();
-    let mut response = next.run(request).await;
+/// Gives an error its envelope; other answers pass.
+pub(crate) fn wrap(mut response: Response, id: &TraceId) -> Response {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
-    let has_body = response.extensions_mut().remove::<OwnBody>().is_some();
-    if !is_error || has_body {
+    if !is_error || response.extensions_mut().remove::<OwnBody>().is_some() {
         return response;
     }
     let error = response.extensions_mut().remove::<ApiError>();
     let error = error.unwrap_or_else(|| ApiError::of(status));
-    let id = id.as_ref().map_or("", |id| &*id.0);
-    let view = view::ErrorView::new(&error.message, error.code(), id);
+    let view = view::ErrorView::new(&error.message, error.code(), &id.0);
     let written = representation::json(error.status, &view);
     merge(response, written)
 }

@@ -4,28 +4,31 @@
 
 use axum::{
     body::{Body, HttpBody},
-    extract::Request,
     http::{
         HeaderMap, HeaderValue, Method, StatusCode,
         header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
     },
-    middleware::Next,
     response::Response,
 };
 
-/// Answers 304 when the client has the current representation.
-pub(crate) async fn answer_not_modified(
-    request: Request,
-    next: Next,
-) -> Response {
-    let asks = matches!(*request.method(), Method::GET | Method::HEAD);
-    let held = request.headers().get_all(IF_NONE_MATCH);
-    let held: Vec<HeaderValue> = held.into_iter().cloned().collect();
-    let response = next.run(request).await;
-    let fresh = asks
-        && response.status() == StatusCode::OK
-        && has_current(&held, response.headers());
-    if fresh { not_modified(response) } else { response }
+/// The tags that a client says it has; none for a method that changes things.
+#[derive(Debug)]
+pub(crate) struct Held(Vec<HeaderValue>);
+
+impl Held {
+    pub(crate) fn of(method: &Method, headers: &HeaderMap) -> Self {
+        let asks = matches!(*method, Method::GET | Method::HEAD);
+        let held = headers.get_all(IF_NONE_MATCH).into_iter();
+        Self(held.filter(|_| asks).cloned().collect())
+    }
+
+    /// 304 when the client has the current representation.
+    pub(crate) fn spare(&self, response: Response) -> Response {
+        let fresh = !self.0.is_empty()
+            && response.status() == StatusCode::OK
+            && has_current(&self.0, response.headers());
+        if fresh { not_modified(response) } else { response }
+    }
 }
 
 /// The same headers but the type, and no body. `Content-Length` is that of the

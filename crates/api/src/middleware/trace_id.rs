@@ -8,14 +8,10 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use axum::{
-    extract::{Request, State},
-    http::{HeaderName, HeaderValue, header::X_CONTENT_TYPE_OPTIONS},
-    middleware::Next,
-    response::Response,
+use axum::http::{
+    HeaderMap, HeaderName, HeaderValue, header::X_CONTENT_TYPE_OPTIONS,
 };
-
-use crate::Clock;
+use jiff::Timestamp;
 
 const X_TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
 
@@ -24,47 +20,38 @@ const X_TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
 pub(crate) struct TraceId(pub(crate) Arc<str>);
 
 /// Where names come from.
-#[derive(Clone)]
+#[derive(Debug)]
 pub(crate) struct TraceIds {
-    clock: Clock,
-    next: Arc<AtomicU32>,
+    next: AtomicU32,
 }
 
 impl TraceIds {
     /// Starts at the fraction of the present second, so that two processes
     /// seldom give the same names in the same second.
-    pub(crate) fn new(clock: Clock) -> Self {
-        let fraction = clock().subsec_nanosecond().unsigned_abs();
-        Self { clock, next: Arc::new(AtomicU32::new(fraction)) }
+    pub(crate) fn new(now: Timestamp) -> Self {
+        let fraction = now.subsec_nanosecond().unsigned_abs();
+        Self { next: AtomicU32::new(fraction) }
     }
 
-    fn next(&self) -> TraceId {
+    /// The name of the next request, which came at `now`.
+    pub(crate) fn next(&self, now: Timestamp) -> TraceId {
         // An odd factor permutes the 32-bit numbers: 2³² names before one
         // comes again, and neighbours look unlike.
         const FACTOR: u32 = 0x9E37_79B1;
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let second = (self.clock)().as_second();
+        let second = now.as_second();
         let hex = number.wrapping_mul(FACTOR);
         TraceId(format!("{second}-{hex:08x}").into())
     }
 }
 
-/// Names the request and stamps the answer.
-pub(crate) async fn assign(
-    State(ids): State<TraceIds>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let id = ids.next();
+/// Stamps the answer with the name of its request.
+pub(crate) fn stamp(headers: &mut HeaderMap, id: &TraceId) {
     let value = HeaderValue::from_str(&id.0)
         .expect("digits, a dash and hex digits are header text");
-    request.extensions_mut().insert(id);
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
     headers.insert(X_TRACE_ID, value);
     let nosniff = HeaderValue::from_static("nosniff");
     headers.insert(X_CONTENT_TYPE_OPTIONS, nosniff);
-    response
 }
 
 #[cfg(test)]
@@ -78,9 +65,9 @@ mod tests {
     #[test]
     fn names_have_the_documented_form_and_differ() {
         let at = Timestamp::from_second(1_711_700_400).unwrap();
-        let ids = TraceIds::new(Arc::new(move || at));
+        let ids = TraceIds::new(at);
         let names: HashSet<_> =
-            (0..10_000).map(|_| ids.next().0.to_string()).collect();
+            (0..10_000).map(|_| ids.next(at).0.to_string()).collect();
         assert_eq!(names.len(), 10_000);
         for name in names {
             let (second, hex) = name.split_once('-').unwrap();
