@@ -59,7 +59,7 @@ pub const RETRY_SECONDS: u32 = 5;
 
 /// Publications that a slow reader of events may fall behind; then it misses
 /// the oldest and is told so.
-pub const EVENT_BACKLOG: usize = 64;
+pub const EVENT_BACKLOG: usize = 1024;
 
 /// Connections that are served at once; further clients wait in the kernel.
 pub const CONNECTIONS: usize = 16_384;

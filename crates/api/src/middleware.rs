@@ -48,13 +48,13 @@ pub(crate) use envelope::OwnBody;
 
 /// What requests share.
 struct Life {
-    app: App,
+    app: Arc<App>,
     traces: TraceIds,
     limiter: Limiter,
 }
 
 /// Wraps a router in the life of a request.
-pub(crate) fn stack(router: Router<App>, app: &App) -> Router<App> {
+pub(crate) fn stack(router: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
     let config = &app.config;
     let life = Life {
         traces: TraceIds::new(app.now()),
@@ -62,7 +62,7 @@ pub(crate) fn stack(router: Router<App>, app: &App) -> Router<App> {
             config.rate_limit_per_minute,
             Arc::clone(&config.rate_classes),
         ),
-        app: app.clone(),
+        app: Arc::clone(app),
     };
     router
         .layer(from_fn_with_state(Arc::new(life), live))

@@ -9,7 +9,11 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
     http::{HeaderMap, StatusCode, header::CONTENT_TYPE, request::Parts},
 };
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error},
+};
+use serde_json::Number;
 use tokio::time::timeout;
 
 use crate::{error::ApiError, limits};
@@ -96,6 +100,21 @@ impl<S: Send + Sync, T: Expected> FromRequest<S> for JsonBody<T> {
     }
 }
 
+/// A whole number from 0 to 4294967295, however it is written: to JSON Schema,
+/// `15169.0` is an integer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Whole(pub(crate) u32);
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let number = Number::deserialize(from)?;
+        let whole = number.as_f64().filter(|value| value.fract() == 0.0);
+        let digits = whole.map(|value| format!("{value:.0}"));
+        let number = digits.and_then(|digits| digits.parse().ok());
+        number.map(Self).ok_or_else(|| D::Error::custom("not a whole number"))
+    }
+}
+
 /// Where and what; the parser's own message may hold the client's text.
 fn misfit<T: Expected>(error: &serde_json::Error) -> ApiError {
     let (line, column) = (error.line(), error.column());
@@ -141,6 +160,25 @@ mod tests {
             ("１", None),
         ] {
             assert_eq!(digits(text), number, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_whole_number_is_one_in_every_spelling() {
+        let read = |text| serde_json::from_str(text).ok().map(|Whole(n)| n);
+        for (text, number) in [
+            ("15169", Some(15_169)),
+            ("15169.0", Some(15_169)),
+            ("1.5169e4", Some(15_169)),
+            ("4294967295", Some(u32::MAX)),
+            ("4294967296", None),
+            ("-1", None),
+            ("1.5", None),
+            ("1e300", None),
+            ("\"1\"", None),
+            ("null", None),
+        ] {
+            assert_eq!(read(text), number, "{text}");
         }
     }
 

@@ -1,9 +1,11 @@
 //! Every endpoint, in reading order, under four mounts.
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    routing::{delete, get, post},
+    routing::{MethodRouter, delete, get, post},
 };
 
 use crate::{
@@ -30,58 +32,59 @@ pub(crate) const UNLIMITED: [&str; 4] =
 /// Endpoints that read the key from the query too.
 pub(crate) const KEY_IN_QUERY: [&str; 2] = ["/stream", "/stream/sse"];
 
-/// path | key | what. The narrowest scope is named: `read` includes `tools`, and
-/// `admin` everything.
-fn endpoints() -> Router<App> {
-    Router::new()
+/// Paths without mount, and who answers. The narrowest scope is named: `read`
+/// includes `tools`, and `admin` everything.
+#[rustfmt::skip]
+pub(crate) fn endpoints() -> [(&'static str, MethodRouter<Arc<App>>); 21] {
+    [
         // one network
-        .route("/asn/{asn}", get(asn::show_profile)) // read
-        .route("/asn/{asn}/upstreams", get(upstreams::show_upstreams)) // read
-        .route("/asn/{asn}/history", get(history::show_history)) // read
-        .route("/asn/{asn}/peeringdb", get(peeringdb::show_peeringdb)) // read
+        ("/asn/{asn}", get(asn::show_profile)),                     // read
+        ("/asn/{asn}/upstreams", get(upstreams::show_upstreams)),   // read
+        ("/asn/{asn}/history", get(history::show_history)),         // read
+        ("/asn/{asn}/peeringdb", get(peeringdb::show_peeringdb)),   // read
         // many networks
-        .route(
-            "/tools/bulk-risk-check",
-            post(bulk::check_many).layer(body_limit()), // tools
-        )
-        .route("/tools/compare", get(compare::compare)) // tools
-        .route("/tools/domain-risk", get(domain_risk::judge_domain)) // tools
-        .route("/feeds/edl", get(edl::show_edl)) // none: firewalls poll it
-        .route("/stream", get(stream::open_web_socket)) // stream
-        .route("/stream/sse", get(stream::show_events)) // stream
+        ("/tools/bulk-risk-check", post(bulk::check_many)
+            .layer(body_limit())),                                  // tools
+        ("/tools/compare", get(compare::compare)),                  // tools
+        ("/tools/domain-risk", get(domain_risk::judge_domain)),     // tools
+        ("/feeds/edl", get(edl::show_edl)),      // none: firewalls poll it
+        ("/stream", get(stream::open_web_socket)),                  // stream
+        ("/stream/sse", get(stream::show_events)),                  // stream
         // what the operator trusts
-        .route(
-            "/whitelist",
-            get(whitelist::list_whitelist) // read or allow:write
-                .post(whitelist::add_to_whitelist) // allow:write
-                .layer(body_limit()),
-        )
-        .route("/whitelist/{asn}", delete(whitelist::remove_from_whitelist)) // allow:write
+        ("/whitelist", get(whitelist::list_whitelist)          // read or
+            .post(whitelist::add_to_whitelist)                 // allow:write
+            .layer(body_limit())),
+        ("/whitelist/{asn}",
+            delete(whitelist::remove_from_whitelist)),         // allow:write
         // this process
-        .route("/status", get(status::show_status)) // read
-        .route("/health", get(health::show_health)) // none
-        .route("/livez", get(health::show_liveness)) // none
-        .route("/readyz", get(health::show_readiness)) // none
-        .route("/metrics", get(metrics::show_metrics)) // none
+        ("/status", get(status::show_status)),                      // read
+        ("/health", get(health::show_health)),                      // none
+        ("/livez", get(health::show_liveness)),                     // none
+        ("/readyz", get(health::show_readiness)),                   // none
+        ("/metrics", get(metrics::show_metrics)),                   // none
         // the reference
-        .route("/openapi.json", get(docs::show_openapi)) // none
-        .route("/docs", get(docs::show_swagger_ui)) // none
-        .route("/docs/{file}", get(docs::show_file)) // none
-        .route("/redoc", get(docs::show_redoc)) // none
+        ("/openapi.json", get(docs::show_openapi)),                 // none
+        ("/docs", get(docs::show_swagger_ui)),                      // none
+        ("/docs/{file}", get(docs::show_file)),                     // none
+        ("/redoc", get(docs::show_redoc)),                          // none
+    ]
 }
 
 fn body_limit() -> DefaultBodyLimit {
     DefaultBodyLimit::max(limits::BODY_BYTES)
 }
 
-/// All mounts inside the middleware.
+/// All mounts inside the life of a request. Each endpoint is there once a
+/// mount: nested routers would write every URI anew.
 pub(crate) fn build(app: App) -> Router {
-    let mounted =
-        MOUNTS.into_iter().fold(Router::new(), |router, mount| match mount {
-            "" => router.merge(endpoints()),
-            _ => router.nest(mount, endpoints()),
-        });
-    middleware::stack(mounted.fallback(unknown), &app).with_state(app)
+    let app = Arc::new(app);
+    let mut router = Router::new();
+    for (path, methods) in endpoints() {
+        for mount in MOUNTS {
+            router = router.route(&format!("{mount}{path}"), methods.clone());
+        }
+    }
+    middleware::stack(router.fallback(unknown), &app).with_state(app)
 }
 
 /// The framework's own 404 would answer `HEAD` with a body.

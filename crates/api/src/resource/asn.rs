@@ -1,5 +1,7 @@
 //! `GET /asn/{asn}`: the complete risk profile of one network.
 
+use std::sync::Arc;
+
 use axum::{extract::State, response::Response};
 
 use crate::{
@@ -24,7 +26,7 @@ use crate::{
 pub(crate) async fn show_profile(
     _: Reader,
     AsnPath(asn): AsnPath,
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
 ) -> Result<Response, ApiError> {
     let published = app.published()?;
     let found = published.profile(asn);

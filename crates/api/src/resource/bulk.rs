@@ -1,5 +1,7 @@
 //! `POST /tools/bulk-risk-check`: scores of up to 1,000 networks.
 
+use std::sync::Arc;
+
 use asgard_model::Asn;
 use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
@@ -13,7 +15,7 @@ use crate::{
     auth::Tools,
     error::ApiError,
     limits, representation,
-    request::{Expected, JsonBody},
+    request::{Expected, JsonBody, Whole},
     view::BulkView,
 };
 
@@ -21,7 +23,7 @@ use crate::{
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub(crate) struct BulkRequest {
     #[schema(schema_with = asn_list)]
-    asns: Vec<u32>,
+    asns: Vec<Whole>,
 }
 
 fn asn_list() -> Array {
@@ -44,8 +46,9 @@ impl Expected for BulkRequest {
 impl BulkRequest {
     fn check(self) -> Result<Vec<Asn>, ApiError> {
         let fits =
-            self.asns.len() <= limits::BULK_ASNS && !self.asns.contains(&0);
-        fits.then(|| self.asns.into_iter().map(Asn).collect())
+            self.asns.len() <= limits::BULK_ASNS
+                && !self.asns.contains(&Whole(0));
+        fits.then(|| self.asns.into_iter().map(|Whole(n)| Asn(n)).collect())
             .ok_or_else(|| ApiError::validation(Self::EXPECTED))
     }
 }
@@ -66,7 +69,7 @@ impl BulkRequest {
 )]
 pub(crate) async fn check_many(
     _: Tools,
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     JsonBody(request): JsonBody<BulkRequest>,
 ) -> Result<Response, ApiError> {
     let asns = request.check()?;

@@ -1,5 +1,7 @@
 //! `GET /tools/compare`: two networks side by side.
 
+use std::sync::Arc;
+
 use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -48,7 +50,7 @@ impl Expected for CompareParams {
 pub(crate) async fn compare(
     _: Tools,
     Params(params): Params<CompareParams>,
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
 ) -> Result<Response, ApiError> {
     let (a, b) = (asn(&params.asn_a)?, asn(&params.asn_b)?);
     let snapshot = app.snapshot()?;

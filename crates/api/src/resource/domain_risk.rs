@@ -3,7 +3,7 @@
 //! The domain is resolved once and its address looked up; nobody connects to
 //! it. Addresses that are not global are refused without being told.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use asgard_model::{Asn, Snapshot};
 use axum::{extract::State, http::StatusCode, response::Response};
@@ -67,7 +67,7 @@ impl DomainParams {
 pub(crate) async fn judge_domain(
     _: Tools,
     Params(params): Params<DomainParams>,
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
 ) -> Result<Response, ApiError> {
     let host = params.host()?;
     let snapshot = app.snapshot()?;

@@ -3,6 +3,8 @@
 //! It needs no key unless the operator says so. An unknown parameter is refused: a misspelt filter must not
 //! widen a block list.
 
+use std::sync::Arc;
+
 use asgard_model::{Level, band::LevelError};
 use asgard_policy::Selection;
 use asgard_store::Permission;
@@ -88,12 +90,12 @@ fn levels(text: &str) -> Result<Selection, LevelError> {
 #[derive(Debug)]
 pub(crate) struct MayPoll;
 
-impl FromRequestParts<App> for MayPoll {
+impl FromRequestParts<Arc<App>> for MayPoll {
     type Rejection = ApiError;
 
     async fn from_request_parts(
         parts: &mut Parts,
-        app: &App,
+        app: &Arc<App>,
     ) -> Result<Self, ApiError> {
         if app.config.edl_auth == EdlAuth::Key {
             let identity = parts.extensions.get();
@@ -121,7 +123,7 @@ impl FromRequestParts<App> for MayPoll {
 pub(crate) async fn show_edl(
     _: MayPoll,
     Params(params): Params<EdlParams>,
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
 ) -> Result<Response, ApiError> {
     let form = params.form();
     let selection = params.selection()?;

@@ -8,6 +8,8 @@
 //!
 //! How fresh the data are is a question for `/status`.
 
+use std::sync::Arc;
+
 use asgard_store::StoreError;
 use axum::{
     extract::State,
@@ -36,7 +38,7 @@ use crate::{
         (status = 503, description = "Not so", body = HealthView),
     ),
 )]
-pub(crate) async fn show_health(State(app): State<App>) -> Response {
+pub(crate) async fn show_health(State(app): State<Arc<App>>) -> Response {
     let store = state_of_store(&app).await;
     let ready = app.live.snapshot().is_some();
     let view = HealthView::new(app.now(), store, ready);
@@ -90,7 +92,7 @@ pub(crate) async fn show_liveness() -> Response {
     )),
 )]
 pub(crate) async fn show_readiness(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
 ) -> Result<Response, ApiError> {
     app.snapshot()?;
     let view = SimpleStatusView::new("ready");

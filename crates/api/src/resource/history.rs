@@ -1,5 +1,7 @@
 //! `GET /asn/{asn}/history`: past scores, newest first, a page at a time.
 
+use std::sync::Arc;
+
 use axum::{extract::State, response::Response};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -76,7 +78,7 @@ pub(crate) async fn show_history(
     _: Reader,
     AsnPath(asn): AsnPath,
     Params(params): Params<HistoryParams>,
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
 ) -> Result<Response, ApiError> {
     let HistoryParams { days, offset, limit } = params.check()?;
     let snapshot = app.snapshot()?;

@@ -1,5 +1,7 @@
 //! `GET /metrics`: counters and gauges for Prometheus. No key, no limit.
 
+use std::sync::Arc;
+
 use axum::{
     extract::State,
     http::{
@@ -26,7 +28,7 @@ const FORM: &str = "text/plain; version=0.0.4; charset=utf-8";
         body = String, content_type = "text/plain",
     )),
 )]
-pub(crate) async fn show_metrics(State(app): State<App>) -> Response {
+pub(crate) async fn show_metrics(State(app): State<Arc<App>>) -> Response {
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static(FORM)),
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),

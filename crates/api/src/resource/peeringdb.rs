@@ -3,6 +3,8 @@
 //! From the World where a source lists the network, else from PeeringDB
 //! itself, whose answers are kept for a day.
 
+use std::sync::Arc;
+
 use axum::{extract::State, http::StatusCode, response::Response};
 
 use crate::{
@@ -27,7 +29,7 @@ use crate::{
 pub(crate) async fn show_peeringdb(
     _: Reader,
     AsnPath(asn): AsnPath,
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
 ) -> Result<Response, ApiError> {
     if let Some(snapshot) = app.live.snapshot()
         && let Some(net) = snapshot.world.peeringdb.get(asn)

@@ -2,6 +2,8 @@
 //!
 //! It answers before the first Snapshot too: that is when people look.
 
+use std::sync::Arc;
+
 use axum::{extract::State, http::StatusCode, response::Response};
 
 use crate::{App, auth::Reader, representation, view::StatusView};
@@ -19,7 +21,10 @@ use crate::{App, auth::Reader, representation, view::StatusView};
     )),
     security(("key" = [])),
 )]
-pub(crate) async fn show_status(_: Reader, State(app): State<App>) -> Response {
+pub(crate) async fn show_status(
+    _: Reader,
+    State(app): State<Arc<App>>,
+) -> Response {
     let snapshot = app.live.snapshot();
     let sources = app.live.sources();
     let view = StatusView::new(snapshot.as_deref(), &sources, app.now());

@@ -1,5 +1,7 @@
 //! `GET /asn/{asn}/upstreams`: the risk of the providers of one network.
 
+use std::sync::Arc;
+
 use axum::{extract::State, response::Response};
 
 use crate::{
@@ -24,7 +26,7 @@ use crate::{
 pub(crate) async fn show_upstreams(
     _: Reader,
     AsnPath(asn): AsnPath,
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
 ) -> Result<Response, ApiError> {
     let snapshot = app.snapshot()?;
     let profile = snapshot.profile(asn).ok_or_else(ApiError::not_scored)?;

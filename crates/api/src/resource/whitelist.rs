@@ -4,6 +4,8 @@
 //! answer finds it in every score and feed. Should we die in between, the entry
 //! is kept and published at the next start, but nobody was told that it is.
 
+use std::sync::Arc;
+
 use asgard_model::Asn;
 use asgard_store::WhitelistEntry;
 use axum::{
@@ -19,7 +21,7 @@ use crate::{
     auth::{WhitelistReader, Writer},
     error::{ApiError, ask},
     limits, representation,
-    request::{AsnPath, Expected, JsonBody},
+    request::{AsnPath, Expected, JsonBody, Whole},
     view::{DoneView, WhitelistView},
 };
 
@@ -28,7 +30,8 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewEntry {
     #[schema(minimum = 1, maximum = 4_294_967_295_u32)]
-    asn: u32,
+    #[schema(value_type = u32)]
+    asn: Whole,
     #[schema(min_length = 1, max_length = 500)]
     reason: String,
 }
@@ -41,7 +44,7 @@ impl Expected for NewEntry {
 impl NewEntry {
     fn check(self) -> Result<Self, ApiError> {
         let fits = limits::REASON_CHARS.contains(&self.reason.chars().count());
-        (self.asn > 0 && fits)
+        (self.asn.0 > 0 && fits)
             .then_some(self)
             .ok_or_else(|| ApiError::validation(Self::EXPECTED))
     }
@@ -63,10 +66,10 @@ impl NewEntry {
 )]
 pub(crate) async fn add_to_whitelist(
     Writer(author): Writer,
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     JsonBody(entry): JsonBody<NewEntry>,
 ) -> Result<Response, ApiError> {
-    let NewEntry { asn, reason } = entry.check()?;
+    let NewEntry { asn: Whole(asn), reason } = entry.check()?;
     let actor = author.id.as_str();
     let entry = WhitelistEntry {
         asn: Asn(asn),
@@ -98,7 +101,7 @@ pub(crate) async fn add_to_whitelist(
 pub(crate) async fn remove_from_whitelist(
     Writer(author): Writer,
     AsnPath(asn): AsnPath,
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
 ) -> Result<Response, ApiError> {
     let whitelist = &app.store.whitelist;
     let removal = whitelist.remove(asn, author.id.as_str(), app.now());
@@ -127,7 +130,7 @@ pub(crate) async fn remove_from_whitelist(
 )]
 pub(crate) async fn list_whitelist(
     _: WhitelistReader,
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
 ) -> Result<Response, ApiError> {
     let entries = ask(app.store.whitelist.list()).await?;
     let view = WhitelistView::new(&entries);
@@ -135,7 +138,7 @@ pub(crate) async fn list_whitelist(
 }
 
 /// `/health` tells of a store that takes no writes.
-fn note_write<T>(app: &App, outcome: &Result<T, ApiError>) {
+fn note_write<T>(app: &Arc<App>, outcome: &Result<T, ApiError>) {
     app.live.store_wrote(outcome.is_ok());
 }
 

@@ -1,4 +1,8 @@
 //! Who watches, what was said lately, and how fast it is said.
+//!
+//! Before a portion of events is handed out, everybody gets the time to make
+//! room for it. That wait ends as soon as nobody reads any more: who has read
+//! nothing meanwhile is slow, and is not waited for until he reads.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -16,7 +20,10 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep},
 };
 
-use super::{Farewell, Filter, Message, queue::Queue};
+use super::{
+    Farewell, Filter, Message,
+    queue::{Queue, Standing},
+};
 use crate::{Clock, Live, limits};
 
 /// Events released at once: half a queue, so that whoever has read at least
@@ -72,8 +79,11 @@ struct Watcher {
     filter: Filter,
     queue: Arc<Queue>,
     next_ping: Instant,
-    /// Was waited for in vain; not again before he has read.
-    slow: bool,
+    /// What he had taken when the hub last began to wait.
+    seen: u64,
+    /// What he had taken when he was waited for in vain; he is not waited for
+    /// again before he has taken more.
+    slow_since: Option<u64>,
 }
 
 /// What who resumes gets.
@@ -159,8 +169,8 @@ impl Hub {
                 event: *event,
                 message: Message::event(event),
             });
-            self.hand_out(portion.collect());
             self.let_them_read(live, clock).await;
+            self.hand_out(portion.collect());
         }
     }
 
@@ -181,10 +191,15 @@ impl Hub {
     /// Waits until everybody has room for a portion, or those who have not do
     /// not read at all.
     async fn let_them_read(&self, live: &Live, clock: &Clock) {
-        let mut fewest = usize::MAX;
+        let mut fewest = self.lock().waiting_of_the_crowded();
+        if fewest == 0 {
+            return;
+        }
+        self.lock().remember();
         let mut progress = Instant::now();
         let mut tended = progress;
         loop {
+            sleep(GLANCE).await;
             let waiting = self.lock().waiting_of_the_crowded();
             let now = Instant::now();
             if waiting == 0 {
@@ -200,7 +215,6 @@ impl Hub {
                 tended = now;
                 self.tend(live, clock);
             }
-            sleep(GLANCE).await;
         }
     }
 
@@ -310,7 +324,8 @@ impl Inner {
             filter,
             queue: Arc::clone(&queue),
             next_ping: Instant::now() + limits::STREAM_PING,
-            slow: false,
+            seen: 0,
+            slow_since: None,
         };
         self.next += 1;
         self.watchers.insert(self.next, watcher);
@@ -325,23 +340,31 @@ impl Inner {
         }
     }
 
-    /// How much waits for those who have no room for a portion; who has read
-    /// is slow no longer.
-    fn waiting_of_the_crowded(&mut self) -> usize {
-        let crowded = self.watchers.values_mut().filter_map(|watcher| {
-            let waiting = watcher.queue.len();
-            if waiting <= limits::STREAM_QUEUE - PORTION {
-                watcher.slow = false;
-                return None;
-            }
-            (!watcher.slow).then_some(waiting)
+    /// How much waits for those who have no room for a portion and may yet
+    /// make some.
+    fn waiting_of_the_crowded(&self) -> usize {
+        let crowded = self.watchers.values().filter_map(|watcher| {
+            let standing = watcher.queue.standing();
+            let slow = watcher.slow_since == Some(standing.taken);
+            let crowded = standing.waiting > limits::STREAM_QUEUE - PORTION;
+            (crowded && !slow).then_some(standing.waiting)
         });
         crowded.sum()
     }
 
+    fn remember(&mut self) {
+        for watcher in self.watchers.values_mut() {
+            watcher.seen = watcher.queue.standing().taken;
+        }
+    }
+
+    /// Whoever has something to read and has read nothing is slow, crowded or
+    /// not: all are found in one wait, and not each in one of his own.
     fn mark_slow(&mut self) {
         for watcher in self.watchers.values_mut() {
-            watcher.slow = watcher.queue.len() > limits::STREAM_QUEUE - PORTION;
+            let Standing { waiting, taken } = watcher.queue.standing();
+            let stuck = waiting > 0 && taken == watcher.seen;
+            watcher.slow_since = stuck.then_some(taken);
         }
     }
 

@@ -46,7 +46,18 @@ pub(crate) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<Message>,
+    /// Messages that were taken, ever.
+    taken: u64,
     end: Option<Farewell>,
+}
+
+/// How far a watcher has read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Standing {
+    /// Messages that wait.
+    pub(super) waiting: usize,
+    /// Messages that were taken, ever.
+    pub(super) taken: u64,
 }
 
 impl Queue {
@@ -78,8 +89,9 @@ impl Queue {
         self.arrived.notify_one();
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.lock().waiting.len()
+    pub(super) fn standing(&self) -> Standing {
+        let state = self.lock();
+        Standing { waiting: state.waiting.len(), taken: state.taken }
     }
 
     /// The next message, in order; then, forever, the reason of the end. May
@@ -96,6 +108,7 @@ impl Queue {
     fn take(&self) -> Option<Result<Message, Farewell>> {
         let mut state = self.lock();
         let message = state.waiting.pop_front();
+        state.taken += u64::from(message.is_some());
         // Ten thousand idle watchers keep no empty buffers.
         if state.waiting.is_empty() {
             state.waiting = VecDeque::new();
@@ -120,7 +133,7 @@ mod tests {
             assert!(!queue.offer(&Message::Ping));
         }
         assert!(queue.offer(&Message::Ping));
-        assert_eq!(queue.len(), 0);
+        assert_eq!(queue.standing().waiting, 0);
         assert_eq!(queue.next().await, Err(Farewell::Overflow));
         assert!(!queue.offer(&Message::Ping), "the end is told once");
         assert_eq!(queue.next().await, Err(Farewell::Overflow));

@@ -3,7 +3,7 @@
 //! Order of the end: signal → no new connections → answers under way finish
 //! (10 s) → the cycle and the watcher stop → the store is closed.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use asgard_api::{App, Live, Lookups, Republish};
@@ -11,7 +11,7 @@ use asgard_ingest::{learner::Learner, supply::Progress};
 use asgard_store::{KeyRecord, Store, StoreConfig, WorldKind};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
     signal::unix::{SignalKind, signal},
     sync::watch,
     time::{Instant, sleep, timeout},
@@ -30,6 +30,8 @@ use crate::{
 const DRAIN: Duration = Duration::from_secs(10);
 /// How often writes of other processes are looked for.
 pub(super) const WATCH: Duration = Duration::from_millis(250);
+/// Clients that may wait to be accepted; the kernel may allow fewer.
+const BACKLOG: u32 = 4096;
 /// Pause after a cycle that brought nothing, as long as there is no Snapshot.
 const RETRY: Duration = Duration::from_secs(60);
 
@@ -42,10 +44,9 @@ pub(crate) async fn run(config: Config, out: &mut Out) -> Result<Exit> {
         Arc::new(Engine::new(Arc::clone(&live), store.clone(), &config));
     live.set_keys(store.keys.load().await?);
     let learner = learner(&config, &store, &live).await?;
-    let listener =
-        TcpListener::bind(config.listen).await.with_context(|| {
-            format!("cannot listen on {}: see --listen", config.listen)
-        })?;
+    let listener = listen(config.listen).with_context(|| {
+        format!("cannot listen on {}: see --listen", config.listen)
+    })?;
     // Tests and tools parse this line. Do not change it.
     out.line(format!("listening on http://{}", listener.local_addr()?))?;
     greet(&config, &store).await?;
@@ -80,6 +81,18 @@ pub(crate) async fn run(config: Config, out: &mut Out) -> Result<Exit> {
     store.close().await?;
     drop(guard);
     Ok(Exit::Ok)
+}
+
+/// A listener with room for a burst of clients: with the usual backlog of 128,
+/// those beyond wait a second for their second try.
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Every client is an open file; the usual soft limit of 1,024 is far below

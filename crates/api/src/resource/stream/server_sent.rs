@@ -1,6 +1,6 @@
 //! The live stream as Server-Sent Events (WHATWG HTML, section 9.2).
 
-use std::{convert::Infallible, fmt::Write};
+use std::{convert::Infallible, fmt::Write, sync::Arc};
 
 use asgard_store::Permission;
 use axum::{
@@ -31,7 +31,7 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// The same events as `text/event-stream` (WHATWG HTML, section 9.2).
 pub(crate) async fn show_events(
     Extension(identity): Extension<Identity>,
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<Response, ApiError> {
     let key = identity.permit(Permission::Stream)?;

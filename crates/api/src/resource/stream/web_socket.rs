@@ -1,5 +1,7 @@
 //! The live stream over a WebSocket (RFC 6455).
 
+use std::sync::Arc;
+
 use asgard_store::Permission;
 use axum::{
     Extension,
@@ -26,7 +28,7 @@ use crate::{
 /// The WebSocket: 426 for who does not ask for one.
 pub(crate) async fn open_web_socket(
     Extension(identity): Extension<Identity>,
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (mut parts, _) = request.into_parts();
