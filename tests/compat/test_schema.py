@@ -61,7 +61,7 @@ def test_the_document_names_every_endpoint_and_no_other(document):
 
 
 def test_every_as_number_fits_the_type_that_the_document_gives_it(document):
-    """Generated clients take a format at its word: `int32` ends at 2³¹ − 1."""
+    """Generated clients believe a format: `int32` ends at 2³¹ − 1."""
     wrong = [
         f"{where} {name}"
         for where, name, schema in integers(document)
