@@ -46,7 +46,9 @@ def fetch(url, method="GET", headers=None, body=None, timeout=30):
     except urllib.error.HTTPError as error:
         response = error
     with response:
-        return Answer(response.status, response.headers.items(), response.read())
+        return Answer(
+            response.status, response.headers.items(), response.read()
+        )
 
 
 class Process:
@@ -101,12 +103,16 @@ class Process:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.process.poll() is not None:
-                raise RuntimeError(f"ended early:\n{self.log.read_text()[-2000:]}")
+                raise RuntimeError(
+                    f"ended early:\n{self.log.read_text()[-2000:]}"
+                )
             value = condition()
             if value:
                 return value
             time.sleep(0.02)
-        raise TimeoutError(f"not within {seconds} s:\n{self.log.read_text()[-2000:]}")
+        raise TimeoutError(
+            f"not within {seconds} s:\n{self.log.read_text()[-2000:]}"
+        )
 
     @property
     def pid(self):
@@ -123,7 +129,7 @@ class Process:
     def kib(self, field="VmRSS"):
         """A line of /proc/PID/status that is in kB."""
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
-        line = next(l for l in status.splitlines() if l.startswith(field + ":"))
+        line = next(x for x in status.splitlines() if x.startswith(field + ":"))
         return int(line.split()[1])
 
 

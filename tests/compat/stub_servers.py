@@ -84,9 +84,7 @@ class HttpStub:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(
-            ("127.0.0.1", 0), Handler
-        )
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
 
     @property
@@ -155,5 +153,7 @@ class Splunk(HttpStub):
         )
 
     def answer(self, method, path, headers, body):
-        self.events.append((path, headers.get("Authorization"), json.loads(body)))
+        self.events.append(
+            (path, headers.get("Authorization"), json.loads(body))
+        )
         return 200, {"text": "Success", "code": 0}

@@ -49,7 +49,9 @@ def operation(document, verb, path):
     snake = re.sub(r"[^a-z0-9]+", "_", re.sub(
         r"(?<=[a-z0-9])(?=[A-Z])", "_", found["operationId"]
     ).lower())  # fmt: skip
-    (module,) = (document.parent / "asgard_client" / "api").glob(f"*/{snake}.py")
+    (module,) = (document.parent / "asgard_client" / "api").glob(
+        f"*/{snake}.py"
+    )
     return importlib.import_module(
         f"asgard_client.api.{module.parent.name}.{snake}"
     )
@@ -77,7 +79,9 @@ def test_a_generated_python_client_asks_and_understands(
     assert status == 200 and page.data[0].score >= 0
     status, view = call("get", "/v1/asn/{asn}/upstreams", 3333)
     assert status == 200 and view.upstreams[0].connection_count > 0
-    status, compared = call("get", "/v1/tools/compare", asn_a=15169, asn_b=64496)
+    status, compared = call(
+        "get", "/v1/tools/compare", asn_a=15169, asn_b=64496
+    )
     assert (status, compared.comparison.safer_overall) == (200, 15169)
     bulk = operation(document, "post", "/v1/tools/bulk-risk-check")
     body = body_of(generated, bulk)(asns=[15169, 4294967295])

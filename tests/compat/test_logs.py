@@ -21,7 +21,9 @@ FORGED = json.dumps({"level": "ERROR", MARK: True})
 
 def send(server, data):
     """Raw bytes; whatever comes back."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as peer:
+    with socket.create_connection(
+        ("127.0.0.1", server.port), timeout=10
+    ) as peer:
         try:
             peer.sendall(data)
             peer.shutdown(socket.SHUT_WR)
@@ -62,9 +64,16 @@ def hostile(server):
     for key in keys:
         for mount in MOUNTS:
             path = mount.encode()
-            for target in (b"/stream", b"/stream/sse", b"/asn/15169", b"/nowhere"):
+            for target in (
+                b"/stream",
+                b"/stream/sse",
+                b"/asn/15169",
+                b"/nowhere",
+            ):
                 yield request(path + target + b"?api_key=" + key)
-                yield request(path + target + b"?a=b&api%5Fkey=" + key + b"&c=\xff")
+                yield request(
+                    path + target + b"?a=b&api%5Fkey=" + key + b"&c=\xff"
+                )
         yield request(b"/" + key)
         yield request(b"/v1/asn/" + key)
         yield request(b"/v1/asn/15169", b"X-API-Key: " + key + b"x")
@@ -82,9 +91,9 @@ def hostile(server):
         upgrade = [b"Upgrade: websocket", b"Sec-WebSocket-Version: 13",
                    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]  # fmt: skip
         for tail in (b"", b"x", b"\x01"):
-            yield request(b"/v1/stream?api_key=" + key + tail, *upgrade).replace(
-                b"Connection: close", b"Connection: Upgrade"
-            )
+            yield request(
+                b"/v1/stream?api_key=" + key + tail, *upgrade
+            ).replace(b"Connection: close", b"Connection: Upgrade")
     reason = f"line one\n{FORGED}\r\n\x1b[2J\u2028\u0000 end"
     body = json.dumps({"asn": 64500, "reason": reason}).encode()
     yield request(

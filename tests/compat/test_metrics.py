@@ -18,7 +18,9 @@ GOLDEN = pathlib.Path(__file__).parent / "metric_names.txt"
 def scrape(asgard, mount=""):
     answer = fetch(asgard.url + mount + "/metrics")
     assert answer.status == 200
-    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert answer.headers["content-type"].startswith(
+        "text/plain; version=0.0.4"
+    )
     return answer.body.decode()
 
 
@@ -79,7 +81,9 @@ def requests_total(asgard, **labels):
 
 def test_requests_are_counted_by_method_route_and_status(asgard):
     family = families(scrape(asgard))["asn_api_requests"]
-    assert all({"method", "path", "status"} <= set(s.labels) for s in family.samples)
+    assert all(
+        {"method", "path", "status"} <= set(s.labels) for s in family.samples
+    )
     for n in (15169, 3356, 13335):
         asgard.get(f"/v1/asn/{n}")
     after = families(scrape(asgard))["asn_api_requests"]

@@ -72,8 +72,10 @@ def test_64_connections_with_one_key_get_exactly_the_limit(
         if status != 429:
             continue
         wait = int(headers["retry-after"])
-        assert 0 <= (resets.copy().pop() - wait) - (now - 1) <= 2
         assert 0 < wait <= 60
+        # The server's clock is whole seconds; the answer was on its way.
+        asked = int(headers["x-ratelimit-reset"]) - wait
+        assert 0 <= now - asked < 2
         assert b'"code":"RATE_LIMITED"' in body.replace(b" ", b"")
 
 
@@ -106,12 +108,20 @@ SPOOFS = [
     {name: form.format(n=n)}
     for n, (name, form) in enumerate(
         itertools.product(
-            ["X-Forwarded-For", "X-Real-IP", "CF-Connecting-IP",
-             "True-Client-IP", "X-Client-IP", "X-Cluster-Client-IP"],
+            [
+                "X-Forwarded-For",
+                "X-Real-IP",
+                "CF-Connecting-IP",
+                "True-Client-IP",
+                "X-Client-IP",
+                "X-Cluster-Client-IP",
+            ],
             ["192.0.2.{n}", "2001:db8:{n}::1", "127.0.0.1, 192.0.2.{n}"],
         )
     )  # fmt: skip
-] + [{"Forwarded": f'for="[2001:db8:{n}::1]:4711";proto=https'} for n in range(4)]
+] + [
+    {"Forwarded": f'for="[2001:db8:{n}::1]:4711";proto=https'} for n in range(4)
+]
 
 
 def test_forwarding_headers_change_nothing_without_a_key(strict):

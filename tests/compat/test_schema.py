@@ -6,6 +6,7 @@ the run is bounded.
 """
 
 import os
+import pathlib
 import re
 import subprocess
 
@@ -14,16 +15,18 @@ from openapi_spec_validator import validate
 
 from asgard_server import Asgard, fetch
 
+HERE = pathlib.Path(__file__).parent
 SECONDS = 240
-EXAMPLES = 40
+EXAMPLES = 300
 SEED = 20260329
-# All endpoints under the documented mount.
+# All endpoints under the documented mount, but the streams, which OpenAPI has
+# no form for: the document tells of them in words.
 PATHS = {
     "/v1/asn/{asn}", "/v1/asn/{asn}/upstreams", "/v1/asn/{asn}/history",
     "/v1/asn/{asn}/peeringdb", "/v1/tools/bulk-risk-check",
     "/v1/tools/compare", "/v1/tools/domain-risk", "/v1/whitelist",
-    "/v1/whitelist/{asn}", "/v1/status", "/v1/stream", "/v1/stream/sse",
-    "/v1/feeds/edl", "/v1/health", "/v1/livez", "/v1/readyz", "/v1/metrics",
+    "/v1/whitelist/{asn}", "/v1/status", "/v1/feeds/edl", "/v1/health",
+    "/v1/livez", "/v1/readyz", "/v1/metrics",
 }  # fmt: skip
 
 
@@ -53,6 +56,30 @@ def test_the_document_names_every_endpoint_and_no_other(document):
         for path in document["paths"]
     }
     assert named == PATHS
+    about = document["info"]["description"]
+    assert "/v1/stream" in about and "/v1/stream/sse" in about
+
+
+def test_every_as_number_fits_the_type_that_the_document_gives_it(document):
+    """Generated clients believe a format: `int32` ends at 2³¹ − 1."""
+    wrong = [
+        f"{where} {name}"
+        for where, name, schema in integers(document)
+        if schema.get("format") == "int32"
+        and schema.get("maximum", 2**32) > 2**31 - 1
+    ]
+    assert wrong == []
+
+
+def integers(document):
+    """All integers of parameters and schemas: where, name, schema."""
+    for path, verb, operation in operations(document):
+        for parameter in operation.get("parameters", []):
+            yield f"{verb} {path}", parameter["name"], parameter["schema"]
+    for where, schema in document["components"]["schemas"].items():
+        for name, part in schema.get("properties", {}).items():
+            if name in ("asn", "asns"):
+                yield where, name, part.get("items", part)
 
 
 def test_every_operation_says_what_it_is_and_how_it_fails(document):
@@ -91,17 +118,15 @@ def test_the_server_does_what_the_document_says(
     fresh, tools, tmp_path, record_property
 ):
     command = [
-        tools / "venv" / "bin" / "schemathesis", "run",
+        tools / "venv" / "bin" / "schemathesis",
+        "--config-file", HERE / "schemathesis.toml", "run",
         f"{fresh.url}/openapi.json",
         "--header", f"X-API-Key: {fresh.admin}",
         "--phases", "examples,coverage,fuzzing,stateful",
         "--checks", "all",
         "--seed", str(SEED), "--generation-deterministic",
         "--max-examples", str(EXAMPLES), "--no-shrink",
-        "--generation-database", "none",
         "--continue-on-failure", "--request-timeout", "10",
-        # A stream has no end; test_stream.py is about it.
-        "--exclude-path-regex", "/stream",
         "--warnings", "off", "--no-color",
     ]  # fmt: skip
     ran = subprocess.run(

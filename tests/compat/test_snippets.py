@@ -15,7 +15,6 @@ import subprocess
 import sys
 import time
 
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from asgard_server import fetch
@@ -90,7 +89,9 @@ class Consumer:
             if left <= 0:
                 return False
             ready, _, _ = select.select([self.process.stdout], [], [], left)
-            chunk = os.read(self.process.stdout.fileno(), 65536) if ready else b""
+            chunk = (
+                os.read(self.process.stdout.fileno(), 65536) if ready else b""
+            )
             if ready and not chunk:
                 return False
             self.text += chunk.decode()
@@ -127,22 +128,24 @@ def test_the_profile_request_answers_all_fields_of_its_example(asgard):
     profile = curl("curl-profile.sh", asgard)
     assert (profile["asn"], profile["name"]) == (15169, "GOOGLE")
     assert (profile["country_code"], profile["registry"]) == ("US", "ARIN")
-    assert {"risk_score", "risk_level", "rank_percentile", "downstream_score",
-            "last_updated", "breakdown", "signals", "details"} <= set(profile)  # fmt: skip
+    assert {
+        "risk_score", "risk_level", "rank_percentile", "downstream_score",
+        "last_updated", "breakdown", "signals", "details",
+    } <= set(profile)  # fmt: skip
     moment = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+00:00"
     assert re.fullmatch(moment, profile["last_updated"])
     assert set(profile["breakdown"]) == {"hygiene", "threat", "stability"}
-    signals = profile["signals"]
-    assert {"rpki_invalid_percent", "rpki_unknown_percent", "has_route_leaks",
-            "has_bogon_ads", "is_stub_but_transit",
-            "prefix_granularity_score"} <= set(signals["hygiene"])  # fmt: skip
-    assert {"spamhaus_listed", "spam_emission_rate", "botnet_c2_count",
-            "phishing_hosting_count",
-            "malware_distribution_count"} <= set(signals["threats"])  # fmt: skip
-    assert {"has_peeringdb_profile", "upstream_tier1_count",
-            "is_whois_private"} <= set(signals["metadata"])  # fmt: skip
-    assert {"ddos_blackhole_count",
-            "excessive_prepending_count"} <= set(signals["forensics"])  # fmt: skip
+    named = {
+        "hygiene": "rpki_invalid_percent rpki_unknown_percent has_route_leaks "
+        "has_bogon_ads is_stub_but_transit prefix_granularity_score",
+        "threats": "spamhaus_listed spam_emission_rate botnet_c2_count "
+        "phishing_hosting_count malware_distribution_count",
+        "metadata": "has_peeringdb_profile upstream_tier1_count "
+        "is_whois_private",
+        "forensics": "ddos_blackhole_count excessive_prepending_count",
+    }
+    for group, names in named.items():
+        assert set(names.split()) <= set(profile["signals"][group])
 
 
 def test_the_upstreams_request_answers_all_fields_of_its_example(asgard):
@@ -160,7 +163,9 @@ def test_the_history_request_answers_a_page_of_points(asgard):
     assert (view["asn"], view["offset"], view["limit"]) == (15169, 0, 50)
     assert view["total"] >= 1 and view["data"]
     for point in view["data"]:
-        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", point["timestamp"])
+        assert re.fullmatch(
+            r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", point["timestamp"]
+        )
         assert 0 <= point["score"] <= 100
 
 
@@ -280,7 +285,9 @@ def test_the_batch_enrichment_tells_known_domains_from_unknown_ones(asgard):
     assert len(lines) == 3
     assert re.search(r"^phishing-kit.example.com +ERROR: 400$", lines[0])
     assert re.search(r"^c2-server.example.net +ERROR: 400$", lines[1])
-    assert re.search(r"^legit-site.com +8.8.8.8 +AS15169 LOW \(\d+\)$", lines[2])
+    assert re.search(
+        r"^legit-site.com +8.8.8.8 +AS15169 LOW \(\d+\)$", lines[2]
+    )
 
 
 def test_the_vendor_comparison_prints_the_comparison_alone(asgard, need):
@@ -298,7 +305,9 @@ def test_the_routing_helper_names_the_safer_network_or_none(asgard):
 
 def test_the_reference_python_consumer_prints_changes(asgard):
     with consumer(snippet("reference-stream.py", asgard)) as running:
-        running.sees(rf"AS{EXAMPLE}: 100 → \d+ \(CRITICAL\)", up_and_down(asgard))
+        running.sees(
+            rf"AS{EXAMPLE}: 100 → \d+ \(CRITICAL\)", up_and_down(asgard)
+        )
         assert f"AS{EXAMPLE}: " in running.text
 
 
@@ -309,10 +318,12 @@ def test_the_reference_javascript_consumer_prints_changes_and_the_close(
     program = tmp_path / "stream.mjs"
     # `WebSocket` is a global in browsers; Node 20 has the package `ws`.
     ws = (node_modules / "ws" / "wrapper.mjs").as_uri()
-    head = f"import {{ WebSocket }} from '{ws}';\nglobalThis.WebSocket = WebSocket;\n"
+    head = f"import W from '{ws}';\nglobalThis.WebSocket = W;\n"
     program.write_text(head + text)
     with Consumer(["node", str(program)]) as running:
-        running.sees(rf"AS{EXAMPLE}: 100 → \d+ \(CRITICAL\)", up_and_down(asgard))
+        running.sees(
+            rf"AS{EXAMPLE}: 100 → \d+ \(CRITICAL\)", up_and_down(asgard)
+        )
     program.write_text(head + text.replace(asgard.admin, "not-a-key"))
     with Consumer(["node", str(program)]) as running:
         assert running.read_until(r"Closed: code=1008\.", 20), running.text
@@ -321,11 +332,12 @@ def test_the_reference_javascript_consumer_prints_changes_and_the_close(
 def test_the_guide_consumer_alerts_and_reconnects(asgard):
     text = snippet("guide-stream.py", asgard)
     with consumer(text) as running:
-        alert = rf"\[ALERT\] AS{EXAMPLE} score dropped 100 → \d+: now CRITICAL"
-        running.sees(alert, up_and_down(asgard))
+        alert = rf"AS{EXAMPLE} score dropped 100 → \d+: now CRITICAL"
+        running.sees(r"\[ALERT\] " + alert, up_and_down(asgard))
         assert running.text.startswith("Connected to score stream")
     with consumer(text.replace(asgard.admin, "not-a-key")) as running:
-        again = r"Connection closed \(1008\)\. Reconnecting in 1\.0s…(?s:.*)Connected"
+        closed = r"Connection closed \(1008\)\. Reconnecting in 1\.0s…"
+        again = closed + r"(?s:.*)Connected"
         assert running.read_until(again, 20), running.text
 
 
@@ -370,7 +382,11 @@ def test_the_scrape_configuration_is_valid_and_finds_the_metrics(
     path = re.search(r"metrics_path: (\S+)", text)[1]
     scraped = fetch(f"http://{target}{path}")
     assert scraped.status == 200
-    families = list(text_string_to_metric_families(scraped.body.decode()))
-    assert {"asn_api_requests", "asn_api_request_duration_seconds",
-            "asn_api_cache_hits", "asn_api_active_websocket_connections",
-            "asn_api_rate_limit_hits"} <= {f.name for f in families}  # fmt: skip
+    families = text_string_to_metric_families(scraped.body.decode())
+    assert {family.name for family in families} >= {
+        "asn_api_requests",
+        "asn_api_request_duration_seconds",
+        "asn_api_cache_hits",
+        "asn_api_active_websocket_connections",
+        "asn_api_rate_limit_hits",
+    }

@@ -142,7 +142,9 @@ class ServerSentEvents:
             "127.0.0.1", asgard.port, timeout=10
         )
         headers = {"X-API-Key": asgard.key, **headers}
-        self.connection.request("GET", "/v1/stream/sse" + query, headers=headers)
+        self.connection.request(
+            "GET", "/v1/stream/sse" + query, headers=headers
+        )
         self.response = self.connection.getresponse()
 
     def __enter__(self):
@@ -270,7 +272,7 @@ def test_ten_thousand_idle_clients_all_get_an_event_soon(
     assert told["lost"] == 0
     assert [len(moments) for moments in told["moments"]] == [IDLE] * 3
     late = []
-    for moments, at in zip(told["moments"], acknowledged):
+    for moments, at in zip(told["moments"], acknowledged, strict=True):
         late.append(sorted(moments)[IDLE * 99 // 100] - at)
     record_property("p99 ms", [round(1000 * s) for s in late])
     record_property("KiB a connection", round(each, 1))

@@ -12,6 +12,7 @@ standard input says so, one JSON object. Moments are of the monotonic clock,
 which all processes of a machine share.
 """
 
+import itertools
 import json
 import re
 import select
@@ -42,7 +43,9 @@ def connect(number, port, key, receive_buffer=None):
         f"GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
         "Connection: Upgrade\r\nUpgrade: websocket\r\n"
         "Sec-WebSocket-Version: 13\r\nX-API-Key: {}\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".format(key).encode()
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".format(
+            key
+        ).encode()
     )
     return peer
 
@@ -120,7 +123,7 @@ class Reader:
         self.count += len(identities)
         self.sum = zlib.crc32(b",".join(identities) + b",", self.sum)
         numbers = [self.last, *map(int, identities)]
-        self.rising &= all(a < b for a, b in zip(numbers, numbers[1:]))
+        self.rising &= all(a < b for a, b in itertools.pairwise(numbers))
         self.last = numbers[-1]
 
 
