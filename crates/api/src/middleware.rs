@@ -54,7 +54,10 @@ struct Life {
 }
 
 /// Wraps a router in the life of a request.
-pub(crate) fn stack(router: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
+pub(crate) fn stack(
+    router: Router<Arc<App>>,
+    app: &Arc<App>,
+) -> Router<Arc<App>> {
     let config = &app.config;
     let life = Life {
         traces: TraceIds::new(app.now()),

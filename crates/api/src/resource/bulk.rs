@@ -45,9 +45,8 @@ impl Expected for BulkRequest {
 
 impl BulkRequest {
     fn check(self) -> Result<Vec<Asn>, ApiError> {
-        let fits =
-            self.asns.len() <= limits::BULK_ASNS
-                && !self.asns.contains(&Whole(0));
+        let fits = self.asns.len() <= limits::BULK_ASNS
+            && !self.asns.contains(&Whole(0));
         fits.then(|| self.asns.into_iter().map(|Whole(n)| Asn(n)).collect())
             .ok_or_else(|| ApiError::validation(Self::EXPECTED))
     }
