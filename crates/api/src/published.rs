@@ -3,8 +3,8 @@
 //! A feed is rendered once a Snapshot and selection, and compressed once a
 //! coding, however many devices poll it; profiles that many ask for likewise.
 //! Neither needs invalidation: it goes with its Snapshot. Both are bounded:
-//! scores are integers, so there are 101 thresholds and 16 sets of levels, and
-//! profiles have [`PROFILES`] places.
+//! scores are integers, so there are 101 thresholds with 16 sets of levels each,
+//! and profiles have [`PROFILES`] places.
 
 use std::sync::{Arc, OnceLock};
 
@@ -23,6 +23,7 @@ use crate::{
 
 const THRESHOLDS: usize = 101;
 const LEVEL_SETS: usize = 1 << Level::VALUES.len();
+const FEEDS: usize = THRESHOLDS * LEVEL_SETS * Form::COUNT;
 /// Profiles that are kept, a power of two: at 5 kB each, at most 20 MB.
 const PROFILES: usize = 4096;
 
@@ -32,8 +33,7 @@ pub(crate) struct Published {
     pub(crate) snapshot: Arc<Snapshot>,
     /// Networks at each level.
     pub(crate) networks: [u64; Level::VALUES.len()],
-    by_score: [[OnceLock<Feed>; THRESHOLDS]; Form::COUNT],
-    by_levels: [[OnceLock<Feed>; LEVEL_SETS]; Form::COUNT],
+    feeds: Box<[OnceLock<Feed>]>,
     profiles: Box<[ArcSwapOption<(Asn, Kept)>]>,
 }
 
@@ -66,10 +66,7 @@ impl Published {
         Self {
             snapshot,
             networks,
-            by_score: [const { [const { OnceLock::new() }; THRESHOLDS] };
-                Form::COUNT],
-            by_levels: [const { [const { OnceLock::new() }; LEVEL_SETS] };
-                Form::COUNT],
+            feeds: (0..FEEDS).map(|_| OnceLock::new()).collect(),
             profiles: (0..PROFILES).map(|_| ArcSwapOption::empty()).collect(),
         }
     }
@@ -80,14 +77,9 @@ impl Published {
         selection: &Selection,
         form: Form,
     ) -> (&Feed, bool) {
-        let place = match selection {
-            Selection::MaxScore(max) => {
-                &self.by_score[form as usize][threshold(*max)]
-            }
-            Selection::Levels(levels) => {
-                &self.by_levels[form as usize][level_set(levels)]
-            }
-        };
+        let (max, levels) = (selection.max_score, &selection.levels);
+        let pair = threshold(max) * LEVEL_SETS + level_set(levels);
+        let place = &self.feeds[pair * Form::COUNT + form as usize];
         let hit = place.get().is_some();
         let feed =
             place.get_or_init(|| render(&self.snapshot, selection, form));

@@ -108,9 +108,12 @@ pub(crate) struct Whole(pub(crate) u32);
 impl<'de> Deserialize<'de> for Whole {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let number = Number::deserialize(from)?;
-        let whole = number.as_f64().filter(|value| value.fract() == 0.0);
-        let digits = whole.map(|value| format!("{value:.0}"));
-        let number = digits.and_then(|digits| digits.parse().ok());
+        let spelt_otherwise = || {
+            let whole = number.as_f64().filter(|n| n.fract() == 0.0)?;
+            format!("{whole:.0}").parse().ok()
+        };
+        let number = number.as_u64().or_else(spelt_otherwise);
+        let number = number.and_then(|number| u32::try_from(number).ok());
         number.map(Self).ok_or_else(|| D::Error::custom("not a whole number"))
     }
 }

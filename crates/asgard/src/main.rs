@@ -24,6 +24,10 @@ use self::{
     output::Out,
 };
 
+/// Requests and parsers make many small things; see `bench/api`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How long work in the background may take to stop after the last answer.
 const STOP_DEADLINE: Duration = Duration::from_secs(2);
 

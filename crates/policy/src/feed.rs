@@ -8,23 +8,32 @@ use asgard_model::{Asn, Assessment, Level, Snapshot};
 pub mod edl;
 pub mod prefixes;
 
-/// Which ASes a feed names.
+/// Which ASes a feed names: both conditions must hold.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Selection {
+pub struct Selection {
     /// Published score at or below this value, 0–100.
-    MaxScore(f64),
+    pub max_score: f64,
     /// Level is one of these; none of them selects nobody.
-    Levels(Vec<Level>),
+    pub levels: Vec<Level>,
 }
 
 impl Selection {
+    /// By score alone.
+    pub fn up_to(max_score: f64) -> Self {
+        let levels = Level::VALUES.map(|(level, _)| level).to_vec();
+        Self { max_score, levels }
+    }
+
+    /// By level alone.
+    pub fn at(levels: Vec<Level>) -> Self {
+        Self { max_score: 100.0, levels }
+    }
+
     /// Whether an AS with this assessment is selected.
     pub fn takes(&self, assessment: &Assessment) -> bool {
-        let bad_enough = match self {
-            Self::MaxScore(max) => f64::from(assessment.score) <= *max,
-            Self::Levels(levels) => levels.contains(&assessment.level),
-        };
-        bad_enough && !assessment.whitelisted
+        f64::from(assessment.score) <= self.max_score
+            && self.levels.contains(&assessment.level)
+            && !assessment.whitelisted
     }
 
     /// The selected ASes of a Snapshot, ascending.
@@ -84,24 +93,32 @@ mod tests {
     #[test]
     fn the_threshold_itself_is_selected_and_the_next_score_is_not() {
         let scores = [(49, false), (50, false), (51, false)];
-        assert_eq!(selected(&Selection::MaxScore(50.0), &scores), [1, 2]);
-        assert_eq!(selected(&Selection::MaxScore(49.99), &scores), [1]);
+        assert_eq!(selected(&Selection::up_to(50.0), &scores), [1, 2]);
+        assert_eq!(selected(&Selection::up_to(49.99), &scores), [1]);
     }
 
     #[test]
     fn a_whitelisted_network_is_never_selected() {
         let scores = [(0, true), (100, true), (100, false)];
-        assert_eq!(selected(&Selection::MaxScore(100.0), &scores), [3]);
+        assert_eq!(selected(&Selection::up_to(100.0), &scores), [3]);
         let levels = Level::VALUES.map(|(level, _)| level).to_vec();
-        assert_eq!(selected(&Selection::Levels(levels), &scores), [3]);
+        assert_eq!(selected(&Selection::at(levels), &scores), [3]);
     }
 
     #[test]
     fn levels_select_their_bands_only() {
         let scores = [(10, false), (60, false), (80, false), (95, false)];
         let levels = vec![Level::High, Level::Low];
-        assert_eq!(selected(&Selection::Levels(levels), &scores), [2, 4]);
-        assert_eq!(selected(&Selection::Levels(vec![]), &scores), []);
+        assert_eq!(selected(&Selection::at(levels), &scores), [2, 4]);
+        assert_eq!(selected(&Selection::at(vec![]), &scores), []);
+    }
+
+    #[test]
+    fn both_conditions_must_hold() {
+        let scores = [(10, false), (40, false), (60, false)];
+        let critical = vec![Level::Critical];
+        let selection = Selection { max_score: 30.0, levels: critical };
+        assert_eq!(selected(&selection, &scores), [1]);
     }
 
     fn scores() -> impl Strategy<Value = Vec<(u8, bool)>> {
@@ -114,8 +131,8 @@ mod tests {
             scores in scores(), low in 0.0f64..=100.0, high in 0.0f64..=100.0,
         ) {
             let (low, high) = (low.min(high), low.max(high));
-            let few = selected(&Selection::MaxScore(low), &scores);
-            let many = selected(&Selection::MaxScore(high), &scores);
+            let few = selected(&Selection::up_to(low), &scores);
+            let many = selected(&Selection::up_to(high), &scores);
             prop_assert!(few.iter().all(|asn| many.contains(asn)));
         }
 
@@ -123,7 +140,7 @@ mod tests {
         fn a_selection_is_ascending_and_exact(
             scores in scores(), max in 0.0f64..=100.0,
         ) {
-            let found = selected(&Selection::MaxScore(max), &scores);
+            let found = selected(&Selection::up_to(max), &scores);
             prop_assert!(found.is_sorted());
             for (asn, &(score, trusted)) in (1u32..).zip(&scores) {
                 let wanted = !trusted && f64::from(score) <= max;
@@ -133,8 +150,8 @@ mod tests {
 
         #[test]
         fn the_level_table_and_the_thresholds_agree(scores in scores()) {
-            let critical = Selection::Levels(vec![Level::Critical]);
-            let below = Selection::MaxScore(49.0);
+            let critical = Selection::at(vec![Level::Critical]);
+            let below = Selection::up_to(49.0);
             prop_assert_eq!(
                 selected(&critical, &scores),
                 selected(&below, &scores)

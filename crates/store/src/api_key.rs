@@ -94,7 +94,7 @@ impl ApiKey {
             base62::<ID_LEN>(id),
             base62::<SECRET_LEN>(secret)
         );
-        text.push_str(&checksum(text.as_bytes()));
+        text.extend(checksum(text.as_bytes()).map(char::from));
         Self(text)
     }
 
@@ -127,8 +127,7 @@ impl FromStr for ApiKey {
             && bytes[SECRET_START - 1] == b'_'
             && is_base62(&bytes[ID_START..SECRET_START - 1])
             && is_base62(&bytes[SECRET_START..])
-            && checksum(&bytes[..CHECKSUM_START]).as_bytes()
-                == &bytes[CHECKSUM_START..];
+            && checksum(&bytes[..CHECKSUM_START]) == bytes[CHECKSUM_START..];
         well_formed.then(|| Self(text.to_owned())).ok_or(KeyRefusal::Malformed)
     }
 }
@@ -162,8 +161,14 @@ fn low_byte(value: u16) -> u8 {
     value.to_le_bytes()[0]
 }
 
-fn checksum(bytes: &[u8]) -> String {
-    base62::<CHECKSUM_LEN>(&crc32(bytes).to_be_bytes())
+fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_LEN] {
+    let mut rest = crc32(bytes);
+    let mut digits = [0; CHECKSUM_LEN];
+    for digit in digits.iter_mut().rev() {
+        *digit = DIGITS[(rest % 62) as usize];
+        rest /= 62;
+    }
+    digits
 }
 
 /// CRC-32 of ISO 3309 and RFC 1952, section 8 (reflected 0x04C11DB7).

@@ -18,20 +18,23 @@ pub type KeyDigest = [u8; 32];
 
 /// The secret of the server that is mixed into every digest, so that a stolen
 /// database alone does not let anybody test keys. `Debug` shows nothing.
+///
+/// It is kept as the state that HMAC makes of it: every request with a key
+/// would make it anew.
 #[derive(Clone)]
-pub struct Pepper([u8; 32]);
+pub struct Pepper(Hmac<Sha256>);
 
 impl Pepper {
     /// Wraps 32 random bytes.
     pub fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+        let state = Hmac::new_from_slice(&bytes);
+        Self(state.expect("HMAC takes a key of any length"))
     }
 
     /// HMAC-SHA-256 (RFC 2104). The keys carry 256 random bits, so a slow
     /// password hash would add nothing.
     pub(crate) fn digest(&self, text: &str) -> KeyDigest {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0)
-            .expect("HMAC takes a key of any length");
+        let mut mac = self.0.clone();
         mac.update(text.as_bytes());
         mac.finalize().into_bytes().into()
     }

@@ -37,7 +37,7 @@ pub(crate) struct EdlParams {
     /// Scores up to this one; 50 unless given.
     #[param(minimum = 0, maximum = 100)]
     max_score: Option<f64>,
-    /// Levels instead of `max_score`, separated by commas.
+    /// Levels, separated by commas; with `max_score`, both must hold.
     #[param(
         pattern = "^(LOW|MEDIUM|HIGH|CRITICAL)(,(LOW|MEDIUM|HIGH|CRITICAL)){0,3}$"
     )]
@@ -56,8 +56,8 @@ pub(crate) enum Expand {
 }
 
 impl Expected for EdlParams {
-    const EXPECTED: &'static str = "either max_score (a number from 0 to 100) \
-         or level (LOW, MEDIUM, HIGH, CRITICAL, separated by commas); \
+    const EXPECTED: &'static str = "max_score (a number from 0 to 100), \
+         level (LOW, MEDIUM, HIGH, CRITICAL, separated by commas), \
          expand=prefixes; no other parameter";
 }
 
@@ -66,24 +66,29 @@ impl EdlParams {
         self.expand.map_or(Form::Asns, |Expand::Prefixes| Form::Prefixes)
     }
 
+    /// By score, by level, or by both, which is narrower than either.
     fn selection(self) -> Result<Selection, ApiError> {
         let refuse = || ApiError::validation(Self::EXPECTED);
-        match (self.max_score, self.level) {
-            (Some(_), Some(_)) => Err(refuse()),
-            (None, Some(level)) => levels(&level).map_err(|_| refuse()),
-            (max, None) => {
-                let max = max.unwrap_or(limits::EDL_MAX_SCORE_DEFAULT);
-                // NaN is in no range.
-                let valid = limits::EDL_MAX_SCORE.contains(&max);
-                valid.then_some(Selection::MaxScore(max)).ok_or_else(refuse)
-            }
+        let levels = self.level.as_deref().map(levels).transpose();
+        let levels = levels.map_err(|_| refuse())?;
+        let max_score = match (self.max_score, &levels) {
+            (Some(max), _) => max,
+            (None, Some(_)) => *limits::EDL_MAX_SCORE.end(),
+            (None, None) => limits::EDL_MAX_SCORE_DEFAULT,
+        };
+        // NaN is in no range.
+        if !limits::EDL_MAX_SCORE.contains(&max_score) {
+            return Err(refuse());
         }
+        Ok(match levels {
+            Some(levels) => Selection { max_score, levels },
+            None => Selection::up_to(max_score),
+        })
     }
 }
 
-fn levels(text: &str) -> Result<Selection, LevelError> {
-    let levels = text.split(',').map(|name| name.trim().parse::<Level>());
-    Ok(Selection::Levels(levels.collect::<Result<_, _>>()?))
+fn levels(text: &str) -> Result<Vec<Level>, LevelError> {
+    text.split(',').map(|name| name.trim().parse::<Level>()).collect()
 }
 
 /// Everybody, or whoever has a key for feeds, as the operator decided.
@@ -156,9 +161,9 @@ mod tests {
     #[test]
     fn the_threshold_is_50_unless_said_and_within_the_scale() {
         let max = |value| selection(value, None);
-        assert_eq!(max(None), Some(Selection::MaxScore(50.0)));
+        assert_eq!(max(None), Some(Selection::up_to(50.0)));
         for good in [0.0, 49.5, 100.0] {
-            assert_eq!(max(Some(good)), Some(Selection::MaxScore(good)));
+            assert_eq!(max(Some(good)), Some(Selection::up_to(good)));
         }
         for bad in [-0.1, 100.1, f64::NAN, f64::INFINITY] {
             assert_eq!(max(Some(bad)), None, "{bad}");
@@ -167,11 +172,13 @@ mod tests {
 
     #[test]
     fn levels_are_a_list_of_known_names() {
-        let both = Selection::Levels(vec![Level::Critical, Level::High]);
+        let both = Selection::at(vec![Level::Critical, Level::High]);
         assert_eq!(selection(None, Some("CRITICAL, high")), Some(both));
         for bad in ["", "BAD", "HIGH,", "HIGH LOW"] {
             assert_eq!(selection(None, Some(bad)), None, "{bad}");
         }
-        assert_eq!(selection(Some(50.0), Some("HIGH")), None);
+        let narrow = selection(Some(60.0), Some("HIGH"));
+        let levels = vec![Level::High];
+        assert_eq!(narrow, Some(Selection { max_score: 60.0, levels }));
     }
 }

@@ -1,6 +1,9 @@
 //! `GET /feeds/edl`
 
+use asgard_api::{ApiConfig, EdlAuth};
+use asgard_store::Scope;
 use axum::http::{Method, StatusCode};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
 
 use crate::{
@@ -75,7 +78,8 @@ async fn a_filter_that_does_not_fit_is_422_and_never_a_wider_list() {
         "max_score=abc",
         "max_score=",
         "max_score=1&max_score=2",
-        "max_score=50&level=HIGH",
+        "expand=",
+        "expand=asns",
         "level=",
         "level=EVIL",
         "level=HIGH,",
@@ -84,6 +88,50 @@ async fn a_filter_that_does_not_fit_is_422_and_never_a_wider_list() {
         let reply = app.get_open(&format!("/feeds/edl?{query}")).await;
         let message = reply.refused(422);
         assert!(message.contains("max_score"), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_score_and_a_level_must_both_hold() {
+    let app = TestApp::start().await;
+    let path = "/feeds/edl?max_score=20&level=CRITICAL,HIGH";
+    let reply = app.get_open(path).await;
+    let both = |score, level: &str| {
+        score <= 20 && ["CRITICAL", "HIGH"].contains(&level)
+    };
+    assert_eq!(reply.text(), expected(&app, both).await);
+}
+
+#[tokio::test]
+async fn numbers_expand_to_prefixes_but_never_to_special_space() {
+    let app = TestApp::start().await;
+    for mount in ["/api/v1", "/v1", "/api", ""] {
+        let path = format!("{mount}/feeds/edl?max_score=100&expand=prefixes");
+        let reply = app.get_open(&path).await;
+        // The others announce documentation space.
+        assert_eq!(reply.text(), "1.1.1.0/24\n8.8.8.0/24\n");
+        assert_eq!(reply.header("x-feed-entries"), "2");
+        assert!(reply.headers.contains_key("etag"));
+    }
+}
+
+#[tokio::test]
+async fn the_list_needs_a_key_for_feeds_if_the_operator_says_so() {
+    let edl_auth = EdlAuth::Key;
+    let config = ApiConfig { edl_auth, ..ApiConfig::default() };
+    let app = TestApp::with(config).await;
+    app.get_open("/feeds/edl").await.refused(403);
+    app.get_open("/feeds/edl?level=NO").await.refused(403);
+    for (scope, status) in [
+        (Scope::FeedRead, StatusCode::OK),
+        (Scope::Read, StatusCode::OK),
+        (Scope::Stream, StatusCode::FORBIDDEN),
+    ] {
+        let key = app.new_key(scope, None).await;
+        let basic = STANDARD.encode(format!("api:{key}"));
+        let request = request(Method::GET, "/feeds/edl")
+            .header("authorization", format!("Basic {basic}"));
+        assert_eq!(app.send(empty(request)).await.status, status, "{scope}");
     }
 }
 
