@@ -19,15 +19,21 @@
 //! other. [`cors`] stands outside, and only if it is configured: a browser asks
 //! first, without a key.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Instant,
+};
 
 use axum::{
     Router,
-    extract::{MatchedPath, Request, State},
+    extract::{MatchedPath, Request},
     http::{StatusCode, Uri},
-    middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
 };
+use tower::{Service, layer::layer_fn};
 
 use self::{etag::Held, timing::Stopwatch, trace_id::TraceIds};
 use crate::{
@@ -67,18 +73,62 @@ pub(crate) fn stack(
         ),
         app: Arc::clone(app),
     };
+    let life = Arc::new(life);
     router
-        .layer(from_fn_with_state(Arc::new(life), live))
+        .layer(layer_fn(move |handler| Living {
+            life: Arc::clone(&life),
+            handler,
+        }))
         .layer(cors::layer(&config.cors_origins))
+}
+
+/// A handler in the life of its requests.
+#[derive(Clone)]
+struct Living<H> {
+    life: Arc<Life>,
+    handler: H,
+}
+
+impl<H> Service<Request> for Living<H>
+where
+    H: Service<Request, Response = Response, Error = Infallible>,
+    H: Clone + Send + 'static,
+    H::Future: Send,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future =
+        Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Infallible>> {
+        self.handler.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let life = Arc::clone(&self.life);
+        // The clone becomes the handler of the next request: this one is the
+        // one that was asked whether it is ready.
+        let next = self.handler.clone();
+        let mut handler = std::mem::replace(&mut self.handler, next);
+        Box::pin(async move { Ok(live(&life, request, &mut handler).await) })
+    }
 }
 
 /// From the head of a request to the head of its answer.
 async fn live(
-    State(life): State<Arc<Life>>,
+    life: &Life,
     mut request: Request,
-    next: Next,
+    handler: &mut impl Service<
+        Request,
+        Response = Response,
+        Error = Infallible,
+        Future: Send,
+    >,
 ) -> Response {
-    let Life { app, traces, limiter } = &*life;
+    let Life { app, traces, limiter } = life;
     let started = Instant::now();
     let now = app.now();
     let id = traces.next(now);
@@ -106,7 +156,7 @@ async fn live(
         ApiError::of(StatusCode::URI_TOO_LONG).into_response()
     } else {
         request.extensions_mut().insert(identity);
-        panics::catch(&app.metrics, next.run(request)).await
+        panics::catch(&app.metrics, handler.call(request)).await
     };
 
     response = held.spare(response);

@@ -18,7 +18,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
 };
-use tower::ServiceExt;
+use tower::Service;
 
 use crate::{App, limits};
 
@@ -105,7 +105,7 @@ impl Server {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(socket.clone());
-            router.clone().oneshot(request)
+            router.clone().call(request)
         });
         let connection =
             self.protocol.serve_connection_with_upgrades(io, service);

@@ -1,6 +1,6 @@
 //! A panic in a handler is a 500, and the process lives.
 
-use std::panic::AssertUnwindSafe;
+use std::{convert::Infallible, panic::AssertUnwindSafe};
 
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
@@ -11,13 +11,16 @@ use crate::{Metrics, error::ApiError};
 /// by locks that are taken as they are found, hence unwind-safe.
 pub(crate) async fn catch(
     metrics: &Metrics,
-    answer: impl Future<Output = Response>,
+    answer: impl Future<Output = Result<Response, Infallible>>,
 ) -> Response {
     let answer = AssertUnwindSafe(answer).catch_unwind();
-    answer.await.unwrap_or_else(|_| {
-        metrics.panicked();
-        // The panic hook has written the message and the place.
-        tracing::error!("a handler panicked");
-        ApiError::internal().into_response()
-    })
+    match answer.await {
+        Ok(Ok(response)) => response,
+        Err(_) => {
+            metrics.panicked();
+            // The panic hook has written the message and the place.
+            tracing::error!("a handler panicked");
+            ApiError::internal().into_response()
+        }
+    }
 }
