@@ -22,6 +22,7 @@ use rustc_hash::FxHashMap;
 use self::{
     board::Board,
     memory::Memory,
+    moment::Trials,
     slow::{Slow, read_ground},
 };
 use crate::{
@@ -36,6 +37,7 @@ use crate::{
 
 mod board;
 mod memory;
+mod moment;
 mod newest;
 mod refresh;
 mod slow;
@@ -112,6 +114,7 @@ pub struct Learner {
     ledgers: Option<PathBuf>,
     ground: Option<(Slow, Ground)>,
     memories: BTreeMap<String, Memory>,
+    trials: Trials,
     board: Board,
 }
 
@@ -135,6 +138,7 @@ impl Learner {
             ledgers: data_dir.map(|dir| dir.join("sources")),
             ground: None,
             memories: BTreeMap::new(),
+            trials: Trials::default(),
             board,
         }
     }
@@ -159,10 +163,11 @@ impl Learner {
     /// # Errors
     /// [`LearnError`]; the statuses say what each source did.
     pub fn learn(&mut self, now: Timestamp) -> Result<World, LearnError> {
-        let as_of = self.moment(now)?;
+        let (as_of, complaints) = self.moment(now)?;
         let day = Day::of(as_of);
         self.refresh_ground(now, day)?;
         self.refresh_memories(now, day)?;
+        self.board.set_aside(complaints);
         let Some((_, ground)) = &self.ground else {
             return Err(LearnError::Nothing(self.board.complaints()));
         };
@@ -177,19 +182,22 @@ impl Learner {
         Ok(world)
     }
 
-    fn moment(&self, now: Timestamp) -> Result<Timestamp, LearnError> {
-        Ok(match self.as_of {
-            AsOf::Now => now,
-            AsOf::At(day) => day.start(),
-            AsOf::Newest => {
-                let mut newest = None;
-                for source in self.observers() {
-                    let versions = self.supply.versions(source)?;
-                    newest = newest.max(versions.last().and_then(|v| v.day));
-                }
-                newest.map_or(now, Day::start)
-            }
-        })
+    /// The moment, and by source why newer versions do not set it.
+    fn moment(
+        &mut self,
+        now: Timestamp,
+    ) -> Result<(Timestamp, BTreeMap<String, String>), SupplyError> {
+        match self.as_of {
+            AsOf::Now => return Ok((now, BTreeMap::new())),
+            AsOf::At(day) => return Ok((day.start(), BTreeMap::new())),
+            AsOf::Newest => {}
+        }
+        let mut trials = std::mem::take(&mut self.trials);
+        let sources: Vec<&Source> = self.observers().collect();
+        let found = trials.newest(&sources, &self.supply, now);
+        self.trials = trials;
+        let (newest, complaints) = found?;
+        Ok((newest.map_or(now, Day::start), complaints))
     }
 
     /// Sources of evidence that are read.
