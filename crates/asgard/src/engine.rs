@@ -132,6 +132,7 @@ impl Engine {
         let asked =
             learner.refresh(&[], Pace::Due, now(), progress, &report).await;
         if let Err(error) = asked {
+            self.keep_states(&learner).await;
             return (learner, Err(error.into()));
         }
         let learnt = spawn_blocking(move || {
@@ -143,13 +144,26 @@ impl Engine {
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         };
         self.live.set_sources(learner.statuses());
-        let result = self.finish_cycle(&learner, world).await;
+        // Whatever becomes of the World: a cycle that fails is when people ask
+        // how the sources are doing.
+        self.keep_states(&learner).await;
+        let result = self.finish_cycle(world).await;
         (learner, result)
+    }
+
+    /// Stores how the sources are doing. That a store cannot take it must not
+    /// keep new scores back.
+    async fn keep_states(&self, learner: &Learner) {
+        for state in learner.states() {
+            if let Err(error) = self.store.sources.put(&state).await {
+                tracing::error!(%error, "states of sources not stored");
+                return;
+            }
+        }
     }
 
     async fn finish_cycle(
         &self,
-        learner: &Learner,
         world: Result<World, asgard_ingest::learner::LearnError>,
     ) -> Result<()> {
         // Publication comes first: a full disk must not keep new scores back.
@@ -161,9 +175,6 @@ impl Engine {
             self.record(&mut turn).await?;
             snapshot
         };
-        for state in learner.states() {
-            self.store.sources.put(&state).await?;
-        }
         let world = Arc::clone(&snapshot.world);
         let bytes = spawn_blocking(move || encode(&world)).await??;
         self.store.snapshots.save(snapshot.serial, bytes).await?;

@@ -143,9 +143,31 @@ impl Learner {
         }
     }
 
-    /// Recalls how the sources did before the process started.
-    pub fn recall(&mut self, states: &[SourceState]) {
+    /// Recalls how the sources did before the process started, and how old
+    /// that is now.
+    pub fn recall(&mut self, states: &[SourceState], now: Timestamp) {
         self.board.recall(states);
+        self.board.age(self.known_moment(now), |_| 0);
+    }
+
+    /// As [`Self::recall`], with sources that this supply does not offer but
+    /// that another one, such as a mirror, was read from.
+    pub fn recall_all(&mut self, states: &[SourceState], now: Timestamp) {
+        self.board.admit(&self.catalogue, states);
+        self.recall(states, now);
+    }
+
+    /// The moment as far as what was read before can tell.
+    fn known_moment(&self, now: Timestamp) -> Timestamp {
+        let newest = || {
+            let days = self.observers().map(|s| self.board.data_day(&s.name));
+            days.max().flatten().map(Day::start)
+        };
+        match self.as_of {
+            AsOf::Now => now,
+            AsOf::At(day) => day.start(),
+            AsOf::Newest => newest().unwrap_or(now),
+        }
     }
 
     /// How each source is doing, in the order of the catalogue.

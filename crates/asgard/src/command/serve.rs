@@ -107,7 +107,7 @@ async fn learner(
     live: &Live,
 ) -> Result<Learner> {
     let mut learner = engine::learner(config)?;
-    learner.recall(&store.sources.list().await?);
+    learner.recall(&store.sources.list().await?, now());
     live.set_sources(learner.statuses());
     Ok(learner)
 }
