@@ -15,7 +15,7 @@ use rustc_hash::FxHashMap;
 use crate::{
     evidence::{Evidence, Verdicts, empty_family},
     ground::Ground,
-    hygiene::{excused_by_kin, hygiene, own_routes, samples},
+    hygiene::{Reserved, excused_by_kin, hygiene, own_routes, samples},
     listing::{Listed, ListedSpace},
     space::Originated,
 };
@@ -69,7 +69,12 @@ pub fn assemble(
         shown.extend(samples(&routes));
         signals.push(Signals {
             exposure: originated.exposure(ground.low_visibility),
-            hygiene: hygiene(&routes, &originated, ground.rpki_known),
+            hygiene: hygiene(
+                &routes,
+                &originated,
+                ground.rpki_known,
+                Reserved::of(asn, demo),
+            ),
             threats,
             metadata: metadata(
                 ground,
