@@ -30,7 +30,8 @@ pub struct Findings {
     pub listed_space: ListedSpace,
     /// Trust of the families of DROP and ASN-DROP.
     pub listing_trust: asgard_model::signals::Trust,
-    /// What ASN-DROP calls the ASes that it lists.
+    /// What ASN-DROP calls the ASes that it lists, or last called those that
+    /// it listed.
     pub names: FxHashMap<Asn, Registration>,
     /// Which signals some source could know.
     pub known: KnownThreats,
