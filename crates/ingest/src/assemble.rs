@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use asgard_model::{
-    Asn, Day, Registration, Signals, World,
+    Asn, Day, Named, Prefix, Registration, Signals, World,
     graph::AsGraph,
     scoring::KnownThreats,
     signals::{Metadata, SourceHealth, Stability, Threats},
@@ -218,13 +218,14 @@ fn threats(
         first_seen: Some(l.seen.first),
         last_seen: Some(l.seen.last),
     };
-    if let Some(listed) = &listed {
-        let nowhere = asgard_model::Prefix::V4(0, 0);
-        samples.push(sample(Topic::AsnDrop, nowhere, listed));
-    }
-    samples.extend(
-        overlap.samples.iter().map(|(p, l)| sample(Topic::Drop, *p, l)),
-    );
+    let nowhere = Prefix::V4(0, 0);
+    let of_asn = listed.iter().map(|l| (Topic::AsnDrop, nowhere, *l));
+    let of_space = overlap.samples.iter().map(|(p, l)| (Topic::Drop, *p, *l));
+    let mut listings: Vec<(Topic, Prefix, Listed)> =
+        of_asn.chain(of_space).collect();
+    // What is listed now says more than what was.
+    listings.sort_by_key(|(_, _, listed)| !listed.stands);
+    samples.extend(listings.iter().map(|(t, p, l)| sample(*t, *p, l)));
     (Some(Box::new(threats)), samples)
 }
 
