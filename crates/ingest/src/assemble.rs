@@ -33,6 +33,8 @@ pub struct Findings {
     /// What ASN-DROP calls the ASes that it lists, or last called those that
     /// it listed.
     pub names: FxHashMap<Asn, Registration>,
+    /// What lists say of single addresses and blocks.
+    pub named: Named,
     /// Which signals some source could know.
     pub known: KnownThreats,
     /// Freshness of the sources.
@@ -98,6 +100,7 @@ pub fn assemble(
         table: Arc::clone(&ground.table),
         announced,
         landmarks: Arc::clone(&ground.landmarks),
+        named: findings.named,
         peeringdb: Arc::clone(&ground.profiles),
         organisations,
         graph,

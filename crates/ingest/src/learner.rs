@@ -32,6 +32,7 @@ use crate::{
     evidence::{Scales, ThreatList, weigh},
     ground::Ground,
     listing::{ListedSpace, ListingSource, listed_asns},
+    named::named,
     supply::{Supply, SupplyError},
 };
 
@@ -334,6 +335,12 @@ impl Learner {
             verdicts: weigh(&lists, scales),
             listed_asns: listed_asns(&listings.0, day, half_life),
             listed_space: ListedSpace::new(&listings.1, day, half_life),
+            named: named(
+                &lists,
+                &listings.1,
+                day,
+                self.model.count_window_days(),
+            ),
             listing_trust: Trust::Curated,
             names,
             known,
