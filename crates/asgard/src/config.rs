@@ -15,6 +15,7 @@ use anyhow::{Context, Result, bail};
 use asgard_api::{ApiConfig, EdlAuth, LookupConfig, PeeringdbUrl};
 use asgard_ingest::catalogue::{Catalogue, Override};
 use asgard_model::{Bands, Model, Prefix};
+use asgard_store::WorldKind;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -159,6 +160,17 @@ pub(crate) struct Config {
     pub(crate) history_days: u16,
     /// How the log is written.
     pub(crate) log: LogForm,
+    /// How much of an explanation is told.
+    pub(crate) detail: Detail,
+}
+
+/// How much of an explanation is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// The reasons that cost or give points.
+    Points,
+    /// Every reason (`-v`).
+    All,
 }
 
 /// Where sources come from.
@@ -170,6 +182,16 @@ pub(crate) enum Origin {
     Mirror(PathBuf),
     /// A generated world.
     Demo,
+}
+
+impl Origin {
+    /// Which Internet it tells of.
+    pub(crate) fn world(&self) -> WorldKind {
+        match self {
+            Self::Demo => WorldKind::Demo,
+            Self::Network | Self::Mirror(_) => WorldKind::Real,
+        }
+    }
 }
 
 /// Longest and shortest pause between cycles, in minutes.
@@ -189,7 +211,11 @@ impl Config {
         if let Command::Serve(serve) = &cli.command {
             settings.overlay_serve(serve);
         }
-        settings.resolve(cli.common.demo)
+        let config = settings.resolve(cli.common.demo)?;
+        Ok(match cli.common.verbose {
+            0 => config,
+            _ => Self { detail: Detail::All, ..config },
+        })
     }
 }
 
@@ -265,6 +291,7 @@ impl Settings {
             allow_private: prefixes("allow_private", &self.allow_private)?,
             history_days: self.history_days.max(1),
             log: self.log,
+            detail: Detail::Points,
             origin,
             settings: self,
         })

@@ -23,6 +23,7 @@ use tokio::{sync::Mutex, task::spawn_blocking};
 use crate::{
     clock::now,
     config::{Config, Origin},
+    exit::usage,
 };
 
 /// Publishes Snapshots.
@@ -64,7 +65,10 @@ pub(crate) fn judge(config: &Config) -> Judge {
 pub(crate) fn learner(config: &Config) -> Result<Learner> {
     let mut ledgers = None;
     let supply = match &config.origin {
-        Origin::Mirror(dir) => Supply::Mirror(Mirror::new(dir)?),
+        Origin::Mirror(dir) => {
+            let mirror = Mirror::new(dir);
+            Supply::Mirror(mirror.map_err(|e| usage(e.into()))?)
+        }
         Origin::Demo => {
             let plan = Plan::demo(Day::of(now()));
             Supply::Memory(Memory::new(asgard_synth::files(&plan)))
@@ -132,6 +136,7 @@ impl Engine {
         let asked =
             learner.refresh(&[], Pace::Due, now(), progress, &report).await;
         if let Err(error) = asked {
+            self.keep_states(&learner).await;
             return (learner, Err(error.into()));
         }
         let learnt = spawn_blocking(move || {
@@ -143,13 +148,26 @@ impl Engine {
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         };
         self.live.set_sources(learner.statuses());
-        let result = self.finish_cycle(&learner, world).await;
+        // Whatever becomes of the World: a cycle that fails is when people ask
+        // how the sources are doing.
+        self.keep_states(&learner).await;
+        let result = self.finish_cycle(world).await;
         (learner, result)
+    }
+
+    /// Stores how the sources are doing. That a store cannot take it must not
+    /// keep new scores back.
+    async fn keep_states(&self, learner: &Learner) {
+        for state in learner.states() {
+            if let Err(error) = self.store.sources.put(&state).await {
+                tracing::error!(%error, "states of sources not stored");
+                return;
+            }
+        }
     }
 
     async fn finish_cycle(
         &self,
-        learner: &Learner,
         world: Result<World, asgard_ingest::learner::LearnError>,
     ) -> Result<()> {
         // Publication comes first: a full disk must not keep new scores back.
@@ -161,9 +179,6 @@ impl Engine {
             self.record(&mut turn).await?;
             snapshot
         };
-        for state in learner.states() {
-            self.store.sources.put(&state).await?;
-        }
         let world = Arc::clone(&snapshot.world);
         let bytes = spawn_blocking(move || encode(&world)).await??;
         self.store.snapshots.save(snapshot.serial, bytes).await?;

@@ -84,6 +84,7 @@ mod tests {
             asns,
             table: Arc::new(table),
             landmarks: Arc::new(Landmarks::default()),
+            named: asgard_model::Named::default(),
             peeringdb: Arc::default(),
             sources: Vec::new(),
             known: KnownThreats::default(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use asgard_model::{
-    Asn, Day, Registration, Signals, World,
+    Asn, Day, Named, Prefix, Registration, Signals, World,
     graph::AsGraph,
     scoring::KnownThreats,
     signals::{Metadata, SourceHealth, Stability, Threats},
@@ -15,7 +15,7 @@ use rustc_hash::FxHashMap;
 use crate::{
     evidence::{Evidence, Verdicts, empty_family},
     ground::Ground,
-    hygiene::{excused_by_kin, hygiene, own_routes, samples},
+    hygiene::{Reserved, excused_by_kin, hygiene, own_routes, samples},
     listing::{Listed, ListedSpace},
     space::Originated,
 };
@@ -30,8 +30,11 @@ pub struct Findings {
     pub listed_space: ListedSpace,
     /// Trust of the families of DROP and ASN-DROP.
     pub listing_trust: asgard_model::signals::Trust,
-    /// What ASN-DROP calls the ASes that it lists.
+    /// What ASN-DROP calls the ASes that it lists, or last called those that
+    /// it listed.
     pub names: FxHashMap<Asn, Registration>,
+    /// What lists say of single addresses and blocks.
+    pub named: Named,
     /// Which signals some source could know.
     pub known: KnownThreats,
     /// Freshness of the sources.
@@ -66,10 +69,11 @@ pub fn assemble(
         );
         let originated = Originated::new(&routes);
         let (threats, mut shown) = threats(asn, &originated, &mut findings);
-        shown.extend(samples(&routes));
+        let reserved = Reserved::of(asn, demo);
+        shown.extend(samples(&routes, reserved));
         signals.push(Signals {
             exposure: originated.exposure(ground.low_visibility),
-            hygiene: hygiene(&routes, &originated, ground.rpki_known),
+            hygiene: hygiene(&routes, &originated, ground.rpki_known, reserved),
             threats,
             metadata: metadata(
                 ground,
@@ -92,6 +96,7 @@ pub fn assemble(
         table: Arc::clone(&ground.table),
         announced,
         landmarks: Arc::clone(&ground.landmarks),
+        named: findings.named,
         peeringdb: Arc::clone(&ground.profiles),
         organisations,
         graph,
@@ -212,13 +217,14 @@ fn threats(
         first_seen: Some(l.seen.first),
         last_seen: Some(l.seen.last),
     };
-    if let Some(listed) = &listed {
-        let nowhere = asgard_model::Prefix::V4(0, 0);
-        samples.push(sample(Topic::AsnDrop, nowhere, listed));
-    }
-    samples.extend(
-        overlap.samples.iter().map(|(p, l)| sample(Topic::Drop, *p, l)),
-    );
+    let nowhere = Prefix::V4(0, 0);
+    let of_asn = listed.iter().map(|l| (Topic::AsnDrop, nowhere, *l));
+    let of_space = overlap.samples.iter().map(|(p, l)| (Topic::Drop, *p, *l));
+    let mut listings: Vec<(Topic, Prefix, Listed)> =
+        of_asn.chain(of_space).collect();
+    // What is listed now says more than what was.
+    listings.sort_by_key(|(_, _, listed)| !listed.stands);
+    samples.extend(listings.iter().map(|(t, p, l)| sample(*t, *p, l)));
     (Some(Box::new(threats)), samples)
 }
 

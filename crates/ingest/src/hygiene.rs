@@ -112,11 +112,15 @@ pub fn own_routes(
 }
 
 /// The signals that a table without paths can give; the others stay `None`.
+///
 /// `rpki_known`: the verdicts come from VRPs or from the source of the table.
+/// `reserved`: nobody may use the AS number, so that whatever it originates is
+/// a bogon.
 pub fn hygiene(
     routes: &[OwnRoute],
     originated: &Originated,
     rpki_known: bool,
+    reserved: Reserved,
 ) -> Hygiene {
     let rpki = |part| match rpki_known {
         true => originated.percent(part),
@@ -125,8 +129,28 @@ pub fn hygiene(
     Hygiene {
         rpki_invalid_percent: rpki(&originated.invalid),
         rpki_unknown_percent: rpki(&originated.unknown),
-        bogon_ads: Some(routes.iter().any(|r| r.bogon)),
+        bogon_ads: Some(
+            routes.iter().any(|r| r.bogon)
+                || (reserved == Reserved::Yes && !routes.is_empty()),
+        ),
         ..Hygiene::default()
+    }
+}
+
+/// Whether an AS number is one that nobody may use on the Internet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reserved {
+    /// RFC 5398, 6996 and others.
+    Yes,
+    /// An ordinary number.
+    No,
+}
+
+impl Reserved {
+    /// In a generated world the numbers for documentation (RFC 5398) and
+    /// private use stand for ordinary ones.
+    pub fn of(asn: Asn, demo: bool) -> Self {
+        if asn.is_reserved() && !demo { Self::Yes } else { Self::No }
     }
 }
 
@@ -134,22 +158,22 @@ pub fn hygiene(
 const SAMPLES: usize = 5;
 
 /// Routes that show the faults.
-pub fn samples(routes: &[OwnRoute]) -> Vec<Sample> {
-    let pick = |topic: Topic, keep: fn(&OwnRoute) -> bool| {
-        routes.iter().filter(move |r| keep(r)).take(SAMPLES).map(move |r| {
-            Sample {
-                topic,
-                prefix: r.prefix,
-                source: None,
-                first_seen: None,
-                last_seen: None,
-            }
-        })
+pub fn samples(routes: &[OwnRoute], reserved: Reserved) -> Vec<Sample> {
+    let sample = |topic: Topic, route: &OwnRoute| Sample {
+        topic,
+        prefix: route.prefix,
+        source: None,
+        first_seen: None,
+        last_seen: None,
     };
-    let invalid = pick(Topic::RpkiInvalid, |r| {
-        r.rpki == RpkiState::Invalid && !r.excused
-    });
-    invalid.chain(pick(Topic::Bogon, |r| r.bogon)).collect()
+    let invalid = |r: &&OwnRoute| r.rpki == RpkiState::Invalid && !r.excused;
+    let bogon = |r: &&OwnRoute| r.bogon || reserved == Reserved::Yes;
+    let invalid = routes.iter().filter(invalid).take(SAMPLES);
+    let bogon = routes.iter().filter(bogon).take(SAMPLES);
+    invalid
+        .map(|r| sample(Topic::RpkiInvalid, r))
+        .chain(bogon.map(|r| sample(Topic::Bogon, r)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -193,7 +217,7 @@ mod tests {
         let special = SpecialPurpose::default();
         let routes =
             own_routes(Asn(1), 0, table, &announced, &excused, &special);
-        hygiene(&routes, &Originated::new(&routes), true)
+        hygiene(&routes, &Originated::new(&routes), true, Reserved::No)
     }
 
     #[test]
@@ -205,6 +229,22 @@ mod tests {
         let hygiene = verdict(&setting, &[None; 5]);
         assert_eq!(hygiene.rpki_invalid_percent, Some(50.0));
         assert_eq!(hygiene.rpki_unknown_percent, Some(50.0));
+    }
+
+    #[test]
+    fn whatever_a_reserved_number_originates_is_a_bogon() {
+        let prefix = "9.0.0.0/24".parse().unwrap();
+        let rpki = RpkiState::NotFound;
+        let route = OwnRoute { prefix, rpki, excused: false, bogon: false };
+        let bogon = |routes: &[OwnRoute], asn: Asn, demo: bool| {
+            let originated = Originated::new(routes);
+            let reserved = Reserved::of(asn, demo);
+            hygiene(routes, &originated, true, reserved).bogon_ads
+        };
+        assert_eq!(bogon(&[route], Asn(64_512), false), Some(true));
+        assert_eq!(bogon(&[], Asn(64_512), false), Some(false));
+        assert_eq!(bogon(&[route], Asn(3_333), false), Some(false));
+        assert_eq!(bogon(&[route], Asn(64_512), true), Some(false));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! | getting bytes | [`supply`], [`decompress`] |
 //! | bytes → rows | [`mod@format`], [`reader`] |
 //! | rows → memory | [`ground`] (slow facts), [`ledger`] (lists) |
-//! | memory → evidence | [`evidence`], [`listing`], [`hygiene`], [`space`], [`coverage`] |
+//! | memory → evidence | [`evidence`], [`listing`], [`named`], [`hygiene`], [`space`], [`coverage`] |
 //! | evidence → World | [`assemble`] |
 //! | all of it, in order | [`learner`] |
 //!
@@ -25,6 +25,7 @@ pub mod hygiene;
 pub mod learner;
 pub mod ledger;
 pub mod listing;
+pub mod named;
 pub mod reader;
 pub mod space;
 pub mod supply;

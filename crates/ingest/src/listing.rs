@@ -109,7 +109,8 @@ pub struct Overlap {
     /// Share of the announced addresses, weighted by strength, 0–1; the larger
     /// of the two families.
     pub share: f64,
-    /// Listed blocks with the listing, largest overlap first, at most five.
+    /// Listed blocks with the listing, at most five: those that stand before
+    /// those that have ended, then the largest overlap first.
     pub samples: Vec<(Prefix, Listed)>,
     /// The family of the publisher of the largest overlap.
     pub family: Option<FamilyId>,
@@ -187,6 +188,8 @@ impl ListedSpace {
         hits.sort_by(|a, b| {
             b.0.total_cmp(&a.0).then(a.1.first.cmp(&b.1.first))
         });
+        let family = hits.first().map(|(_, s)| s.listed.family);
+        hits.sort_by_key(|(_, segment)| !segment.listed.stands);
         let mut samples: Vec<(Prefix, Listed)> = Vec::new();
         for (_, segment) in &hits {
             let seen = samples.iter().any(|(p, _)| *p == segment.prefix);
@@ -196,7 +199,7 @@ impl ListedSpace {
         }
         Overlap {
             share: share.min(1.0),
-            family: hits.first().map(|(_, s)| s.listed.family),
+            family,
             standing: hits.iter().any(|(_, s)| s.listed.stands),
             samples,
         }

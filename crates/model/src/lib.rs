@@ -4,7 +4,7 @@
 //! |---|---|
 //! | who and where | [`asn`], [`prefix`], [`country`], [`rir`], [`registration`], [`day`] |
 //! | what was seen | [`observation`], [`family`], [`signals`] |
-//! | the Internet | [`lpm`], [`routing_table`], [`rpki`], [`graph`], [`landmark`], [`special_purpose`], [`peeringdb`], [`world`] |
+//! | the Internet | [`lpm`], [`routing_table`], [`rpki`], [`graph`], [`landmark`], [`special_purpose`], [`peeringdb`], [`named`], [`world`] |
 //! | judgement | [`scoring`], [`band`], [`assessment`] |
 //! | publication | [`snapshot`], [`delta`] |
 //!
@@ -20,6 +20,7 @@ pub mod family;
 pub mod graph;
 pub mod landmark;
 pub mod lpm;
+pub mod named;
 pub mod observation;
 pub mod peeringdb;
 pub mod prefix;
@@ -42,6 +43,7 @@ pub use day::Day;
 pub use delta::{Delta, ScoreChange, ScoreEvent};
 pub use family::FamilyId;
 pub use landmark::{Class, Landmarks};
+pub use named::Named;
 pub use observation::{Category, Observation, SourceId};
 pub use peeringdb::{PeeringdbNet, PeeringdbNets};
 pub use prefix::Prefix;

@@ -128,6 +128,33 @@ impl RoutingTable {
         (0..self.len()).filter_map(|index| self.route(index))
     }
 
+    /// The longest route that covers a prefix.
+    pub fn covering(&self, prefix: Prefix) -> Option<Route<'_>> {
+        (0..=prefix.len()).rev().find_map(|len| {
+            let wider = Prefix::new(prefix.network(), len)?;
+            let route = self.route(self.position(wider))?;
+            (route.prefix == wider).then_some(route)
+        })
+    }
+
+    /// Routes inside a prefix, ascending.
+    pub fn within(&self, prefix: Prefix) -> impl Iterator<Item = Route<'_>> {
+        (self.position(prefix)..self.len())
+            .map_while(|index| self.route(index))
+            .take_while(move |route| prefix.covers(route.prefix))
+    }
+
+    /// Index of the first route that does not stand before a prefix.
+    fn position(&self, prefix: Prefix) -> usize {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let before = self.route(middle).is_some_and(|r| r.prefix < prefix);
+            if before { low = middle + 1 } else { high = middle }
+        }
+        low
+    }
+
     /// Number of routes.
     pub fn len(&self) -> usize {
         self.routes.v4.len() + self.routes.v6.len()

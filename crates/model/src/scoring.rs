@@ -17,9 +17,7 @@
 pub use code::{Code, CodeError, Part, Severity};
 pub use description::Facts;
 pub use model_file::ModelError;
-pub use neighbours::{
-    downstream_score, peer_group, sibling_units, upstream_units,
-};
+pub use neighbours::{downstream_score, peer_group, upstream_units};
 pub use rank::Ranks;
 pub use threat::{LowRates, low_rates};
 pub use unknown::{KnownThreats, signals_unknown};

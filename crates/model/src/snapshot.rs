@@ -8,15 +8,15 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::Timestamp;
 use rustc_hash::FxHashMap;
 
+use self::kin::{Siblings, neighbours};
 use crate::{
     Asn, Assessment, Bands, Code, Model, Registration, Signals, World,
-    scoring::{
-        Facts, Ranks, assess, direct, downstream_score, peer_group,
-        sibling_units, upstream_units,
-    },
+    scoring::{Facts, Ranks, assess, direct, peer_group},
     signals::{Neighbours, SourceHealth},
     world::Sample,
 };
+
+mod kin;
 
 /// A World and the judgement about each of its ASes.
 #[derive(Clone, Debug)]
@@ -104,7 +104,9 @@ impl Snapshot {
         let assessments = parallel(world.asns.len(), judge.threads, |node| {
             assess(
                 &world.signals[node],
-                &neighbours(&world, &siblings, node, |n| direct_units[n]),
+                &neighbours(&world, &siblings, &judge.model, node, |n| {
+                    direct_units[n]
+                }),
                 &world.health,
                 trusted(world.asns[node]),
                 &judge.model,
@@ -191,15 +193,31 @@ impl Snapshot {
     /// A reason as a sentence, with its numbers.
     pub fn describe(&self, profile: &Profile<'_>, code: Code) -> String {
         let direct = |node: usize| self.assessments[node].direct_units;
-        let neighbours = profile
-            .node
-            .map(|node| neighbours(&self.world, &self.siblings, node, direct));
+        let around = |node| self.neighbours(node, direct);
+        let neighbours = profile.node.map(around);
         code.description(&Facts {
             signals: profile.signals,
             neighbours: &neighbours.unwrap_or_default(),
+            sibling: profile.node.and_then(|node| self.sibling(node)),
             assessment: profile.assessment,
             model: &self.model,
         })
+    }
+
+    fn neighbours(
+        &self,
+        node: usize,
+        direct: impl Fn(usize) -> f64,
+    ) -> Neighbours {
+        neighbours(&self.world, &self.siblings, &self.model, node, direct)
+    }
+
+    /// The AS of the same organisation whose evidence weighs most here.
+    fn sibling(&self, node: usize) -> Option<Asn> {
+        let direct = |node: usize| self.assessments[node].direct_units;
+        let share = self.model.full_sibling_share();
+        let worst = self.siblings.worst_of(&self.world, share, node, direct);
+        worst.and_then(|(sibling, _)| self.world.asns.get(sibling).copied())
     }
 
     /// Percent of ASes that this one is better than, midrank, one decimal.
@@ -249,69 +267,6 @@ fn stranger(health: &SourceHealth, judge: &Judge) -> Assessment {
         &judge.model,
         judge.bands,
     )
-}
-
-/// Nodes of each organisation that has several.
-#[derive(Clone, Debug)]
-struct Siblings(Vec<Vec<u32>>);
-
-/// A sibling of this share of an AS's own space counts fully, a smaller one in
-/// proportion: what a small subsidiary does says little about a carrier.
-const FULL_SIBLING_SHARE: f64 = 0.1;
-
-impl Siblings {
-    fn find(world: &World) -> Self {
-        let count =
-            world.organisations.iter().flatten().max().map_or(0, |m| m + 1);
-        let mut members = vec![Vec::new(); count as usize];
-        for (node, organisation) in (0u32..).zip(&world.organisations) {
-            if let Some(number) = *organisation {
-                members[number as usize].push(node);
-            }
-        }
-        Self(members)
-    }
-
-    /// Largest P⁰ among the other ASes of the organisation, each weighed by
-    /// its size; `None` if it is 0.
-    fn worst_of(
-        &self,
-        world: &World,
-        node: usize,
-        direct: impl Fn(usize) -> f64,
-    ) -> Option<f64> {
-        let number = world.organisations[node]?;
-        let space = |node: usize| world.signals[node].exposure.v4.max(1.0);
-        let full = FULL_SIBLING_SHARE * space(node);
-        let weighed = self
-            .0
-            .get(number as usize)?
-            .iter()
-            .map(|&sibling| sibling as usize)
-            .filter(|&sibling| sibling != node)
-            .map(|s| direct(s) * (space(s) / full).min(1.0));
-        sibling_units(weighed).filter(|&units| units > 0.0)
-    }
-}
-
-fn neighbours(
-    world: &World,
-    siblings: &Siblings,
-    node: usize,
-    direct: impl Fn(usize) -> f64,
-) -> Neighbours {
-    let sibling = siblings.worst_of(world, node, &direct);
-    let customers = world.graph.customers(node).iter().map(|&customer| {
-        let exposure = &world.signals[customer as usize].exposure;
-        (direct(customer as usize), exposure.v4)
-    });
-    // Without observed paths every provider carries the same share.
-    let providers = world.graph.providers(node).iter();
-    Neighbours {
-        downstream: downstream_score(customers),
-        upstream: upstream_units(providers.map(|&p| (direct(p as usize), 1.0))),
-        sibling,
-    }
 }
 
 /// Maps `0..count` on several threads, in order.

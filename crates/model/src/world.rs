@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Asn, Category, Day, PeeringdbNets, Prefix, Route, RoutingTable, Signals,
-    SourceId, graph::AsGraph, landmark::Landmarks, registration::Registration,
-    scoring::KnownThreats, signals::SourceHealth,
+    Asn, Category, Day, Named, PeeringdbNets, Prefix, Route, RoutingTable,
+    Signals, SourceId, graph::AsGraph, landmark::Landmarks,
+    registration::Registration, scoring::KnownThreats, signals::SourceHealth,
 };
 
 /// Everything known at one moment.
@@ -33,6 +33,8 @@ pub struct World {
     pub announced: Announced,
     /// Well-known ranges.
     pub landmarks: Arc<Landmarks>,
+    /// Addresses and blocks that lists name.
+    pub named: Named,
     /// Networks as they describe themselves, as far as a source lists them.
     pub peeringdb: Arc<PeeringdbNets>,
     /// Organisation of each AS, as an index that siblings share.

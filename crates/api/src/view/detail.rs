@@ -42,7 +42,7 @@ pub(super) fn details<'a>(
         code: detail.code.as_str(),
         severity: detail.code.severity().as_str(),
         description: snapshot.describe(profile, detail.code),
-        action: detail.code.action(),
+        action: detail.code.action(profile.signals),
         points: detail.points,
         evidence: evidence(snapshot, profile, detail.code),
     };

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use asgard_model::{
-    Asn, Bands, Category, Day, FamilyId, Judge, Model, NetworkKind, Prefix,
-    Registration, Rir, Signals, SourceId, TableBuilder, World,
+    Asn, Bands, Category, Day, FamilyId, Judge, Model, Named, NetworkKind,
+    Prefix, Registration, Rir, Signals, SourceId, TableBuilder, World,
     graph::{AsGraph, Relationship::ProviderOf},
     rpki::VrpSet,
     scoring::KnownThreats,
@@ -63,6 +63,7 @@ pub(crate) fn world() -> World {
         samples: ALL.map(samples).to_vec(),
         announced: Announced::new(&asns, &table),
         landmarks: Arc::default(),
+        named: Named::default(),
         peeringdb: Arc::default(),
         organisations: ALL.map(organisation).to_vec(),
         graph: AsGraph::new(&asns, &edges),

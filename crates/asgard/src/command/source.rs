@@ -3,9 +3,10 @@
 use anyhow::{Result, bail};
 use asgard_ingest::{catalogue::Source, supply::Pace};
 use asgard_model::SourceStatus;
+use jiff::Timestamp;
 use serde_json::json;
 
-use super::keys::open;
+use super::keys::open_data;
 use crate::{
     cli::{Form, SourceAction},
     clock::now,
@@ -89,11 +90,11 @@ fn entry(source: &Source) -> serde_json::Value {
 }
 
 async fn status(config: &Config, form: Form, out: &mut Out) -> Result<Exit> {
-    let store = open(config).await?;
+    let store = open_data(config).await?;
     let states = store.sources.list().await;
     store.close().await?;
     let mut learner = engine::learner(config)?;
-    learner.recall(&states?);
+    learner.recall_all(&states?, now());
     let statuses = learner.statuses();
     match form {
         Form::Json => out.json(&statuses)?,
@@ -103,18 +104,21 @@ async fn status(config: &Config, form: Form, out: &mut Out) -> Result<Exit> {
                 "role",
                 "enabled",
                 "data",
+                "age",
                 "rows",
                 "last success",
                 "last error",
             ];
-            out.table(&header, statuses.iter().map(line).collect())?;
+            let now = now();
+            let rows = statuses.iter().map(|s| line(s, now)).collect();
+            out.table(&header, rows)?;
         }
     }
     Ok(Exit::Ok)
 }
 
-fn line(status: &SourceStatus) -> Vec<String> {
-    let day = |t: Option<jiff::Timestamp>| {
+fn line(status: &SourceStatus, now: Timestamp) -> Vec<String> {
+    let day = |t: Option<Timestamp>| {
         t.map(|t| asgard_model::Day::of(t).to_string()).unwrap_or_default()
     };
     vec![
@@ -122,10 +126,21 @@ fn line(status: &SourceStatus) -> Vec<String> {
         status.role.clone(),
         yes_no(status.enabled),
         day(status.data_date),
+        status.last_success.map(|t| age(t, now)).unwrap_or_default(),
         status.rows.map(|rows| rows.to_string()).unwrap_or_default(),
         status.last_success.map(|t| t.to_string()).unwrap_or_default(),
         status.last_error.clone().unwrap_or_default(),
     ]
+}
+
+/// How long ago a source was last read well: `40 min`, `3 h`, `12 d`.
+fn age(success: Timestamp, now: Timestamp) -> String {
+    let minutes = now.duration_since(success).as_secs().max(0) / 60;
+    match minutes {
+        0..120 => format!("{minutes} min"),
+        120..2880 => format!("{} h", minutes / 60),
+        _ => format!("{} d", minutes / 1440),
+    }
 }
 
 fn yes_no(value: bool) -> String {
@@ -149,9 +164,9 @@ async fn refresh(
             return Err(usage(anyhow::anyhow!("`{name}` is not a source")));
         }
     }
-    let store = open(config).await?;
+    let store = open_data(config).await?;
     let mut learner = engine::learner(config)?;
-    learner.recall(&store.sources.list().await?);
+    learner.recall(&store.sources.list().await?, now());
     let progress = telemetry::progress(config.log);
     learner.refresh(names, Pace::Forced, now(), &*progress, &|_| {}).await?;
     for state in learner.states() {

@@ -1,7 +1,9 @@
 //! The commands beside `serve`: what they print, and how they end.
 
+mod address;
 mod admin;
 mod audit;
 mod configuration;
 mod query;
 mod sources;
+mod worlds;

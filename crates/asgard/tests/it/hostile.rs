@@ -5,6 +5,7 @@
 //! The mirror holds every file of two days; the bad one is of the second.
 
 mod damage;
+mod day;
 mod poison;
 mod scene;
 mod size;

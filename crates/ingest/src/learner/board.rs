@@ -1,5 +1,7 @@
 //! The board: how each source is doing.
 
+use std::collections::BTreeMap;
+
 use asgard_model::{Day, SourceStatus};
 use asgard_store::SourceState;
 use jiff::Timestamp;
@@ -34,6 +36,8 @@ pub(super) struct Good {
 /// One line a source.
 pub(super) struct Board {
     lines: Vec<(Source, SourceStatus)>,
+    /// By source: a version that was set aside, and why.
+    aside: BTreeMap<String, String>,
 }
 
 impl Board {
@@ -45,7 +49,23 @@ impl Board {
             .filter(|source| supply.offers(source))
             .map(|source| (source.clone(), blank(source)))
             .collect();
-        Self { lines }
+        Self { lines, aside: BTreeMap::new() }
+    }
+
+    /// Adds sources of which something is stored, though the supply has none
+    /// of them, in the order of the catalogue.
+    pub(super) fn admit(
+        &mut self,
+        catalogue: &Catalogue,
+        states: &[SourceState],
+    ) {
+        let mut known = std::mem::take(&mut self.lines).into_iter().peekable();
+        for source in &catalogue.sources {
+            let line = known.next_if(|(s, _)| s.name == source.name);
+            let stored = states.iter().any(|state| state.name == source.name);
+            let new = || stored.then(|| (source.clone(), blank(source)));
+            self.lines.extend(line.or_else(new));
+        }
     }
 
     /// Recalls what was stored.
@@ -97,6 +117,30 @@ impl Board {
             status.last_error = outcome.error;
         } else if outcome.error.is_some() {
             status.last_error = outcome.error;
+        }
+    }
+
+    /// Notes which sources have versions that were set aside before they were
+    /// merged; a complaint ends when the version is gone.
+    pub(super) fn set_aside(&mut self, complaints: BTreeMap<String, String>) {
+        let before = std::mem::replace(&mut self.aside, complaints.clone());
+        for (name, old) in before {
+            if complaints.get(&name) == Some(&old) {
+                continue;
+            }
+            let status = self.status(&name);
+            if let Some(status) = status
+                && status.last_error.as_ref() == Some(&old)
+            {
+                status.last_error = None;
+            }
+        }
+        for (name, error) in complaints {
+            let Some(status) = self.status(&name) else { continue };
+            if status.last_error.as_ref() != Some(&error) {
+                tracing::warn!(source = name, error, "source refused");
+            }
+            status.last_error = Some(error);
         }
     }
 

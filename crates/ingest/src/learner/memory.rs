@@ -1,7 +1,7 @@
 //! What is remembered of one list: its ledger, and which versions are in it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
 };
@@ -29,7 +29,8 @@ use crate::{
 pub(super) struct Memory {
     /// Everything it has said.
     pub(super) ledger: Ledger,
-    /// What the newest version calls the ASes that it lists.
+    /// What the last version that lists an AS calls it; ascending. A number
+    /// changes hands more often than old lists of names notice.
     pub(super) names: Vec<(Asn, Registration)>,
     /// Versions that were looked at, with the stamp of their bytes.
     seen: BTreeMap<String, u64>,
@@ -100,6 +101,7 @@ impl Memory {
             }
         }
         self.ledger.forget_before(oldest);
+        self.forget_names();
         if changed {
             self.save(&mut outcome);
         }
@@ -140,7 +142,7 @@ impl Memory {
             Rows::Listed(rows) => {
                 let asns = rows.iter().map(|(asn, _)| *asn).collect();
                 self.ledger.merge_asns(asns, day);
-                self.names = rows;
+                self.merge_names(rows);
             }
             _ => return Err("this format holds no observations".to_owned()),
         }
@@ -149,6 +151,21 @@ impl Memory {
             day: Some(day),
             attribution: report.attribution,
         })
+    }
+
+    /// Takes over names; those of ASes that are no longer listed stay.
+    fn merge_names(&mut self, rows: Vec<(Asn, Registration)>) {
+        let mut names: BTreeMap<Asn, Registration> =
+            std::mem::take(&mut self.names).into_iter().collect();
+        names.extend(rows);
+        self.names = names.into_iter().collect();
+    }
+
+    /// Forgets the names of ASes that the ledger has forgotten.
+    fn forget_names(&mut self) {
+        let listed: BTreeSet<Asn> =
+            self.ledger.asns().map(|(asn, _)| asn).collect();
+        self.names.retain(|(asn, _)| listed.contains(asn));
     }
 
     fn save(&self, outcome: &mut Outcome) {

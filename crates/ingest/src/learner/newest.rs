@@ -18,9 +18,9 @@ use crate::{
 };
 
 /// What some files say, and what is known about them.
-struct Reading {
+pub(super) struct Reading {
     rows: Vec<Rows>,
-    good: Good,
+    pub(super) good: Good,
     files: Vec<Version>,
 }
 
@@ -185,7 +185,8 @@ fn accept(
     Ok(())
 }
 
-fn read_files(
+/// Reads files of one day as a whole.
+pub(super) fn read_files(
     source: &Source,
     supply: &Supply,
     files: &[Version],
@@ -207,7 +208,8 @@ fn read_files(
     Ok(Reading { rows: all, good, files: files.to_vec() })
 }
 
-fn name(files: &[Version], reason: &str) -> String {
+/// A reason with the file that it is about.
+pub(super) fn name(files: &[Version], reason: &str) -> String {
     match files.first() {
         Some(file) => format!("{}: {reason}", file.label),
         None => reason.to_owned(),

@@ -262,7 +262,8 @@ impl Network {
             self.try_all(source, part, &mut receipt, now, progress).await;
         let line = match &polled {
             Polled::Fetched(new) => format!("{} bytes", new.bytes),
-            Polled::Failed(reason) => format!("failed: {reason}"),
+            // The reason is told by whoever handles the failure.
+            Polled::Failed(_) => "failed".to_owned(),
             Polled::NotModified | Polled::NotDue => "not modified".to_owned(),
         };
         progress.end(&subject, &line);
@@ -321,7 +322,10 @@ impl Network {
         }
         // A draft of a failed download is of no use to anybody.
         let _ = fs::remove_file(&to);
-        let reason = format!("source `{subject}`: {}", reasons.join("; "));
+        let mut reason = reasons.join("; ");
+        if source.parts.len() > 1 {
+            reason = format!("`{}`: {reason}", part.name);
+        }
         receipt.failed(&reason, now);
         receipt.not_before = not_before;
         Polled::Failed(reason)

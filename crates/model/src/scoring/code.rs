@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use crate::Signals;
+
 /// A reason. Codes are never renamed; the order breaks ties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Code {
@@ -183,6 +185,10 @@ const TABLE: [Row; Code::COUNT] = [
      "Remove the entry from the whitelist to see the real score."),
 ];
 
+/// What to do about listings that have ended: nothing is left to block.
+const DELISTED: &str = "Nothing is listed now: look at the other evidence, \
+     and watch whether the listing returns.";
+
 impl Code {
     /// How many codes there are.
     pub const COUNT: usize = 29;
@@ -213,9 +219,13 @@ impl Code {
         TABLE[self as usize].3
     }
 
-    /// What to do about it.
-    pub fn action(self) -> &'static str {
-        TABLE[self as usize].4
+    /// What to do about it, for an AS with these signals.
+    pub fn action(self, signals: &Signals) -> &'static str {
+        let listed = signals.threats.as_ref().is_some_and(|t| t.listed_now);
+        match self {
+            Self::ThreatSpamhaus if !listed => DELISTED,
+            _ => TABLE[self as usize].4,
+        }
     }
 }
 
@@ -251,9 +261,23 @@ mod tests {
         for (index, (code, name)) in Code::VALUES.into_iter().enumerate() {
             assert_eq!(code as usize, index);
             assert_eq!(name.parse(), Ok(code));
-            assert!(code.action().ends_with('.'), "{name}");
+            let action = code.action(&Signals::default());
+            assert!(action.ends_with('.'), "{name}");
         }
         assert!("ZOMBIE".parse::<Code>().is_err());
+    }
+
+    #[test]
+    fn who_is_no_longer_listed_is_not_to_be_blocked() {
+        let mut signals = Signals::default();
+        let threats = Box::<crate::signals::Threats>::default();
+        let threats = signals.threats.insert(threats);
+        threats.listed_now = true;
+        let listed = Code::ThreatSpamhaus.action(&signals);
+        assert!(listed.starts_with("Block"), "{listed}");
+        signals.threats = None;
+        let ended = Code::ThreatSpamhaus.action(&signals);
+        assert!(ended.starts_with("Nothing is listed"), "{ended}");
     }
 
     #[test]

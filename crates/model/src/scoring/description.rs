@@ -5,7 +5,7 @@
 
 use super::{Code, LowRates, Model, low_rates};
 use crate::{
-    Assessment, Signals,
+    Asn, Assessment, Signals,
     signals::{Exposure, Metadata, Neighbours, Threats},
 };
 
@@ -16,6 +16,8 @@ pub struct Facts<'a> {
     pub signals: &'a Signals,
     /// What came from neighbours.
     pub neighbours: &'a Neighbours,
+    /// The network of the same organisation with that evidence.
+    pub sibling: Option<Asn>,
     /// The judgement that is explained.
     pub assessment: &'a Assessment,
     /// The parameters it was made with.
@@ -76,8 +78,12 @@ fn threat(code: Code, facts: &Facts<'_>) -> String {
              record is now announced here; its record came along."
             .into(),
         _ => format!(
-            "Another network of the same organisation has direct evidence \
-             against it: {:.0} units, weighed by its size beside this one.",
+            "{} of the same organisation has direct evidence against it: \
+             {:.0} units, weighed by its size beside this one.",
+            facts.sibling.map_or_else(
+                || "Another network".to_owned(),
+                |asn| asn.to_string(),
+            ),
             facts.neighbours.sibling.unwrap_or(0.0)
         ),
     }
@@ -158,7 +164,7 @@ fn hygiene(code: Code, facts: &Facts<'_>) -> String {
             number(hygiene.route_leak_weight)
         ),
         Code::BogonAd => "Originates address space that nobody may announce, \
-             or has a reserved AS number as neighbour."
+             or has a reserved AS number, as its own or as neighbour."
             .into(),
         Code::AspaInvalid => format!(
             "{} on which it breaks a published provider authorisation (ASPA).",
@@ -328,6 +334,7 @@ mod tests {
         let facts = Facts {
             signals: &case.signals,
             neighbours: &case.neighbours,
+            sibling: None,
             assessment: &assessment,
             model: &case.model,
         };
@@ -366,6 +373,7 @@ mod tests {
         let facts = Facts {
             signals: &case.signals,
             neighbours: &case.neighbours,
+            sibling: None,
             assessment: &assessment,
             model: &case.model,
         };

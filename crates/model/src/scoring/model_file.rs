@@ -123,6 +123,7 @@ fn shares(model: &Model) -> Vec<Check> {
         share("visibility.full_feed_share", model.visibility.full_feed_share),
         share("stability.hop_factor", model.stability.hop_factor),
         share("related.sibling_factor", model.related.sibling_factor),
+        share("related.full_sibling_share", model.related.full_sibling_share),
         share("related.successor_factor", model.related.successor_factor),
         share("related.successor_space", model.related.successor_space),
         share("assessment.min_coverage", model.assessment.min_coverage),

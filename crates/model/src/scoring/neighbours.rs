@@ -41,13 +41,6 @@ pub fn upstream_units(
     (weights > 0.0).then(|| sum / weights)
 }
 
-/// Largest P⁰ among the other ASes of the organisation; `None` without any.
-pub fn sibling_units(siblings: impl Iterator<Item = f64>) -> Option<f64> {
-    siblings.fold(None, |worst, direct| {
-        Some(worst.map_or(direct, |worst: f64| worst.max(direct)))
-    })
-}
-
 /// The group against whose members an AS is ranked: `s2-content`.
 ///
 /// Size classes by announced IPv4: s0 none, s1 ≤ 1, s2 ≤ 4, s3 ≤ 16, s4 ≤ 256,
@@ -91,8 +84,6 @@ mod tests {
         let mean = upstream_units([(80.0, 0.25), (0.0, 0.75)].into_iter());
         assert!((mean.unwrap() - 20.0).abs() < 1e-12);
         assert_eq!(upstream_units(std::iter::empty()), None);
-        assert_eq!(sibling_units([3.0, 40.0, 1.0].into_iter()), Some(40.0));
-        assert_eq!(sibling_units(std::iter::empty()), None);
     }
 
     #[test]

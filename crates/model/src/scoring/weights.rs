@@ -144,6 +144,7 @@ pub(super) struct StabilityUnits {
 pub(super) struct Related {
     pub(super) sibling: f64,
     pub(super) sibling_factor: f64,
+    pub(super) full_sibling_share: f64,
     pub(super) successor_factor: f64,
     pub(super) successor_space: f64,
     pub(super) successor_days: f64,
@@ -328,6 +329,11 @@ impl Model {
     /// Days that shown counts look back.
     pub fn count_window_days(&self) -> u16 {
         self.count_window_days
+    }
+
+    /// A sibling of this share of an AS's own space counts fully.
+    pub(crate) fn full_sibling_share(&self) -> f64 {
+        self.related.full_sibling_share
     }
 
     /// Most units that a family of this trust may add.

@@ -75,8 +75,30 @@ fn status_as_a_table_has_a_line_a_source_with_its_rows() {
     let rows = world.run(&["source", "status"]).rows();
     let line = rows.iter().find(|row| row[0] == "threatfox").unwrap();
     assert_eq!(line[3], "2026-06-27");
-    assert!(line[4].parse::<u64>().unwrap() > 0, "{line:?}");
-    assert_eq!(line[6], "");
+    assert!(line[4].ends_with(" min"), "{line:?}");
+    assert!(line[5].parse::<u64>().unwrap() > 0, "{line:?}");
+    assert_eq!(line[7], "");
+}
+
+#[test]
+fn status_without_the_mirror_knows_what_was_read_from_it() {
+    let world = World::tiny();
+    world.serve().settled().stop().exits(0);
+    let rows = world.administer(&["source", "status"]).rows();
+    for ruling in ["announced-prefixes", "vrps-csv", "threatfox"] {
+        let line = rows.iter().find(|row| row[0] == ruling).expect(ruling);
+        assert!(line[5].parse::<u64>().unwrap() > 0, "{line:?}");
+    }
+}
+
+#[test]
+fn what_was_just_read_is_not_stale_after_a_restart() {
+    let world = World::tiny();
+    world.serve().settled().stop().exits(0);
+    let told = world.run(&["source", "status", "-o", "json"]).json();
+    let told = told.as_array().unwrap();
+    let threatfox = told.iter().find(|s| s["name"] == "threatfox").unwrap();
+    assert_eq!(threatfox["stale"], false, "{threatfox}");
 }
 
 #[test]

@@ -87,6 +87,30 @@ fn without_a_network_the_status_names_every_source_that_was_refused() {
 }
 
 #[test]
+fn after_a_failed_cycle_the_command_line_knows_the_troubles_too() {
+    let world = World::tiny();
+    let (server, _) = alone(&world, "");
+    server.stop().exits(0);
+    let rows = world.administer(&["source", "status"]).rows();
+    for name in ASKED {
+        let line = rows.iter().find(|row| row[0] == name).expect(name);
+        assert!(line[7].contains("127.0.0.1"), "{line:?}");
+    }
+}
+
+#[test]
+fn a_failure_is_told_with_its_reason_once() {
+    let world = World::tiny();
+    let (server, _) = alone(&world, "");
+    let log = server.stop().stderr;
+    let told = |line: &&str| {
+        line.contains("http://127.0.0.1") && line.contains("threatfox")
+    };
+    let lines = log.lines().filter(|line| !line.contains("cycle failed"));
+    assert_eq!(lines.filter(told).count(), 1, "{log}");
+}
+
+#[test]
 fn a_closed_port_is_named_when_private_addresses_are_allowed() {
     let more = "allow_private: [127.0.0.0/8]\n";
     let world = World::tiny();

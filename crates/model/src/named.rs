@@ -1,0 +1,238 @@
+//! Addresses and blocks that lists name: what is known of an address beside
+//! its network.
+//!
+//! Compact, because half a million addresses are named in a quarter: eight
+//! bytes each, sorted, with the lists that name it as an index into the few
+//! thousand combinations that occur. It judges nothing; scores are rates of
+//! whole networks.
+
+use std::net::IpAddr;
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+
+use crate::{Category, Day, Prefix, SourceId};
+
+/// Addresses and blocks that lists name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// Ascending.
+    blocks: Vec<Block>,
+    /// IPv4 addresses, ascending, with their marks beside them.
+    v4: Vec<u32>,
+    marks: Vec<Mark>,
+    /// Shorter prefixes and IPv6, ascending.
+    rest: Vec<(Prefix, Mark)>,
+    /// Which lists name the same addresses.
+    sets: Vec<Box<[Namer]>>,
+}
+
+/// A block that is listed as a whole, now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Block {
+    /// The block.
+    pub prefix: Prefix,
+    /// Who lists it.
+    pub source: SourceId,
+    /// First day on which it was seen listed.
+    pub since: Day,
+}
+
+/// A list that names addresses, and for what.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+)]
+pub struct Namer {
+    /// The list.
+    pub source: SourceId,
+    /// What its addresses were seen doing.
+    pub category: Category,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Mark {
+    set: u16,
+    last: Day,
+}
+
+/// What lists say of an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mention<'a> {
+    /// The address, or the block around it that is named.
+    pub prefix: Prefix,
+    /// The lists, ascending.
+    pub namers: &'a [Namer],
+    /// The last day on which one of them named it.
+    pub last_seen: Day,
+}
+
+impl Named {
+    /// Collects blocks, and who named which prefix when for the last time, in
+    /// any order.
+    pub fn new(
+        mut blocks: Vec<Block>,
+        mut words: Vec<(Prefix, Namer, Day)>,
+    ) -> Self {
+        blocks.sort_unstable_by_key(|b| (b.prefix, b.source));
+        words.sort_unstable();
+        let mut named = Self { blocks, ..Self::default() };
+        let mut known: FxHashMap<Vec<Namer>, u16> = FxHashMap::default();
+        for same in words.chunk_by(|a, b| a.0 == b.0) {
+            let mut namers: Vec<Namer> = same.iter().map(|w| w.1).collect();
+            namers.dedup();
+            let set = named.set(&mut known, namers);
+            let last = same.iter().map(|w| w.2).max().unwrap_or_default();
+            let mark = Mark { set, last };
+            match same[0].0 {
+                Prefix::V4(bits, 32) => {
+                    named.v4.push(bits);
+                    named.marks.push(mark);
+                }
+                prefix => named.rest.push((prefix, mark)),
+            }
+        }
+        named.v4.shrink_to_fit();
+        named.marks.shrink_to_fit();
+        named
+    }
+
+    /// The index of a combination. Far fewer occur than fit; should they ever
+    /// not, the last one stands for the rest.
+    fn set(
+        &mut self,
+        known: &mut FxHashMap<Vec<Namer>, u16>,
+        namers: Vec<Namer>,
+    ) -> u16 {
+        if let Some(&set) = known.get(&namers) {
+            return set;
+        }
+        let Ok(set) = u16::try_from(self.sets.len()) else { return u16::MAX };
+        self.sets.push(namers.clone().into_boxed_slice());
+        known.insert(namers, set);
+        set
+    }
+
+    /// Listed blocks that hold all of a prefix, widest first.
+    pub fn blocks_around(
+        &self,
+        prefix: Prefix,
+    ) -> impl Iterator<Item = &Block> {
+        self.blocks.iter().filter(move |block| block.prefix.covers(prefix))
+    }
+
+    /// Listed blocks inside a prefix, ascending.
+    pub fn blocks_within(
+        &self,
+        prefix: Prefix,
+    ) -> impl Iterator<Item = &Block> {
+        self.blocks.iter().filter(move |block| prefix.covers(block.prefix))
+    }
+
+    /// What lists say of an address: of itself first, then of blocks around it.
+    pub fn mentions(&self, address: IpAddr) -> Vec<Mention<'_>> {
+        let address = address.to_canonical();
+        let own = match address {
+            IpAddr::V4(v4) => self.v4.binary_search(&v4.to_bits()).ok(),
+            IpAddr::V6(_) => None,
+        };
+        let own = own.map(|at| (Prefix::host(address), self.marks[at]));
+        let around = self.rest.iter().rev().copied();
+        let around = around.filter(|(prefix, _)| prefix.contains(address));
+        own.into_iter().chain(around).map(|m| self.mention(m)).collect()
+    }
+
+    fn mention(&self, (prefix, mark): (Prefix, Mark)) -> Mention<'_> {
+        let set = self.sets.get(usize::from(mark.set));
+        let namers = set.map_or(&[] as &[Namer], |set| set);
+        Mention { prefix, namers, last_seen: mark.last }
+    }
+
+    /// How many addresses and blocks inside a prefix are named.
+    pub fn count_within(&self, prefix: Prefix) -> usize {
+        let rest = self.rest.iter().filter(|(p, _)| prefix.covers(*p)).count();
+        let (IpAddr::V4(first), IpAddr::V4(last)) =
+            (prefix.network(), prefix.last())
+        else {
+            return rest;
+        };
+        let from = self.v4.partition_point(|&a| a < first.to_bits());
+        let until = self.v4.partition_point(|&a| a <= last.to_bits());
+        rest + until - from
+    }
+
+    /// How many addresses and blocks are named, listed blocks left out.
+    pub fn len(&self) -> usize {
+        self.v4.len() + self.rest.len()
+    }
+
+    /// Whether nothing is named.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0 && self.blocks.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const C2: Namer = Namer { source: SourceId(0), category: Category::C2 };
+    const SCAN: Namer =
+        Namer { source: SourceId(1), category: Category::Attack };
+
+    fn prefix(text: &str) -> Prefix {
+        text.parse().unwrap()
+    }
+
+    fn named() -> Named {
+        let block = |text: &str| Block {
+            prefix: prefix(text),
+            source: SourceId(2),
+            since: Day(1),
+        };
+        Named::new(
+            vec![block("9.0.0.0/16"), block("9.0.1.0/24")],
+            vec![
+                (prefix("9.0.1.7"), SCAN, Day(9)),
+                (prefix("9.0.1.7"), C2, Day(5)),
+                (prefix("9.0.1.8"), C2, Day(4)),
+                (prefix("9.0.1.0/24"), SCAN, Day(3)),
+                (prefix("2001:db8::1"), C2, Day(2)),
+            ],
+        )
+    }
+
+    #[test]
+    fn an_address_has_the_lists_that_name_it_and_the_block_around_it() {
+        let named = named();
+        let mentions = named.mentions("9.0.1.7".parse().unwrap());
+        assert_eq!(mentions.len(), 2);
+        assert_eq!(mentions[0].namers, [C2, SCAN]);
+        assert_eq!(mentions[0].last_seen, Day(9));
+        assert_eq!(mentions[1].prefix, prefix("9.0.1.0/24"));
+        assert_eq!(named.mentions("9.0.2.7".parse().unwrap()), []);
+        let v6 = named.mentions("2001:db8::1".parse().unwrap());
+        assert_eq!(v6[0].namers, [C2]);
+        assert_eq!(named.len(), 4);
+    }
+
+    #[test]
+    fn blocks_around_and_within_are_told_apart() {
+        let named = named();
+        let inner = prefix("9.0.1.0/25");
+        assert_eq!(named.blocks_around(inner).count(), 2);
+        assert_eq!(named.blocks_within(inner).count(), 0);
+        assert_eq!(named.blocks_within(prefix("9.0.0.0/8")).count(), 2);
+        assert_eq!(named.count_within(prefix("9.0.1.0/24")), 3);
+        assert_eq!(named.count_within(prefix("9.0.1.8/32")), 1);
+        assert_eq!(named.count_within(prefix("2001:db8::/32")), 1);
+    }
+}
