@@ -22,8 +22,10 @@ use tower::Service;
 
 use crate::{App, limits};
 
+mod patience;
 mod socket;
 
+use patience::Patience;
 pub(crate) use socket::Socket;
 
 /// Pause after an accept that failed for want of descriptors or memory.
@@ -107,8 +109,9 @@ impl Server {
             request.extensions_mut().insert(socket.clone());
             router.clone().call(request)
         });
-        let connection =
-            self.protocol.serve_connection_with_upgrades(io, service);
+        let mut protocol = self.protocol.clone();
+        protocol.http1().timer(Patience::new());
+        let connection = protocol.serve_connection_with_upgrades(io, service);
         let driven = self.graceful.watch(connection.into_owned());
         connections.spawn(async move {
             if let Err(error) = driven.await {
@@ -131,7 +134,6 @@ fn protocol() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
-        .timer(TokioTimer::new())
         .header_read_timeout(limits::HEAD_TIMEOUT)
         .max_buf_size(limits::HEAD_BYTES);
     builder

@@ -1,7 +1,8 @@
 //! Limits of connections and heads, over real sockets.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use asgard_api::limits::HEAD_TIMEOUT;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -48,6 +49,32 @@ async fn a_head_beyond_the_limit_is_refused_before_anybody_reads_it() {
     let within = format!("x-filler: {}\r\n", "x".repeat(20_000));
     let answer = exchange(&server, &get("/livez", &within)).await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+#[tokio::test]
+async fn a_head_that_drips_is_cut_off_in_time() {
+    let app = TestApp::start().await;
+    let server = app.listen().await;
+    let begun = Instant::now();
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let (mut reader, mut writer) = stream.split();
+    let drip = async {
+        writer.write_all(b"GET /livez HTTP/1.1\r\nx: ").await?;
+        loop {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            writer.write_all(b"x").await?;
+        }
+        #[expect(unreachable_code, reason = "gives the block its type")]
+        std::io::Result::Ok(())
+    };
+    let mut answer = Vec::new();
+    let read = timeout(2 * HEAD_TIMEOUT, reader.read_to_end(&mut answer));
+    tokio::select! {
+        read = read => drop(read.expect("cut off in time")),
+        // The other side hung up.
+        _ = drip => {}
+    }
+    assert!(begun.elapsed() >= HEAD_TIMEOUT / 2, "not at once");
 }
 
 #[tokio::test]
