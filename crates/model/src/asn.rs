@@ -28,13 +28,14 @@ pub struct Asn(pub u32);
 ///
 /// Sources: IANA "Autonomous System (AS) Numbers"; RFC 7607 (0), RFC 6793
 /// (23456), RFC 5398 (documentation), RFC 6996 (private), RFC 7300 (last).
-pub const RESERVED: [(u32, u32); 8] = [
+pub const RESERVED: [(u32, u32); 9] = [
     (0, 0),
     (23_456, 23_456),
     (64_496, 64_511),
     (64_512, 65_534),
     (65_535, 65_535),
     (65_536, 65_551),
+    (65_552, 131_071),
     (4_200_000_000, 4_294_967_294),
     (4_294_967_295, 4_294_967_295),
 ];
