@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use asgard_api::view::ProfileView;
-use asgard_model::{Profile, Snapshot};
+use asgard_model::{AssessmentState, Profile, Snapshot};
 
 use crate::{
     cli::{Form, Top},
@@ -53,6 +53,8 @@ fn rank<'a>(snapshot: &'a Snapshot, top: &Top) -> Vec<Profile<'a>> {
         .filter(|p| {
             top.country.is_none() || p.registration.country == top.country
         })
+        // Silence is not health: who was never watched is nobody's best.
+        .filter(|p| !top.best || p.assessment.state == AssessmentState::Ok)
         .collect();
     profiles.sort_by(|a, b| {
         let (x, y) = (a.assessment.score_exact, b.assessment.score_exact);

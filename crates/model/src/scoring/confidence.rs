@@ -33,7 +33,11 @@ pub(super) fn judge(
         visibility(signals, is_listed(threats), model),
         model,
     );
-    Certainty { confidence, state: state(confidence, health, model) }
+    let state = match is_silent(signals) {
+        true => silent(health, model),
+        false => state(confidence, health, model),
+    };
+    Certainty { confidence, state }
 }
 
 /// Units of UNPROVEN, from what was known *before* any report: a report must
@@ -122,6 +126,18 @@ fn visibility(signals: &Signals, listed: bool, model: &Model) -> f64 {
         Visibility::NotAnnounced if listed => 1.0,
         Visibility::NotAnnounced => model.uncertainty.not_announced,
     }
+}
+
+/// Whether it announces nothing and no list names it: there is nothing to
+/// watch, and silence is not health.
+fn is_silent(signals: &Signals) -> bool {
+    signals.exposure.visibility == Visibility::NotAnnounced
+        && signals.threats.is_none()
+}
+
+/// The state of an AS that is silent, however long it has been known.
+fn silent(health: &SourceHealth, model: &Model) -> AssessmentState {
+    state(0.0, health, model)
 }
 
 /// Without any source there is nothing that could be stale.
