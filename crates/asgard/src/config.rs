@@ -15,6 +15,7 @@ use anyhow::{Context, Result, bail};
 use asgard_api::{ApiConfig, EdlAuth, LookupConfig, PeeringdbUrl};
 use asgard_ingest::catalogue::{Catalogue, Override};
 use asgard_model::{Bands, Model, Prefix};
+use asgard_store::WorldKind;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -170,6 +171,16 @@ pub(crate) enum Origin {
     Mirror(PathBuf),
     /// A generated world.
     Demo,
+}
+
+impl Origin {
+    /// Which Internet it tells of.
+    pub(crate) fn world(&self) -> WorldKind {
+        match self {
+            Self::Demo => WorldKind::Demo,
+            Self::Network | Self::Mirror(_) => WorldKind::Real,
+        }
+    }
 }
 
 /// Longest and shortest pause between cycles, in minutes.

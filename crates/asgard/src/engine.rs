@@ -23,6 +23,7 @@ use tokio::{sync::Mutex, task::spawn_blocking};
 use crate::{
     clock::now,
     config::{Config, Origin},
+    exit::usage,
 };
 
 /// Publishes Snapshots.
@@ -64,7 +65,10 @@ pub(crate) fn judge(config: &Config) -> Judge {
 pub(crate) fn learner(config: &Config) -> Result<Learner> {
     let mut ledgers = None;
     let supply = match &config.origin {
-        Origin::Mirror(dir) => Supply::Mirror(Mirror::new(dir)?),
+        Origin::Mirror(dir) => {
+            let mirror = Mirror::new(dir);
+            Supply::Mirror(mirror.map_err(|e| usage(e.into()))?)
+        }
         Origin::Demo => {
             let plan = Plan::demo(Day::of(now()));
             Supply::Memory(Memory::new(asgard_synth::files(&plan)))

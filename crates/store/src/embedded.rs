@@ -23,7 +23,7 @@ use async_trait::async_trait;
 
 pub use directory::ServingGuard;
 
-use crate::{Changes, Pepper, StoreConfig, StoreError};
+use crate::{Changes, Pepper, StoreConfig, StoreError, WorldKind};
 use database::Database;
 use directory::Directory;
 
@@ -44,6 +44,14 @@ impl Embedded {
         // Only now: two processes that start at once set up one by one.
         drop(setup);
         Ok(Self { database, directory, pepper })
+    }
+
+    pub(crate) async fn expect_world(
+        &self,
+        wanted: WorldKind,
+    ) -> Result<(), StoreError> {
+        let writer = self.database.writer();
+        meta::expect_world(writer, &self.directory, wanted).await
     }
 
     pub(crate) fn lock_serving(&self) -> Result<ServingGuard, StoreError> {

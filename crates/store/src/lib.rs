@@ -124,6 +124,18 @@ pub async fn open(config: &StoreConfig) -> Result<Store, StoreError> {
 }
 
 impl Store {
+    /// Refuses a directory that is marked as the other world, and marks none:
+    /// for commands that only read.
+    ///
+    /// # Errors
+    /// `OtherWorld`.
+    pub async fn expect_world(
+        &self,
+        wanted: WorldKind,
+    ) -> Result<(), StoreError> {
+        self.backend.expect_world(wanted).await
+    }
+
     /// Takes the right to serve from this store until the guard is dropped or
     /// the process ends, however it ends. Others may still read and write.
     ///

@@ -5,13 +5,14 @@ mod view;
 use anyhow::{Result, anyhow};
 use asgard_store::{
     KeyId, KeyRecord, NewKey, Rotation, Scopes, Store, StoreConfig, StoreError,
+    WorldKind,
 };
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     cli::{CreateKey, KeysAction},
     clock::now,
-    config::Config,
+    config::{Config, Origin},
     exit::{Exit, missing, usage},
     output::Out,
 };
@@ -19,10 +20,28 @@ use crate::{
 /// Who writes, in the audit trail.
 pub(crate) const ACTOR: &str = "cli";
 
-/// Opens the store for administration: either world will do.
+/// Opens the store for administration: either world will do, unless `--demo`
+/// says which.
 pub(crate) async fn open(config: &Config) -> Result<Store> {
     let dir = config.data_dir.clone();
-    Ok(asgard_store::open(&StoreConfig { dir, world: None }).await?)
+    let store = asgard_store::open(&StoreConfig { dir, world: None }).await?;
+    match config.origin {
+        Origin::Demo => expect(store, WorldKind::Demo).await,
+        Origin::Network | Origin::Mirror(_) => Ok(store),
+    }
+}
+
+/// Opens the store for what was learnt: only the world that is asked about.
+pub(crate) async fn open_data(config: &Config) -> Result<Store> {
+    expect(open(config).await?, config.origin.world()).await
+}
+
+async fn expect(store: Store, world: WorldKind) -> Result<Store> {
+    if let Err(error) = store.expect_world(world).await {
+        store.close().await?;
+        return Err(error.into());
+    }
+    Ok(store)
 }
 
 pub(crate) async fn run(
@@ -50,9 +69,12 @@ async fn act(store: &Store, action: KeysAction, out: &mut Out) -> Result<Exit> {
             rotate(store, parse(&id)?, grace, out).await
         }
         KeysAction::Revoke { id } => {
-            match store.keys.revoke(parse(&id)?, ACTOR, now()).await? {
+            let id = parse(&id)?;
+            match store.keys.revoke(id, ACTOR, now()).await? {
                 true => Ok(Exit::Ok),
-                false => Ok(Exit::NotFound),
+                false => Err(missing(anyhow!(
+                    "there is no key {id}, or it was revoked before"
+                ))),
             }
         }
     }

@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use anyhow::{Context, Result};
 use asgard_api::{App, Live, Lookups, Republish};
 use asgard_ingest::{learner::Learner, supply::Progress};
-use asgard_store::{KeyRecord, Store, StoreConfig, WorldKind};
+use asgard_store::{KeyRecord, Store, StoreConfig};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::{
     net::TcpListener,
@@ -93,10 +93,7 @@ fn raise_file_limit() {
 }
 
 async fn open(config: &Config) -> Result<Store> {
-    let world = match config.origin {
-        Origin::Demo => WorldKind::Demo,
-        Origin::Network | Origin::Mirror(_) => WorldKind::Real,
-    };
+    let world = config.origin.world();
     let dir = config.data_dir.clone();
     Ok(asgard_store::open(&StoreConfig { dir, world: Some(world) }).await?)
 }

@@ -6,7 +6,7 @@ use asgard_model::SourceStatus;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::keys::open;
+use super::keys::open_data;
 use crate::{
     cli::{Form, SourceAction},
     clock::now,
@@ -90,7 +90,7 @@ fn entry(source: &Source) -> serde_json::Value {
 }
 
 async fn status(config: &Config, form: Form, out: &mut Out) -> Result<Exit> {
-    let store = open(config).await?;
+    let store = open_data(config).await?;
     let states = store.sources.list().await;
     store.close().await?;
     let mut learner = engine::learner(config)?;
@@ -164,7 +164,7 @@ async fn refresh(
             return Err(usage(anyhow::anyhow!("`{name}` is not a source")));
         }
     }
-    let store = open(config).await?;
+    let store = open_data(config).await?;
     let mut learner = engine::learner(config)?;
     learner.recall(&store.sources.list().await?, now());
     let progress = telemetry::progress(config.log);

@@ -1,7 +1,7 @@
 //! `asgard whitelist add|list|remove`, also while a server runs: it notices
 //! within a second.
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use asgard_store::{Store, WhitelistEntry};
 
 use super::keys::{ACTOR, open};
@@ -9,7 +9,7 @@ use crate::{
     cli::{Form, WhitelistAction},
     clock::now,
     config::Config,
-    exit::{Exit, usage},
+    exit::{Exit, missing, usage},
     output::Out,
 };
 
@@ -47,7 +47,7 @@ async fn act(
         WhitelistAction::Remove { asn } => {
             match store.whitelist.remove(asn, ACTOR, now()).await? {
                 true => Ok(Exit::Ok),
-                false => Ok(Exit::NotFound),
+                false => Err(missing(anyhow!("{asn} is not on the whitelist"))),
             }
         }
         WhitelistAction::List { output } => {

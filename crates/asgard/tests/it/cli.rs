@@ -5,3 +5,4 @@ mod audit;
 mod configuration;
 mod query;
 mod sources;
+mod worlds;

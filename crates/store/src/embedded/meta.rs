@@ -31,6 +31,20 @@ pub(super) async fn check_world(
     }
 }
 
+/// Refuses the wrong world, and leaves no mark.
+pub(super) async fn expect_world(
+    writer: &SqlitePool,
+    directory: &Directory,
+    wanted: WorldKind,
+) -> Result<(), StoreError> {
+    match get(writer, "world").await? {
+        Some(found) if found != wanted.as_str() => {
+            Err(other_world(directory, &found, wanted))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn other_world(
     directory: &Directory,
     found: &str,

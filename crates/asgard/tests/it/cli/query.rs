@@ -258,6 +258,20 @@ fn without_a_mirror_the_last_snapshot_of_the_server_answers() {
 }
 
 #[test]
+fn the_time_of_the_last_snapshot_is_when_it_was_made() {
+    let world = World::tiny();
+    let key = world.key("read");
+    let server = world.serve().settled();
+    let status = server.read("/v1/status", &key);
+    server.stop().exits(0);
+    let told = world.administer(&["lookup", "8.8.8.8", "-o", "json"]).json();
+    let created = told["snapshot"]["created"].as_str().unwrap();
+    let served = status["snapshot"]["created"].as_str().unwrap();
+    assert_eq!(created[..19], served[..19]);
+    assert_eq!(told["snapshot"]["serial"], status["snapshot"]["serial"]);
+}
+
+#[test]
 fn the_last_snapshot_is_judged_with_the_whitelist_of_now() {
     let world = World::tiny();
     world.serve().settled().stop().exits(0);

@@ -148,7 +148,7 @@ fn a_mirror_that_is_not_there_is_named() {
     let world = World::tiny();
     std::fs::remove_dir_all(world.mirror()).unwrap();
     let ended = world.serve().ends();
-    assert_eq!(ended.code(), Some(1), "{ended:#?}");
+    assert_eq!(ended.code(), Some(2), "{ended:#?}");
     let path = world.mirror().display().to_string();
     assert!(ended.stderr.contains(&path), "{}", ended.stderr);
 }
