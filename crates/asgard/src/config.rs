@@ -160,6 +160,17 @@ pub(crate) struct Config {
     pub(crate) history_days: u16,
     /// How the log is written.
     pub(crate) log: LogForm,
+    /// How much of an explanation is told.
+    pub(crate) detail: Detail,
+}
+
+/// How much of an explanation is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// The reasons that cost or give points.
+    Points,
+    /// Every reason (`-v`).
+    All,
 }
 
 /// Where sources come from.
@@ -200,7 +211,11 @@ impl Config {
         if let Command::Serve(serve) = &cli.command {
             settings.overlay_serve(serve);
         }
-        settings.resolve(cli.common.demo)
+        let config = settings.resolve(cli.common.demo)?;
+        Ok(match cli.common.verbose {
+            0 => config,
+            _ => Self { detail: Detail::All, ..config },
+        })
     }
 }
 
@@ -276,6 +291,7 @@ impl Settings {
             allow_private: prefixes("allow_private", &self.allow_private)?,
             history_days: self.history_days.max(1),
             log: self.log,
+            detail: Detail::Points,
             origin,
             settings: self,
         })

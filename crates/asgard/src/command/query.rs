@@ -1,12 +1,17 @@
 //! `asgard lookup T` and `asgard why T`, answered from local data.
 
-use std::{sync::Arc, time::Instant};
+mod answer;
+mod explain;
+mod listed;
+
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use asgard_api::view::ProfileView;
 use asgard_model::{Asn, Profile, Route, Snapshot};
 use serde_json::{Value, json};
 
+use self::{answer::Answer, explain::explain};
 use super::target::Target;
 use crate::{
     cli::{Form, Query},
@@ -25,6 +30,7 @@ pub(crate) async fn lookup(
         let rows = answers.iter().flat_map(|a| lines(snapshot, a)).collect();
         let header = [
             "target", "prefix", "asn", "name", "cc", "score", "level", "known",
+            "listed",
         ];
         out.table(&header, rows)?;
         Ok(())
@@ -39,30 +45,16 @@ pub(crate) async fn why(
 ) -> Result<Exit> {
     run(config, query, out, |snapshot, answers, out| {
         for answer in answers {
-            if let Some(line) = whereabouts(snapshot, answer) {
+            for line in answer.whereabouts(snapshot) {
                 out.line(line)?;
             }
             for asn in &answer.asns {
-                explain(snapshot, *asn, out)?;
+                explain(snapshot, *asn, config.detail, out)?;
             }
         }
         Ok(())
     })
     .await
-}
-
-/// A target with the ASes that answer for it.
-struct Answer<'a> {
-    text: &'a str,
-    target: Target,
-    route: Option<Route<'a>>,
-    asns: Vec<Asn>,
-}
-
-impl Answer<'_> {
-    fn is_found(&self, snapshot: &Snapshot) -> bool {
-        self.asns.iter().any(|&asn| snapshot.profile(asn).is_some())
-    }
 }
 
 async fn run(
@@ -81,7 +73,7 @@ async fn run(
     let snapshot = local::snapshot(config).await?;
     let answers: Vec<Answer<'_>> = targets
         .into_iter()
-        .map(|(text, target)| answer(&snapshot, text, target))
+        .map(|(text, target)| Answer::new(&snapshot, text, target))
         .collect();
     match query.output.output {
         Form::Table => print(&snapshot, &answers, out)?,
@@ -93,28 +85,17 @@ async fn run(
     }
     let found = answers.iter().filter(|a| a.is_found(&snapshot)).count();
     for answer in answers.iter().filter(|a| !a.is_found(&snapshot)) {
-        tracing::warn!("{}: not found, or not scored", answer.text);
+        let reason = match answer.is_special() {
+            true => "special-purpose space, which nobody may announce",
+            false => "not found, or not scored",
+        };
+        tracing::warn!("{}: {reason}", answer.text);
     }
     Ok(match found {
         0 => Exit::NotFound,
         n if n < answers.len() => Exit::Partial,
         _ => Exit::Ok,
     })
-}
-
-fn answer<'a>(
-    snapshot: &'a Arc<Snapshot>,
-    text: &'a str,
-    target: Target,
-) -> Answer<'a> {
-    let route = target
-        .address()
-        .and_then(|address| snapshot.world.table.lookup(address));
-    let asns = match target {
-        Target::Asn(asn) => vec![asn],
-        _ => route.map_or_else(Vec::new, |route| route.origins.to_vec()),
-    };
-    Answer { text, target, route, asns }
 }
 
 /// `{target, target_type, status, result_count, results, snapshot, …}`; each
@@ -130,13 +111,21 @@ fn envelope(
         .filter_map(|&asn| snapshot.profile(asn))
         .map(|profile| view(snapshot, &profile))
         .collect::<Result<Vec<_>>>()?;
-    let known: Vec<&str> = classes(snapshot, answer);
+    let inside: Vec<Value> = answer
+        .inside
+        .iter()
+        .map(|r| json!({"prefix": r.prefix.to_string(), "origins": r.origins}))
+        .collect();
     Ok(json!({
         "target": answer.text,
         "target_type": answer.target.kind(),
         "status": if results.is_empty() { "not_found" } else { "ok" },
         "prefix": answer.route.map(|route| route.prefix.to_string()),
-        "known": known,
+        "routes_inside": inside,
+        "routes_inside_count": answer.inside_count,
+        "known": answer.known(snapshot),
+        "special_purpose": answer.is_special(),
+        "listed": answer.listed(snapshot).map(|l| l.json(snapshot)),
         "result_count": results.len(),
         "results": results,
         "snapshot": {
@@ -150,123 +139,58 @@ fn envelope(
     }))
 }
 
-fn classes(snapshot: &Snapshot, answer: &Answer<'_>) -> Vec<&'static str> {
-    let Some(address) = answer.target.address() else { return Vec::new() };
-    let classes = snapshot.world.landmarks.classes(address);
-    classes.iter().map(|class| class.as_str()).collect()
-}
-
+/// One line an origin; routes inside a prefix are lines of their own.
 fn lines(snapshot: &Snapshot, answer: &Answer<'_>) -> Vec<Vec<String>> {
-    let prefix = answer.route.map(|r| r.prefix.to_string());
-    let known = classes(snapshot, answer).join(",");
-    let line = |asn: Option<Asn>| {
+    let of_route = |route: &Route<'_>| {
+        let origins = route.origins.iter();
+        let prefix = route.prefix.to_string();
+        origins.map(|&asn| (prefix.clone(), Some(asn))).collect::<Vec<_>>()
+    };
+    let routes = answer.route.iter().chain(&answer.inside);
+    let mut found: Vec<(String, Option<Asn>)> =
+        routes.flat_map(of_route).collect();
+    if found.is_empty() {
+        found.push((String::new(), answer.asns.first().copied()));
+    }
+    let known = match answer.is_special() {
+        true => "special-purpose".to_owned(),
+        false => answer.known(snapshot).join(","),
+    };
+    let listed = answer.listed(snapshot);
+    let listed = listed.map(|l| l.cell(snapshot)).unwrap_or_default();
+    let line = |(prefix, asn): (String, Option<Asn>)| {
         let profile = asn.and_then(|asn| snapshot.profile(asn));
-        let registration = profile.as_ref().map(|p| p.registration);
-        let text = |value: Option<String>| value.unwrap_or_default();
+        let [asn, name, country] = identity(asn, profile.as_ref());
+        let judged = |tell: fn(&Profile<'_>) -> String| {
+            profile.as_ref().map(tell).unwrap_or_default()
+        };
         vec![
             answer.text.to_owned(),
-            text(prefix.clone()),
-            text(asn.map(|asn| asn.to_string())),
-            text(registration.and_then(|r| r.name.as_deref()).map(Into::into)),
-            text(registration.and_then(|r| r.country).map(|c| c.to_string())),
-            text(profile.as_ref().map(|p| p.assessment.score.to_string())),
-            text(profile.as_ref().map(|p| p.assessment.level.to_string())),
+            prefix,
+            asn,
+            name,
+            country,
+            judged(|p| p.assessment.score.to_string()),
+            judged(|p| p.assessment.level.to_string()),
             known.clone(),
+            listed.clone(),
         ]
     };
-    match answer.asns.is_empty() {
-        true => vec![line(None)],
-        false => answer.asns.iter().map(|&asn| line(Some(asn))).collect(),
-    }
+    found.into_iter().map(line).collect()
 }
 
-/// `8.8.8.8 is in 8.8.8.0/24, known as resolver`.
-fn whereabouts(snapshot: &Snapshot, answer: &Answer<'_>) -> Option<String> {
-    answer.target.address()?;
-    let place = match answer.route {
-        Some(route) => format!("is in {}", route.prefix),
-        None => "is announced by nobody".to_owned(),
-    };
-    let known = classes(snapshot, answer);
-    let known = match known.is_empty() {
-        true => String::new(),
-        false => format!(", known as {}", known.join(", ")),
-    };
-    Some(format!("{} {place}{known}", answer.text))
-}
-
-/// Score, sub-scores, certainty; then each reason with its evidence.
-fn explain(snapshot: &Snapshot, asn: Asn, out: &mut Out) -> Result<()> {
-    let Some(profile) = snapshot.profile(asn) else { return Ok(()) };
-    out.line(headline(&profile))?;
-    let a = profile.assessment;
-    out.line(format!(
-        "  score {} {}, plausible {} to {}, confidence {:.2} ({})",
-        a.score,
-        a.level,
-        a.score_low,
-        a.score_high,
-        a.confidence,
-        a.state.as_str()
-    ))?;
-    out.line(format!(
-        "  hygiene {}  threat {}  stability {}  as of {}",
-        a.hygiene, a.threat, a.stability, snapshot.world.as_of
-    ))?;
-    let view = view(snapshot, &profile)?;
-    let details = view["details"].as_array().map_or(&[] as &[_], |d| d);
-    if details.is_empty() {
-        out.line("  nothing speaks against it")?;
-    }
-    for detail in details {
-        reason(detail, out)?;
-    }
-    Ok(())
+fn identity(asn: Option<Asn>, profile: Option<&Profile<'_>>) -> [String; 3] {
+    let registration = profile.map(|p| p.registration);
+    [
+        asn.map(|asn| asn.to_string()),
+        registration.and_then(|r| r.name.as_deref()).map(Into::into),
+        registration.and_then(|r| r.country).map(|c| c.to_string()),
+    ]
+    .map(Option::unwrap_or_default)
 }
 
 /// The API's object of an AS.
 fn view(snapshot: &Snapshot, profile: &Profile<'_>) -> Result<Value> {
     let view = ProfileView::new(snapshot, profile);
     serde_json::to_value(view).context("a profile is always JSON")
-}
-
-fn reason(detail: &Value, out: &mut Out) -> Result<()> {
-    let text = |key: &str| detail[key].as_str().unwrap_or_default();
-    let points = -detail["points"].as_i64().unwrap_or(0);
-    out.line(format!(
-        "  {points:>+4}  {:<9} {}",
-        text("severity"),
-        text("code")
-    ))?;
-    out.line(format!("        {}", text("description")))?;
-    for evidence in detail["evidence"].as_array().into_iter().flatten() {
-        out.line(format!("        · {}", sentence(evidence)))?;
-    }
-    Ok(())
-}
-
-/// One piece of evidence in a line:
-/// `192.0.2.1/32, threatfox, 2026-04-25 to 2026-06-20`.
-fn sentence(evidence: &Value) -> String {
-    let text = |key: &str| evidence[key].as_str();
-    let what = text("prefix").or_else(|| text("topic"));
-    let when = match (text("first_seen"), text("last_seen")) {
-        (Some(first), Some(last)) => Some(format!("{first} to {last}")),
-        _ => None,
-    };
-    let parts = [what, text("source"), when.as_deref()];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
-}
-
-fn headline(profile: &Profile<'_>) -> String {
-    let registration = profile.registration;
-    let unknown = "unknown";
-    format!(
-        "{} {} ({}, {}, {})",
-        profile.asn,
-        registration.name.as_deref().unwrap_or(unknown),
-        registration.organisation.as_deref().unwrap_or(unknown),
-        registration.country.as_ref().map_or(unknown, |c| c.as_str()),
-        registration.rir.map_or(unknown, |r| r.as_str()),
-    )
 }

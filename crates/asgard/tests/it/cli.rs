@@ -1,5 +1,6 @@
 //! The commands beside `serve`: what they print, and how they end.
 
+mod address;
 mod admin;
 mod audit;
 mod configuration;

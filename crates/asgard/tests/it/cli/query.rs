@@ -118,6 +118,33 @@ fn why_of_a_number_gives_score_reasons_and_evidence() {
 }
 
 #[test]
+fn why_tells_all_evidence_in_a_line_and_what_nobody_could_know() {
+    let world = World::tiny();
+    let text = world.run(&["why", &bad(&world)]).text();
+    let lines = |start: &str| {
+        text.lines().filter(|line| line.starts_with(start)).count()
+    };
+    assert_eq!(lines("  evidence: "), 1, "{text}");
+    assert_eq!(lines("  not known: "), 1, "{text}");
+    assert!(!text.contains("unknown,"), "{text}");
+}
+
+#[test]
+fn reasons_without_points_are_told_with_v_only() {
+    let world = World::tiny();
+    let bad = bad(&world);
+    let json = world.run(&["why", &bad, "-o", "json"]).json();
+    let details = json["results"][0]["details"].as_array().unwrap();
+    let idle = |detail: &&Value| detail["points"] == 0;
+    let code = details.iter().find(idle).expect("advice is always there");
+    let code = code["code"].as_str().unwrap();
+    let short = world.run(&["why", &bad]).text();
+    assert!(!short.contains(code), "{short}");
+    let long = world.run(&["why", &bad, "-v"]).text();
+    assert!(long.contains(code), "{long}");
+}
+
+#[test]
 fn why_of_an_address_explains_its_origin() {
     let world = World::tiny();
     let bad = numbers(&world.truth().bulletproof)[0];
