@@ -19,6 +19,11 @@ impl Out {
         Self { writer: Box::new(stdout.lock()), terminal }
     }
 
+    /// Whether somebody looks at it.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
     /// One line.
     pub(crate) fn line(&mut self, text: impl AsRef<str>) -> io::Result<()> {
         writeln!(self.writer, "{}", text.as_ref())?;

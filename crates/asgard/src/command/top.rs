@@ -39,8 +39,12 @@ pub(crate) async fn run(
                 "/24s",
                 "reasons",
             ];
-            let rows = ranked.iter().map(|p| row(p)).collect();
-            out.table(&header, rows)?;
+            if out.is_terminal() {
+                out.table(&NARROW, ranked.iter().map(narrow).collect())?;
+            } else {
+                let rows = ranked.iter().map(|p| row(p).to_vec()).collect();
+                out.table(&header, rows)?;
+            }
         }
     }
     Ok(Exit::Ok)
@@ -65,19 +69,44 @@ fn rank<'a>(snapshot: &'a Snapshot, top: &Top) -> Vec<Profile<'a>> {
     profiles
 }
 
-fn row(profile: &Profile<'_>) -> Vec<String> {
+/// Columns that fit a terminal of 100 characters.
+const NARROW: [&str; 8] =
+    ["asn", "score", "level", "conf", "name", "cc", "/24s", "reasons"];
+/// Most characters of a name in them.
+const NAME: usize = 17;
+
+fn narrow(profile: &Profile<'_>) -> Vec<String> {
+    let [asn, score, level, confidence, name, _, country, space, _] =
+        row(profile);
+    let mut name: Vec<char> = name.chars().collect();
+    if name.len() > NAME {
+        name.truncate(NAME - 1);
+        name.push('…');
+    }
+    let mut costs = reasons(profile).into_iter();
+    let mut reason = costs.next().unwrap_or_default();
+    if costs.len() > 0 {
+        reason = format!("{reason} +{}", costs.len());
+    }
+    let name = name.into_iter().collect();
+    vec![asn, score, level, confidence, name, country, space, reason]
+}
+
+fn reasons(profile: &Profile<'_>) -> Vec<String> {
+    let details = profile.assessment.details.iter();
+    details
+        .filter(|detail| detail.points != 0)
+        .map(|detail| format!("{} {}", detail.code.as_str(), detail.points))
+        .collect()
+}
+
+fn row(profile: &Profile<'_>) -> [String; 9] {
     let a = profile.assessment;
     let registration = profile.registration;
     let text = |value: &Option<Box<str>>| {
         value.as_deref().unwrap_or_default().to_owned()
     };
-    let reasons: Vec<String> = a
-        .details
-        .iter()
-        .filter(|detail| detail.points != 0)
-        .map(|detail| format!("{} {}", detail.code.as_str(), detail.points))
-        .collect();
-    vec![
+    [
         profile.asn.to_string(),
         a.score.to_string(),
         a.level.to_string(),
@@ -86,6 +115,24 @@ fn row(profile: &Profile<'_>) -> Vec<String> {
         text(&registration.organisation),
         registration.country.map(|c| c.to_string()).unwrap_or_default(),
         format!("{:.0}", profile.signals.exposure.v4),
-        reasons.join(", "),
+        reasons(profile).join(", "),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_a_terminal_fits_100_columns() {
+        // The widest of each: number, score, level, confidence, name, country,
+        // space, and a reason with a count of the others. Each column has a
+        // blank on both sides.
+        let widest = ["AS4294967295", "score", "CRITICAL", "0.00", "", "cc"];
+        let reason = "STABILITY_SERIAL_ORIGIN 10 +5".len();
+        let text: usize = widest.iter().map(|w| w.len()).sum();
+        let space = "1000000".len();
+        let gaps = 2 * NARROW.len();
+        assert!(text + NAME + space + reason + gaps <= 100);
+    }
 }
