@@ -15,7 +15,7 @@ use crate::{
 
 /// Which points.
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct HistoryParams {
     days: u32,
     offset: u32,
@@ -34,7 +34,8 @@ impl Default for HistoryParams {
 
 impl Expected for HistoryParams {
     const EXPECTED: &'static str = "days must be an integer from 1 to 365, \
-         limit from 1 to 1000, offset from 0 to 4294967295";
+         limit from 1 to 1000, offset from 0 to 4294967295; nothing else is \
+         asked for";
 }
 
 impl HistoryParams {

@@ -101,6 +101,7 @@ async fn limits_are_inclusive_and_beyond_them_is_422() {
         "offset=-1",
         "offset=4294967296",
         "days=1&days=2",
+        "page=2",
     ] {
         let message = get(bad).await.refused(422);
         assert!(message.contains("365"), "{bad}: {message}");
