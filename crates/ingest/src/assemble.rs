@@ -69,15 +69,11 @@ pub fn assemble(
         );
         let originated = Originated::new(&routes);
         let (threats, mut shown) = threats(asn, &originated, &mut findings);
-        shown.extend(samples(&routes));
+        let reserved = Reserved::of(asn, demo);
+        shown.extend(samples(&routes, reserved));
         signals.push(Signals {
             exposure: originated.exposure(ground.low_visibility),
-            hygiene: hygiene(
-                &routes,
-                &originated,
-                ground.rpki_known,
-                Reserved::of(asn, demo),
-            ),
+            hygiene: hygiene(&routes, &originated, ground.rpki_known, reserved),
             threats,
             metadata: metadata(
                 ground,

@@ -158,22 +158,22 @@ impl Reserved {
 const SAMPLES: usize = 5;
 
 /// Routes that show the faults.
-pub fn samples(routes: &[OwnRoute]) -> Vec<Sample> {
-    let pick = |topic: Topic, keep: fn(&OwnRoute) -> bool| {
-        routes.iter().filter(move |r| keep(r)).take(SAMPLES).map(move |r| {
-            Sample {
-                topic,
-                prefix: r.prefix,
-                source: None,
-                first_seen: None,
-                last_seen: None,
-            }
-        })
+pub fn samples(routes: &[OwnRoute], reserved: Reserved) -> Vec<Sample> {
+    let sample = |topic: Topic, route: &OwnRoute| Sample {
+        topic,
+        prefix: route.prefix,
+        source: None,
+        first_seen: None,
+        last_seen: None,
     };
-    let invalid = pick(Topic::RpkiInvalid, |r| {
-        r.rpki == RpkiState::Invalid && !r.excused
-    });
-    invalid.chain(pick(Topic::Bogon, |r| r.bogon)).collect()
+    let invalid = |r: &&OwnRoute| r.rpki == RpkiState::Invalid && !r.excused;
+    let bogon = |r: &&OwnRoute| r.bogon || reserved == Reserved::Yes;
+    let invalid = routes.iter().filter(invalid).take(SAMPLES);
+    let bogon = routes.iter().filter(bogon).take(SAMPLES);
+    invalid
+        .map(|r| sample(Topic::RpkiInvalid, r))
+        .chain(bogon.map(|r| sample(Topic::Bogon, r)))
+        .collect()
 }
 
 #[cfg(test)]

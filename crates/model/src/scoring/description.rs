@@ -164,7 +164,7 @@ fn hygiene(code: Code, facts: &Facts<'_>) -> String {
             number(hygiene.route_leak_weight)
         ),
         Code::BogonAd => "Originates address space that nobody may announce, \
-             or has a reserved AS number as neighbour."
+             or has a reserved AS number, as its own or as neighbour."
             .into(),
         Code::AspaInvalid => format!(
             "{} on which it breaks a published provider authorisation (ASPA).",
