@@ -17,14 +17,9 @@ use crate::{
 };
 
 /// Which points.
-<<<<<<< HEAD
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-=======
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
->>>>>>> spine
 pub(crate) struct HistoryParams {
     /// Days of history.
     #[param(minimum = 1, maximum = 365, default = 30)]
