@@ -13,6 +13,8 @@ use axum::{
     http::{Extensions, HeaderMap, HeaderName},
 };
 
+use crate::server::Socket;
+
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Most addresses of a chain that are followed.
@@ -60,14 +62,14 @@ fn address(text: &str) -> Option<IpAddr> {
     bare.or_else(with_port).map(|address: IpAddr| address.to_canonical())
 }
 
-/// The peer's address; `0.0.0.0` if the listener did not say, so that such
-/// requests are limited together and none is free.
+/// The peer's address, from our connection or from that of another server;
+/// `0.0.0.0` if nobody says, so that such requests are limited together and
+/// none is free.
 fn peer(extensions: &Extensions) -> IpAddr {
-    extensions
-        .get::<ConnectInfo<SocketAddr>>()
-        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| {
-            info.0.ip().to_canonical()
-        })
+    let ours = extensions.get::<Socket>().map(Socket::peer);
+    let others = || extensions.get().map(|ConnectInfo(peer)| *peer);
+    let peer: Option<SocketAddr> = ours.or_else(others);
+    peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip().to_canonical())
 }
 
 /// What counts as one client: an IPv4 address, or an IPv6 /64, in which one

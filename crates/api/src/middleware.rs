@@ -38,7 +38,7 @@ use tower::{Service, layer::layer_fn};
 use self::{etag::Held, timing::Stopwatch, trace_id::TraceIds};
 use crate::{
     App, auth::Identity, client_address::ClientAddress, coding::Coding,
-    error::ApiError, limiter::Limiter, limits, router,
+    error::ApiError, limiter::Limiter, limits, router, server::Socket,
 };
 
 mod compression;
@@ -141,8 +141,14 @@ async fn live(
     let route = route.as_ref().map_or("unknown", |path| path.as_str());
     let endpoint = router::without_mount(route);
     let query = request.uri().query().filter(|_| has_key_in_query(endpoint));
-    let identity =
-        Identity::establish(request.headers(), query, &app.live, now);
+    let connection = request.extensions().get::<Socket>();
+    let identity = Identity::establish(
+        request.headers(),
+        query,
+        connection,
+        &app.live,
+        now,
+    );
     let verdict = rate_limit::count(limiter, endpoint, &identity, client, now);
     let method = request.method().clone();
     let held = Held::of(&method, request.headers());

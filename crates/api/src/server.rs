@@ -7,7 +7,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, extract::ConnectInfo, http::Request};
+use axum::{Router, body::Body, http::Request};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -100,12 +100,11 @@ impl Server {
         permit: OwnedSemaphorePermit,
         connections: &mut JoinSet<()>,
     ) {
-        let socket = Socket::new(stream, permit);
+        let socket = Socket::new(stream, peer, permit);
         let io = TokioIo::new(socket.clone());
         let router = self.router.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);
-            request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(socket.clone());
             router.clone().call(request)
         });

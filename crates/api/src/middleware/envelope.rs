@@ -21,7 +21,7 @@ pub(crate) fn wrap(mut response: Response, id: &TraceId) -> Response {
     }
     let error = response.extensions_mut().remove::<ApiError>();
     let error = error.unwrap_or_else(|| ApiError::of(status));
-    let view = view::ErrorView::new(&error.message, error.code(), &id.0);
+    let view = view::ErrorView::new(&error.message, error.code(), id.as_str());
     let written = representation::json(error.status, &view);
     merge(response, written)
 }

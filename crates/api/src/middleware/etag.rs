@@ -12,21 +12,27 @@ use axum::{
 };
 
 /// The tags that a client says it has; none for a method that changes things.
+/// Nearly all clients send one header, which needs no vector.
 #[derive(Debug)]
-pub(crate) struct Held(Vec<HeaderValue>);
+pub(crate) struct Held {
+    first: Option<HeaderValue>,
+    others: Vec<HeaderValue>,
+}
 
 impl Held {
     pub(crate) fn of(method: &Method, headers: &HeaderMap) -> Self {
         let asks = matches!(*method, Method::GET | Method::HEAD);
         let held = headers.get_all(IF_NONE_MATCH).into_iter();
-        Self(held.filter(|_| asks).cloned().collect())
+        let mut held = held.filter(|_| asks).cloned();
+        Self { first: held.next(), others: held.collect() }
     }
 
     /// 304 when the client has the current representation.
     pub(crate) fn spare(&self, response: Response) -> Response {
-        let fresh = !self.0.is_empty()
+        let held = self.first.iter().chain(&self.others);
+        let fresh = self.first.is_some()
             && response.status() == StatusCode::OK
-            && has_current(&self.0, response.headers());
+            && has_current(held, response.headers());
         if fresh { not_modified(response) } else { response }
     }
 }
@@ -43,12 +49,16 @@ fn not_modified(response: Response) -> Response {
     Response::from_parts(parts, Body::empty())
 }
 
-fn has_current(held: &[HeaderValue], headers: &HeaderMap) -> bool {
+fn has_current<'a>(
+    held: impl IntoIterator<Item = &'a HeaderValue>,
+    headers: &HeaderMap,
+) -> bool {
     let Some(current) = headers.get(ETAG).and_then(|tag| tag.to_str().ok())
     else {
         return false;
     };
-    held.iter().filter_map(|value| value.to_str().ok()).any(|list| {
+    let mut lists = held.into_iter().filter_map(|value| value.to_str().ok());
+    lists.any(|list| {
         list.trim() == "*" || tags(list).any(|tag| tag == opaque(current))
     })
 }

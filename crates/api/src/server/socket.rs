@@ -1,4 +1,5 @@
-//! A TCP connection that a handler can reach while the server drives it.
+//! A TCP connection that a handler can reach while the server drives it: who
+//! the peer is, and which key it showed.
 //!
 //! The live stream shrinks the send buffer of its sockets: in the kernel's
 //! buffers, which grow to megabytes, a client that stopped reading would go
@@ -6,7 +7,7 @@
 
 use std::{
     io,
-    net::Shutdown,
+    net::{Shutdown, SocketAddr},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -20,6 +21,8 @@ use tokio::{
     sync::OwnedSemaphorePermit,
 };
 
+use crate::auth::KeyMemory;
+
 /// Silence after which the kernel asks whether the other side is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
@@ -30,17 +33,34 @@ pub(crate) struct Socket(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     stream: TcpStream,
+    peer: SocketAddr,
+    key_memory: KeyMemory,
     /// Given back when the last clone goes, upgraded or not.
     _place: OwnedSemaphorePermit,
 }
 
 impl Socket {
-    pub(crate) fn new(stream: TcpStream, place: OwnedSemaphorePermit) -> Self {
+    pub(crate) fn new(
+        stream: TcpStream,
+        peer: SocketAddr,
+        place: OwnedSemaphorePermit,
+    ) -> Self {
         let keep_alive = TcpKeepalive::new().with_time(KEEP_ALIVE);
         // Without these the connection works as well, only less well.
         let _ = SockRef::from(&stream).set_tcp_keepalive(&keep_alive);
         let _ = stream.set_nodelay(true);
-        Self(Arc::new(Shared { stream, _place: place }))
+        let key_memory = KeyMemory::default();
+        Self(Arc::new(Shared { stream, peer, key_memory, _place: place }))
+    }
+
+    /// The other end.
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.0.peer
+    }
+
+    /// The key that was last proved here.
+    pub(crate) fn key_memory(&self) -> &KeyMemory {
+        &self.0.key_memory
     }
 
     /// Bounds what the kernel keeps for a client that does not read.
