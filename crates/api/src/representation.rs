@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::{
     body::Bytes,
     http::{
-        HeaderValue, StatusCode,
+        HeaderMap, HeaderValue, StatusCode,
         header::{CACHE_CONTROL, CONTENT_TYPE, ETAG},
     },
     response::{IntoResponse, Response},
@@ -25,6 +25,9 @@ const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// For everybody, and to be confirmed before each use: a whitelist entry takes
 /// effect at once.
 const PUBLIC: HeaderValue = HeaderValue::from_static("no-cache");
+
+/// Headers of a kept answer, those of every answer included.
+const HEADERS: usize = 12;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
@@ -71,11 +74,13 @@ impl Kept {
     }
 
     fn respond(&self, kind: HeaderValue, cache: HeaderValue) -> Response {
-        let tag = self.etag.clone();
-        let headers =
-            [(CONTENT_TYPE, kind), (CACHE_CONTROL, cache), (ETAG, tag)];
-        let body = self.body.plain().clone();
-        let mut response = (headers, body).into_response();
+        let mut response = Response::new(self.body.plain().clone().into());
+        // At once for all that answers have, so that the map never grows.
+        let mut headers = HeaderMap::with_capacity(HEADERS);
+        headers.insert(CONTENT_TYPE, kind);
+        headers.insert(CACHE_CONTROL, cache);
+        headers.insert(ETAG, self.etag.clone());
+        *response.headers_mut() = headers;
         response.extensions_mut().insert(Arc::clone(&self.body));
         response
     }
