@@ -16,7 +16,7 @@ use axum::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 
-use crate::{Live, error::ApiError, live::KeyFault, server::Socket};
+use crate::{Live, error::ApiError, live::KeyFault, server::Connection};
 
 mod key_memory;
 
@@ -42,7 +42,7 @@ impl Identity {
     pub(crate) fn establish(
         headers: &HeaderMap,
         query: Option<&str>,
-        connection: Option<&Socket>,
+        connection: Option<&Connection>,
         live: &Live,
         now: Timestamp,
     ) -> Self {
@@ -50,7 +50,7 @@ impl Identity {
         let Some(key) = presented(headers).or_else(in_query) else {
             return Self::Nobody;
         };
-        let memory = connection.map(Socket::key_memory);
+        let memory = connection.map(Connection::key_memory);
         match live.verify(&key, memory, now) {
             Ok(facts) => Self::Bearer(facts),
             Err(KeyFault::Refused(refusal)) => Self::Refused(refusal),

@@ -13,7 +13,7 @@ use axum::{
     http::{Extensions, HeaderMap, HeaderName},
 };
 
-use crate::server::Socket;
+use crate::server::Connection;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -66,7 +66,7 @@ fn address(text: &str) -> Option<IpAddr> {
 /// `0.0.0.0` if nobody says, so that such requests are limited together and
 /// none is free.
 fn peer(extensions: &Extensions) -> IpAddr {
-    let ours = extensions.get::<Socket>().map(Socket::peer);
+    let ours = extensions.get().map(Connection::peer);
     let others = || extensions.get().map(|ConnectInfo(peer)| *peer);
     let peer: Option<SocketAddr> = ours.or_else(others);
     peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip().to_canonical())

@@ -38,7 +38,7 @@ use tower::{Service, layer::layer_fn};
 use self::{etag::Held, timing::Stopwatch, trace_id::TraceIds};
 use crate::{
     App, auth::Identity, client_address::ClientAddress, coding::Coding,
-    error::ApiError, limiter::Limiter, limits, router, server::Socket,
+    error::ApiError, limiter::Limiter, limits, router, server::Connection,
 };
 
 mod compression;
@@ -141,7 +141,7 @@ async fn live(
     let route = route.as_ref().map_or("unknown", |path| path.as_str());
     let endpoint = router::without_mount(route);
     let query = request.uri().query().filter(|_| has_key_in_query(endpoint));
-    let connection = request.extensions().get::<Socket>();
+    let connection = request.extensions().get::<Connection>();
     let identity = Identity::establish(
         request.headers(),
         query,

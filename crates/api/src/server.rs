@@ -26,7 +26,8 @@ mod patience;
 mod socket;
 
 use patience::Patience;
-pub(crate) use socket::Socket;
+pub(crate) use socket::Connection;
+use socket::Socket;
 
 /// Pause after an accept that failed for want of descriptors or memory.
 const BREATH: Duration = Duration::from_millis(100);
@@ -101,17 +102,18 @@ impl Server {
         connections: &mut JoinSet<()>,
     ) {
         let socket = Socket::new(stream, peer, permit);
-        let io = TokioIo::new(socket.clone());
+        let connection = socket.connection();
+        let io = TokioIo::new(socket);
         let router = self.router.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);
-            request.extensions_mut().insert(socket.clone());
+            request.extensions_mut().insert(connection.clone());
             router.clone().call(request)
         });
         let mut protocol = self.protocol.clone();
         protocol.http1().timer(Patience::new());
-        let connection = protocol.serve_connection_with_upgrades(io, service);
-        let driven = self.graceful.watch(connection.into_owned());
+        let serving = protocol.serve_connection_with_upgrades(io, service);
+        let driven = self.graceful.watch(serving.into_owned());
         connections.spawn(async move {
             if let Err(error) = driven.await {
                 tracing::debug!(%peer, error, "connection ended early");
