@@ -74,12 +74,11 @@ pub(crate) fn stack(
         app: Arc::clone(app),
     };
     let life = Arc::new(life);
-    router
-        .layer(layer_fn(move |handler| Living {
-            life: Arc::clone(&life),
-            handler,
-        }))
-        .layer(cors::layer(&config.cors_origins))
+    let router = router.layer(layer_fn(move |handler| Living {
+        life: Arc::clone(&life),
+        handler,
+    }));
+    cors::around(router, &config.cors_origins)
 }
 
 /// A handler in the life of its requests.
