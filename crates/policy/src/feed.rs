@@ -9,6 +9,7 @@ pub mod edl;
 pub mod entry;
 pub mod format;
 pub mod prefixes;
+pub mod profile;
 
 /// Which ASes a feed names: both conditions must hold.
 #[derive(Clone, Debug, PartialEq)]
