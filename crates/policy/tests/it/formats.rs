@@ -9,7 +9,7 @@
 use std::{collections::BTreeSet, fs, path::PathBuf, time::Instant};
 
 use asgard_policy::feed::{
-    entry::{Cause, Line, Listing, Origin, Range, Span},
+    entry::{Line, Listing, Span},
     format::{Confirm, Families, Format, Options, RenderError},
 };
 
@@ -268,13 +268,4 @@ fn a_hundred_thousand_lines_are_written_in_every_format_in_seconds() {
         println!("{name}: {} bytes, {took:?}", rendered.bytes.len());
         assert!(took.as_secs() < 10, "{name} took {took:?}");
     }
-}
-
-#[test]
-fn a_range_of_causes_is_kept_in_records() {
-    let line = Line {
-        span: Span::Range(Range::V4(1, 2)),
-        cause: Cause::new(Origin::Ip).into(),
-    };
-    assert_eq!(line.span.range(), Range::V4(1, 2));
 }

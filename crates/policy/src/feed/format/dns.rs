@@ -101,7 +101,7 @@ pub(super) fn bind_acl(job: &Job<'_>) -> Written {
 pub(super) fn dnsdist(job: &Job<'_>) -> Written {
     let name = job.options.list.as_str().replace('-', "_");
     let mut out = job.text(40);
-    out.push(&name).push(" = newNMG()\n");
+    out.push(&name).push(" = newNMG();\n");
     let mut remarks = Remarks::of(job, "-- ");
     let mut in_function = 0;
     for (prefix, line) in job.prefixes() {
