@@ -5,7 +5,9 @@
 //! verdicts will stand on it. It has no path to the store: it must decide
 //! while every database is down.
 
+pub mod challenge;
 pub mod config;
+pub mod crawler;
 pub mod lookup;
 
 pub use lookup::{Facts, facts};
