@@ -217,11 +217,12 @@ pub(crate) enum KeysAction {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct CreateKey {
     /// What it may do: one or more of admin (everything), read (every read),
-    /// feed:read, stream, tools, allow:write (the whitelist), keys:admin,
-    /// audit:read; separated by commas, or repeated.
+    /// feed:read, stream, tools, allow:write (the whitelist), rules:write (what
+    /// an organisation blocks), keys:admin, audit:read; separated by commas,
+    /// or repeated.
     #[arg(long, required = true, value_name = "SCOPE,…")]
     pub(crate) scope: Vec<Scopes>,
-    /// The organisation that it belongs to.
+    /// The organisation whose rules and feeds it opens; '' is none.
     #[arg(long, value_name = "NAME")]
     pub(crate) org: Option<String>,
     /// A word to recognise it by.

@@ -5,6 +5,7 @@
 //! verdicts will stand on it. It has no path to the store: it must decide
 //! while every database is down.
 
+pub mod config;
 pub mod lookup;
 
 pub use lookup::{Facts, facts};

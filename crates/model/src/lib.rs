@@ -2,7 +2,7 @@
 //!
 //! | words | modules |
 //! |---|---|
-//! | who and where | [`asn`], [`prefix`], [`country`], [`rir`], [`registration`], [`day`] |
+//! | who and where | [`asn`], [`prefix`], [`country`], [`country_space`], [`rir`], [`registration`], [`day`] |
 //! | what was seen | [`observation`], [`family`], [`signals`] |
 //! | the Internet | [`lpm`], [`routing_table`], [`rpki`], [`graph`], [`landmark`], [`special_purpose`], [`peeringdb`], [`named`], [`world`] |
 //! | judgement | [`scoring`], [`band`], [`assessment`] |
@@ -14,6 +14,7 @@ pub mod asn;
 pub mod assessment;
 pub mod band;
 pub mod country;
+pub mod country_space;
 pub mod day;
 pub mod delta;
 pub mod family;
@@ -39,6 +40,7 @@ pub use asn::Asn;
 pub use assessment::{Assessment, AssessmentState, Detail};
 pub use band::{Bands, Level};
 pub use country::CountryCode;
+pub use country_space::{CountryBuilder, CountrySpace};
 pub use day::Day;
 pub use delta::{Delta, ScoreChange, ScoreEvent};
 pub use family::FamilyId;

@@ -6,6 +6,8 @@
 use asgard_model::{Asn, Assessment, Level, Snapshot};
 
 pub mod edl;
+pub mod entry;
+pub mod format;
 pub mod prefixes;
 
 /// Which ASes a feed names: both conditions must hold.
@@ -110,7 +112,7 @@ mod tests {
         let scores = [(10, false), (60, false), (80, false), (95, false)];
         let levels = vec![Level::High, Level::Low];
         assert_eq!(selected(&Selection::at(levels), &scores), [2, 4]);
-        assert_eq!(selected(&Selection::at(vec![]), &scores), []);
+        assert!(selected(&Selection::at(vec![]), &scores).is_empty());
     }
 
     #[test]

@@ -1,0 +1,22 @@
+//! What a gateway does with one visitor: rules, and the verdict.
+//!
+//! A [`Policy`] is compiled once from what a person wrote ([`PolicySource`]) and
+//! what the gateway offers ([`Offered`]); a fault refuses it whole, with every
+//! fault named. A decision is a pure function of a [`Visit`]: it waits for
+//! nobody, cannot fail, and returns a [`Decision`], never a response. What is not
+//! known is neither clean nor bad: it matches nothing.
+
+pub mod policy;
+pub mod rule;
+pub mod visit;
+
+pub use policy::{Decision, Feature, Needs, Offered, Policy};
+pub use rule::{
+    Action, AutoChallenge, ChallengeKind, ChallengeSpec, DenyResponse, Effect,
+    ExpressionSource, Mode, OnError, PolicySource, RuleSource, Strings,
+    TestCase, Threshold, Written,
+};
+pub use visit::{
+    Counts, Crawler, FeedIndex, Headers, ListIndex, Lists, NoCounts,
+    ReverseName, ReverseNames, RuleIndex, Visit,
+};
