@@ -1,9 +1,10 @@
-//! What to do about it: which networks a feed names, how a feed is written, and
-//! what a gateway does with a visitor.
+//! What to do about it: what organisations block and protect, which networks a
+//! feed names, how a feed is written, and what a gateway does with a visitor.
 //!
 //! Pure functions: no clock, no I/O, no store. Nothing here knows a weight or a
 //! threshold of the score; it only reads scores and levels.
 
+pub mod access;
 pub mod atlas;
 pub mod diagnostic;
 pub mod feed;
