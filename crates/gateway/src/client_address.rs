@@ -8,10 +8,9 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use crate::{
-    address_set::{AddressSet, unmap},
-    client_address::forwarded::forwarded_for,
-};
+use asgard_policy::AddressSet;
+
+use self::forwarded::forwarded_for;
 
 mod forwarded;
 
@@ -98,7 +97,7 @@ pub fn client_address<'a>(
     header: &ClientHeader,
     fields: impl Iterator<Item = (&'a str, &'a [u8])> + Clone,
 ) -> ClientAddress {
-    let peer = unmap(peer);
+    let peer = peer.to_canonical();
     let name = header.name();
     let mut claims = fields
         .filter(|(field, _)| field.eq_ignore_ascii_case(name))
@@ -257,7 +256,7 @@ pub(crate) fn hop(text: &[u8]) -> Option<IpAddr> {
             Some(_) => IpAddr::V6(without_zone(text)?),
         },
     };
-    Some(unmap(address))
+    Some(address.to_canonical())
 }
 
 fn without_zone(text: &str) -> Option<Ipv6Addr> {

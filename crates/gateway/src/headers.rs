@@ -11,9 +11,7 @@ use std::{io::Write as _, net::IpAddr};
 use httparse::Header;
 
 use crate::{
-    client_address::ClientHeader,
-    http1::body::Framing,
-    request::Request,
+    client_address::ClientHeader, http1::body::Framing, request::Request,
 };
 
 pub(crate) mod injected;
@@ -235,8 +233,9 @@ impl Rewrite<'_> {
             (true, _) => out.extend_from_slice(
                 b"Connection: Upgrade\r\nUpgrade: websocket\r\n",
             ),
-            (false, true) => out
-                .extend_from_slice(b"Connection: te\r\nTE: trailers\r\n"),
+            (false, true) => {
+                out.extend_from_slice(b"Connection: te\r\nTE: trailers\r\n")
+            }
             (false, false) => {}
         }
         if request.expects_continue {
@@ -308,7 +307,8 @@ impl Rewrite<'_> {
 pub(crate) fn told_request_id<'r>(request: &Request<'r>) -> Option<&'r str> {
     let id = only(request.fields, "x-request-id")?;
     let is_plain = |byte: &u8| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':')
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'_' | b'.' | b':')
     };
     let fits = (1..=128).contains(&id.len()) && id.iter().all(is_plain);
     fits.then(|| std::str::from_utf8(id).ok()).flatten()

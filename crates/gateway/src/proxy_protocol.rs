@@ -9,7 +9,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::{address_set::unmap, config::ProxyProtocol};
+use crate::config::ProxyProtocol;
 
 /// Longest version 1 header with its line end (section 2.1).
 pub const MAX_V1: usize = 107;
@@ -108,7 +108,7 @@ fn source_of_line(line: &str) -> Option<Option<SocketAddr>> {
         }
         _ => return None,
     };
-    Some(Some(SocketAddr::new(unmap(source), from)))
+    Some(Some(SocketAddr::new(source.to_canonical(), from)))
 }
 
 /// Decimal, without sign or leading zero.
@@ -153,7 +153,7 @@ fn source_v4(body: &[u8]) -> Option<SocketAddr> {
 fn source_v6(body: &[u8]) -> Option<SocketAddr> {
     let (address, port) = (body.first_chunk::<16>()?, body.get(32..36)?);
     let port = u16::from_be_bytes([port[0], port[1]]);
-    let address = unmap(IpAddr::V6(Ipv6Addr::from(*address)));
+    let address = IpAddr::V6(Ipv6Addr::from(*address)).to_canonical();
     Some(SocketAddr::new(address, port))
 }
 
@@ -211,11 +211,16 @@ mod tests {
             "PROXY UDP4 192.0.2.9 10.0.0.1 1 443\r\n",
             "PROXY \u{fc}\r\n",
         ] {
-            assert_eq!(source(line.as_bytes()), Err(Malformed::Garbage), "{line}");
+            assert_eq!(
+                source(line.as_bytes()),
+                Err(Malformed::Garbage),
+                "{line}"
+            );
         }
         let endless = [b"PROXY UNKNOWN ".as_slice(), &[b'x'; 200]].concat();
         assert_eq!(source(&endless), Err(Malformed::TooLong));
-        let late = [b"PROXY UNKNOWN ".as_slice(), &[b'x'; 93], b"\r\n"].concat();
+        let late =
+            [b"PROXY UNKNOWN ".as_slice(), &[b'x'; 93], b"\r\n"].concat();
         assert_eq!(late.len(), MAX_V1 + 2);
         assert_eq!(source(&late), Err(Malformed::TooLong));
     }
@@ -247,7 +252,10 @@ mod tests {
         }
         assert_eq!(source(&v2(0x21, 0x11, &v4[..11])), Err(Malformed::Garbage));
         assert_eq!(source(&v2(0x21, 0x21, &[0; 35])), Err(Malformed::Garbage));
-        assert_eq!(source(&v2(0x21, 0x11, &[0; 5000])), Err(Malformed::TooLong));
+        assert_eq!(
+            source(&v2(0x21, 0x11, &[0; 5000])),
+            Err(Malformed::TooLong)
+        );
     }
 
     #[test]
@@ -297,7 +305,8 @@ mod tests {
                 parse(&bytes, ProxyProtocol::Any)
             {
                 assert!(length <= bytes.len());
-                let mapped = source.is_some_and(|s| unmap(s.ip()) != s.ip());
+                let mapped =
+                    source.is_some_and(|s| s.ip().to_canonical() != s.ip());
                 assert!(!mapped);
             }
         }

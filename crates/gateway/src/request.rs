@@ -270,9 +270,9 @@ impl<'r> Marks<'r> {
 
     fn framing(&self, version: Version) -> Result<Framing, Refusal> {
         match (self.chunked, self.length) {
-            (true, Some(_)) => Err(Refusal::bad(
-                "Content-Length beside Transfer-Encoding",
-            )),
+            (true, Some(_)) => {
+                Err(Refusal::bad("Content-Length beside Transfer-Encoding"))
+            }
             (true, None) if version == Version::Http10 => {
                 Err(Refusal::bad("Transfer-Encoding with HTTP/1.0"))
             }

@@ -73,12 +73,13 @@ pub(crate) fn server(
         let chain = certificates(&files.cert)?;
         let key = PrivateKeyDer::from_pem_file(&files.key)
             .map_err(|error| file_error(&files.key, error))?;
-        let key = CertifiedKey::from_der(chain, key, &provider).map_err(
-            |error| TlsError::Unusable {
-                path: files.cert.display().to_string(),
-                error,
-            },
-        )?;
+        let key =
+            CertifiedKey::from_der(chain, key, &provider).map_err(|error| {
+                TlsError::Unusable {
+                    path: files.cert.display().to_string(),
+                    error,
+                }
+            })?;
         keys.push(Named::new(Arc::new(key)));
     }
     let versions: &[&rustls::SupportedProtocolVersion] = match tls.min_version {
@@ -130,9 +131,7 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
-fn certificates(
-    path: &Path,
-) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let chain = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| file_error(path, error))?;

@@ -38,9 +38,8 @@ impl Backend {
         not: Option<&Arc<Server>>,
     ) -> Option<&Arc<Server>> {
         let [only] = self.servers.as_slice() else {
-            let fits = |server: &Arc<Server>| {
-                !server.rests(now) && !is(not, server)
-            };
+            let fits =
+                |server: &Arc<Server>| !server.rests(now) && !is(not, server);
             return self
                 .choose(fits)
                 .or_else(|| self.choose(|server| !is(not, server)))

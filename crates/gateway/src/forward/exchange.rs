@@ -106,10 +106,9 @@ pub(crate) async fn run(
         job,
     };
     exchange.client.alarm.set(exchange.watch.rings);
-    std::future::poll_fn(|cx| exchange.poll(cx)).await.map_err(|fault| Failed {
-        fault,
-        answered: exchange.answer.answered(),
-    })
+    std::future::poll_fn(|cx| exchange.poll(cx))
+        .await
+        .map_err(|fault| Failed { fault, answered: exchange.answer.answered() })
 }
 
 /// The finest time that anything here is measured by.
@@ -213,14 +212,8 @@ impl Exchange<'_> {
     fn poll_up(&mut self, cx: &mut Context<'_>) -> Result<(), Fault> {
         let moved = self.up.poll(
             cx,
-            &mut End {
-                wire: self.client.wire,
-                buffer: self.client.incoming,
-            },
-            &mut End {
-                wire: self.server.wire,
-                buffer: self.server.outgoing,
-            },
+            &mut End { wire: self.client.wire, buffer: self.client.incoming },
+            &mut End { wire: self.server.wire, buffer: self.server.outgoing },
             self.job.strip,
         );
         match moved {
@@ -301,14 +294,8 @@ impl Exchange<'_> {
         };
         let moved = down.poll(
             cx,
-            &mut End {
-                wire: self.server.wire,
-                buffer: self.server.incoming,
-            },
-            &mut End {
-                wire: self.client.wire,
-                buffer: self.client.outgoing,
-            },
+            &mut End { wire: self.server.wire, buffer: self.server.incoming },
+            &mut End { wire: self.client.wire, buffer: self.client.outgoing },
             self.job.strip,
         );
         match moved {
@@ -365,8 +352,7 @@ impl Exchange<'_> {
                 self.stage = Stage::Interim;
             }
             _ => {
-                let whole =
-                    self.sent != Sent::Broken && self.up.is_read();
+                let whole = self.sent != Sent::Broken && self.up.is_read();
                 let keep_alive = self.job.keep_alive && whole;
                 let written = headers::response::write(
                     &head,
@@ -415,9 +401,8 @@ impl Exchange<'_> {
             return Ok(());
         }
         self.watch.silent += self.watch.step;
-        let over = |limit: Duration| {
-            !limit.is_zero() && self.watch.silent >= limit
-        };
+        let over =
+            |limit: Duration| !limit.is_zero() && self.watch.silent >= limit;
         match self.stage {
             Stage::Body(_) if over(self.job.timeouts.idle) => Err(Fault::Idle),
             Stage::Body(_) => Ok(()),

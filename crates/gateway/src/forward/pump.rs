@@ -104,10 +104,9 @@ impl Pump {
                 continue; // the portion was full
             }
             match source.buffer.poll_fill(cx, source.wire, PORTION) {
-                Poll::Ready(Ok(0)) => self
-                    .decoder
-                    .end_of_input()
-                    .map_err(PumpFault::Malformed)?,
+                Poll::Ready(Ok(0)) => {
+                    self.decoder.end_of_input().map_err(PumpFault::Malformed)?
+                }
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => {
                     return Poll::Ready(Err(PumpFault::Source(error)));

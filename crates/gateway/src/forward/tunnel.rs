@@ -76,10 +76,8 @@ pub(crate) async fn run(
     let (mut moved, mut seen) = (0, 0);
     alarm.set_after(Instant::now(), idle);
     std::future::poll_fn(|cx| {
-        let there =
-            up.poll(cx, (client, client_in), server, &mut moved);
-        let back =
-            down.poll(cx, (server, server_in), client, &mut moved);
+        let there = up.poll(cx, (client, client_in), server, &mut moved);
+        let back = down.poll(cx, (server, server_in), client, &mut moved);
         match (there, back) {
             (Poll::Ready(Err(_)), _) | (_, Poll::Ready(Err(_))) => {
                 return Poll::Ready(());

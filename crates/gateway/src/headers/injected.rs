@@ -82,8 +82,8 @@ fn write_network(names: &AsnHeaders, known: &Known<'_>, out: &mut Vec<u8>) {
 /// A text that can stand in a field: no controls, bounded, in the encoding.
 fn clean(text: &str, encoding: OrgEncoding) -> std::borrow::Cow<'_, [u8]> {
     let ascii = encoding == OrgEncoding::Ascii;
-    let is_clean = text.len() <= MAX_ORG
-        && text.bytes().all(|b| matches!(b, b' '..=b'~'));
+    let is_clean =
+        text.len() <= MAX_ORG && text.bytes().all(|b| matches!(b, b' '..=b'~'));
     if is_clean {
         return text.as_bytes().into();
     }

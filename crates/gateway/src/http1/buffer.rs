@@ -138,9 +138,11 @@ mod tests {
 
     #[tokio::test]
     async fn bytes_come_out_as_they_went_in_whatever_is_consumed_between() {
-        let source: Vec<u8> = (0..60_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+        let source: Vec<u8> =
+            (0..60_000_u32).map(|n| n.to_le_bytes()[0]).collect();
         let mut from = source.as_slice();
-        let (mut buffer, mut got) = (Incoming::default(), Vec::new());
+        let mut buffer = Incoming::default();
+        let mut got: Vec<u8> = Vec::new();
         let mut step = 1;
         loop {
             let read = poll_fn(|cx| buffer.poll_fill(cx, &mut from, 100));

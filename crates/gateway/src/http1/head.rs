@@ -224,7 +224,8 @@ mod tests {
         ] {
             assert_eq!(status(head.as_bytes()), 400, "{head:?}");
         }
-        for version in ["HTTP/2.0", "HTTP/1.2", "HTTP/0.9", "http/1.1", "HTTPS/1.1"]
+        for version in
+            ["HTTP/2.0", "HTTP/1.2", "HTTP/0.9", "http/1.1", "HTTPS/1.1"]
         {
             let head = format!("GET / {version}\r\nHost: a\r\n\r\n");
             assert!(matches!(status(head.as_bytes()), 400 | 505), "{version}");

@@ -131,8 +131,8 @@ impl Message {
 
 /// Digits only (RFC 9110, section 8.6), at most 19.
 pub(crate) fn content_length(value: &[u8]) -> Option<u64> {
-    let plain = (1..=19).contains(&value.len())
-        && value.iter().all(u8::is_ascii_digit);
+    let plain =
+        (1..=19).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
     let text = std::str::from_utf8(value).ok()?;
     plain.then(|| text.parse().ok()).flatten()
 }
@@ -158,15 +158,39 @@ mod tests {
     fn the_length_of_a_body_follows_the_rfc() {
         let ok = |framing, keep| Ok((framing, keep));
         for (text, expected) in [
-            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", ok(Framing::Length(5), true)),
-            ("HTTP/1.1 200\r\nTransfer-Encoding: Chunked\r\n\r\n", ok(Framing::Chunked, true)),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+                ok(Framing::Length(5), true),
+            ),
+            (
+                "HTTP/1.1 200\r\nTransfer-Encoding: Chunked\r\n\r\n",
+                ok(Framing::Chunked, true),
+            ),
             ("HTTP/1.1 200 OK\r\n\r\n", ok(Framing::UntilClose, false)),
-            ("HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n", ok(Framing::None, true)),
-            ("HTTP/1.1 304 No\r\nContent-Length: 5\r\n\r\n", ok(Framing::None, true)),
-            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: x, Close\r\n\r\n", ok(Framing::Length(5), false)),
-            ("HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\n", ok(Framing::Length(5), false)),
-            ("HTTP/1.0 200 OK\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\n", ok(Framing::Length(5), true)),
-            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\ncontent-length: 5\r\n\r\n", ok(Framing::Length(5), true)),
+            (
+                "HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n",
+                ok(Framing::None, true),
+            ),
+            (
+                "HTTP/1.1 304 No\r\nContent-Length: 5\r\n\r\n",
+                ok(Framing::None, true),
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: x, Close\r\n\r\n",
+                ok(Framing::Length(5), false),
+            ),
+            (
+                "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\n",
+                ok(Framing::Length(5), false),
+            ),
+            (
+                "HTTP/1.0 200 OK\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\n",
+                ok(Framing::Length(5), true),
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\ncontent-length: 5\r\n\r\n",
+                ok(Framing::Length(5), true),
+            ),
         ] {
             assert_eq!(framing(text, false), expected, "{text:?}");
         }

@@ -85,7 +85,10 @@ fn a_request_goes_to_exactly_one_host() {
         read(&format!("GET {target} HTTP/1.1\r\n{fields}\r\n"))
     };
     assert_eq!(get("/a?b", "Host: a:80\r\n"), ok("a:80", "/a?b"));
-    assert_eq!(get("/", "Host: [2001:db8::1]:80\r\n"), ok("[2001:db8::1]:80", "/"));
+    assert_eq!(
+        get("/", "Host: [2001:db8::1]:80\r\n"),
+        ok("[2001:db8::1]:80", "/")
+    );
     assert_eq!(get("http://A/b?c", "Host: a\r\n"), ok("a", "/b?c"));
     assert_eq!(get("HTTP://a", "Host: a\r\n"), ok("a", "/"));
     for (target, fields) in [
@@ -140,7 +143,9 @@ fn only_websocket_is_an_upgrade() {
     assert!(wants("Connection: keep-alive, Upgrade\r\nUpgrade: WebSocket"));
     assert!(!wants("Upgrade: websocket"), "not named in Connection");
     assert!(!wants("Connection: upgrade\r\nUpgrade: h2c"));
-    assert!(!wants("Connection: upgrade, http2-settings\r\nUpgrade: h2c, websocket"));
+    assert!(!wants(
+        "Connection: upgrade, http2-settings\r\nUpgrade: h2c, websocket"
+    ));
 }
 
 #[test]
