@@ -151,7 +151,7 @@ fn walk<'a>(
         peer_is_trusted: true,
         rejected: hops.overflow.then_some(Rejected::TooManyHops),
     };
-    for (passed, text) in hops.from_the_right().enumerate() {
+    for (passed, text) in hops.last_first().enumerate() {
         let Some(address) = parse(text) else {
             found.rejected = Some(Rejected::Malformed);
             break;
@@ -194,7 +194,7 @@ impl<'a> Hops<'a> {
         self.overflow = self.count > MAX_HOPS;
     }
 
-    fn from_the_right(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
+    fn last_first(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
         let seen = self.count.min(MAX_HOPS);
         (1..=seen).map(|back| self.ring[(self.count - back) % MAX_HOPS])
     }

@@ -30,6 +30,7 @@ use crate::{
     http1::head::{MAX_FIELDS, Refusal},
     metrics::{Kind, RuleMetrics},
     request::{Request, path, rule_view::RuleView, target::without_port},
+    setup::Setup,
     worker::{RequestId, Worker},
 };
 
@@ -94,18 +95,9 @@ pub(crate) fn decide(
     }
     let mut fates = [Fate::Keep; MAX_FIELDS];
     let fates = &mut fates[..request.fields.len()];
-    for (field, fate) in request.fields.iter().zip(fates.iter_mut()) {
-        *fate = setup.strip.fate(field.name, sender.peer_is_trusted);
-        if *fate == Fate::Forged {
-            worker.metrics.forged.inc();
-        }
-    }
+    judge_fields(worker, setup, request, sender.peer_is_trusted, fates);
     let path = path::normal(request.target.path)?;
-    let host = without_port(request.host);
-    let host = match host.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        true => Cow::Owned(host.to_ascii_lowercase()),
-        false => Cow::Borrowed(host),
-    };
+    let host = rule_host(request.host);
     let client = sender.client;
     let network = data.networks.as_ref().and_then(|t| t.lookup(client));
     let place = data.places.as_ref().and_then(|t| t.lookup(client));
@@ -180,6 +172,31 @@ pub(crate) fn decide(
     }
     .write(request, out);
     Ok((Verdict::Forward(Arc::clone(backend)), record))
+}
+
+/// What happens to each field.
+fn judge_fields(
+    worker: &Worker,
+    setup: &Setup,
+    request: &Request<'_>,
+    trusted: bool,
+    fates: &mut [Fate],
+) {
+    for (field, fate) in request.fields.iter().zip(fates) {
+        *fate = setup.strip.fate(field.name, trusted);
+        if *fate == Fate::Forged {
+            worker.metrics.forged.inc();
+        }
+    }
+}
+
+/// The host as rules and backends know it: lower case, without port.
+fn rule_host(host: &str) -> Cow<'_, str> {
+    let host = without_port(host);
+    match host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => Cow::Owned(host.to_ascii_lowercase()),
+        false => Cow::Borrowed(host),
+    }
 }
 
 /// What we answer ourselves; `None` if the request is passed on.

@@ -229,15 +229,12 @@ impl Rewrite<'_> {
             }
             Framing::None | Framing::UntilClose => {}
         }
-        match (request.websocket, request.trailers) {
-            (true, _) => out.extend_from_slice(
-                b"Connection: Upgrade\r\nUpgrade: websocket\r\n",
-            ),
-            (false, true) => {
-                out.extend_from_slice(b"Connection: te\r\nTE: trailers\r\n")
-            }
-            (false, false) => {}
-        }
+        let connection: &[u8] = match (request.websocket, request.trailers) {
+            (true, _) => b"Connection: Upgrade\r\nUpgrade: websocket\r\n",
+            (false, true) => b"Connection: te\r\nTE: trailers\r\n",
+            (false, false) => b"",
+        };
+        out.extend_from_slice(connection);
         if request.expects_continue {
             out.extend_from_slice(b"Expect: 100-continue\r\n");
         }

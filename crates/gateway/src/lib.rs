@@ -25,7 +25,7 @@ mod decide;
 mod forward;
 mod http1;
 mod request;
-mod tls;
+pub mod tls;
 mod wire;
 
 pub use generation::{Data, Generation, Generations};

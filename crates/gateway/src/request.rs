@@ -221,10 +221,8 @@ impl<'r> Marks<'r> {
                 self.trailers |= tokens(value)
                     .any(|token| token.eq_ignore_ascii_case(b"trailers"));
             }
-            4 if is("host") => {
-                if self.host.replace(value).is_some() {
-                    return Err(Refusal::bad("two Host fields"));
-                }
+            4 if is("host") && self.host.replace(value).is_some() => {
+                return Err(Refusal::bad("two Host fields"));
             }
             6 if is("expect") => {
                 if !value.eq_ignore_ascii_case(b"100-continue") {

@@ -197,7 +197,7 @@ impl ResolvesServerCert for ByName {
             .server_name()
             .filter(|_| self.0.len() > 1)
             .and_then(|name| self.0.iter().find(|cert| cert.is_for(name)));
-        named.or(self.0.first()).map(|cert| Arc::clone(&cert.key))
+        named.or_else(|| self.0.first()).map(|cert| Arc::clone(&cert.key))
     }
 }
 

@@ -96,17 +96,6 @@ impl Fault {
         }
     }
 
-    /// Every label of a backend's fault.
-    pub(crate) const BACKEND_LABELS: [&'static str; 7] = [
-        "connect",
-        "connect_timeout",
-        "closed",
-        "broken",
-        "malformed",
-        "first_byte_timeout",
-        "idle_timeout",
-    ];
-
     /// Whether a request without side effects may be tried once more: the
     /// server had closed a connection that was idle, and has said nothing.
     pub(crate) fn is_stale_connection(&self) -> bool {

@@ -105,8 +105,10 @@ impl Pump {
             }
             match source.buffer.poll_fill(cx, source.wire, PORTION) {
                 Poll::Ready(Ok(0)) => {
-                    self.decoder.end_of_input().map_err(PumpFault::Malformed)?
+                    let ended = self.decoder.end_of_input();
+                    ended.map_err(PumpFault::Malformed)?;
                 }
+
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => {
                     return Poll::Ready(Err(PumpFault::Source(error)));

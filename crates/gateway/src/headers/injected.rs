@@ -14,11 +14,11 @@ const MAX_ORG: usize = 256;
 
 /// What is sent, by configuration.
 #[derive(Clone, Debug, Default)]
-pub struct Downstream {
+pub(crate) struct Downstream {
     /// `None`: nothing about networks.
-    pub asn: Option<AsnHeaders>,
+    pub(crate) asn: Option<AsnHeaders>,
     /// Whether the nine headers about places are sent.
-    pub geo: bool,
+    pub(crate) geo: bool,
 }
 
 /// What is known about one client.

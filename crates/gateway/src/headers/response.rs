@@ -88,8 +88,8 @@ pub(crate) fn fields<'h>(
     let nominates =
         all.iter().any(|f| f.name.eq_ignore_ascii_case("connection"));
     all.iter().filter(move |field| {
-        !is_of_connection(field.name)
-            && !(nominates && is_nominated(all, field.name))
+        let nominated = nominates && is_nominated(all, field.name);
+        !nominated && !is_of_connection(field.name)
     })
 }
 

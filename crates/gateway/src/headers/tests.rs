@@ -31,6 +31,7 @@ fn strip() -> Strip {
 }
 
 /// The head that a backend sees.
+#[expect(clippy::fn_params_excessive_bools, reason = "a table of cases")]
 fn written(fields: &str, trusted: bool, known: bool) -> String {
     let text = format!("GET /a HTTP/1.1\r\nHost: shop\r\n{fields}\r\n");
     let limits = HeadLimits { bytes: 1 << 16, fields: 200, uri_bytes: 100 };

@@ -254,12 +254,15 @@ impl Encoder {
 mod tests {
     use super::*;
 
-    /// Decodes bytes that come in pieces of `piece`; payload, trailers, rest.
+    /// Payload, trailers, rest.
+    type Decoded = (Vec<u8>, Vec<u8>, Vec<u8>);
+
+    /// Decodes bytes that come in pieces of `piece`.
     fn decode(
         framing: Framing,
         bytes: &[u8],
         piece: usize,
-    ) -> Result<(Vec<u8>, Vec<u8>, Vec<u8>), MalformedBody> {
+    ) -> Result<Decoded, MalformedBody> {
         let mut decoder = Decoder::new(framing);
         let (mut buffer, mut payload) = (Incoming::default(), Vec::new());
         let mut pieces = bytes.chunks(piece);

@@ -58,7 +58,8 @@ impl Incoming {
         Poll::Ready(Ok(read))
     }
 
-    /// Bytes that arrived before the connection was ours.
+    /// Bytes that came from elsewhere.
+    #[cfg(test)]
     pub(crate) fn extend(&mut self, bytes: &[u8]) {
         self.make_room(bytes.len());
         self.bytes[self.end..self.end + bytes.len()].copy_from_slice(bytes);
@@ -96,11 +97,6 @@ pub(crate) struct Outgoing {
 impl Outgoing {
     pub(crate) fn pending(&self) -> usize {
         self.bytes.len() - self.written
-    }
-
-    /// Whether a byte of it has left.
-    pub(crate) fn has_begun(&self) -> bool {
-        self.written > 0
     }
 
     pub(crate) fn clear(&mut self) {

@@ -87,7 +87,7 @@ impl Message {
         let is = |name: &str| field.name.eq_ignore_ascii_case(name);
         if is("content-length") {
             let length = content_length(field.value)
-                .ok_or(malformed("content length"))?;
+                .ok_or_else(|| malformed("content length"))?;
             if self.length.is_some_and(|other| other != length) {
                 return Err(malformed("two content lengths"));
             }
