@@ -7,8 +7,10 @@
 //! must decide while every database is down.
 
 pub mod answer;
+pub mod challenge;
 pub mod client_address;
 pub mod config;
+pub mod crawler;
 pub mod drain;
 pub mod generation;
 pub mod headers;
@@ -18,6 +20,7 @@ pub mod lookup;
 pub mod metrics;
 pub mod proxy_protocol;
 pub mod setup;
+pub mod tls;
 pub mod worker;
 
 mod alarm;
@@ -25,7 +28,6 @@ mod decide;
 mod forward;
 mod http1;
 mod request;
-pub mod tls;
 mod wire;
 
 pub use generation::{Data, Generation, Generations};
