@@ -23,6 +23,8 @@ mod coding;
 #[cfg(feature = "echo")]
 pub mod echo;
 mod error;
+pub mod feeds;
+mod http_date;
 mod limiter;
 pub mod limits;
 mod live;
@@ -40,6 +42,7 @@ mod stream;
 pub mod view;
 
 pub use app::{ApiConfig, App, Clock, EdlAuth, Republish, RepublishError};
+pub use feeds::{FeedConfig, Feeds, Signer};
 pub use live::Live;
 pub use lookup::{Dns, LookupConfig, Lookups, PeeringdbUrl, PeeringdbUrlError};
 pub use metrics::Metrics;

@@ -15,7 +15,7 @@ use crate::{
     representation::Kept,
     resource::{
         asn, bulk, compare, domain_risk, edl, health, history, metrics,
-        peeringdb, status, upstreams, whitelist,
+        peeringdb, status, threat, upstreams, whitelist,
     },
     router, view,
 };
@@ -34,6 +34,31 @@ const ABOUT: &str = include_str!("openapi/about.md");
         compare::compare,
         domain_risk::judge_domain,
         edl::show_edl,
+        threat::feed::show_feed,
+        threat::feed::show_feed_as,
+        threat::manifest::show_manifest,
+        threat::manifest::show_minisig,
+        threat::manifest::show_sig,
+        threat::manifest::show_key,
+        threat::diff::show_diff,
+        threat::versions::list_versions,
+        threat::preview::show_preview,
+        threat::versions::roll_back,
+        threat::versions::publish,
+        threat::versions::release,
+        threat::lookup::show_threat,
+        threat::explain::show_explanation,
+        threat::config::show_config,
+        threat::signal::send_signal,
+        threat::access_rules::list_rules,
+        threat::access_rules::show_rule,
+        threat::access_rules::create_rule,
+        threat::access_rules::replace_rule,
+        threat::access_rules::change_rule,
+        threat::access_rules::remove_rule,
+        threat::protected::list_protected,
+        threat::protected::protect,
+        threat::protected::unprotect,
         whitelist::list_whitelist,
         whitelist::add_to_whitelist,
         whitelist::remove_from_whitelist,
@@ -43,11 +68,16 @@ const ABOUT: &str = include_str!("openapi/about.md");
         health::show_readiness,
         metrics::show_metrics,
     ),
-    components(schemas(view::ErrorView<'_>, view::EventView)),
+    components(schemas(
+        view::ErrorView<'_>,
+        view::FeedErrorView<'_>,
+        view::EventView,
+    )),
     tags(
         (name = "network", description = "One network"),
         (name = "tools", description = "Several networks, or a domain"),
         (name = "feeds", description = "Lists that devices poll"),
+        (name = "threat", description = "What an organisation blocks"),
         (name = "whitelist", description = "Whom the operator trusts"),
         (name = "service", description = "This process"),
     )
@@ -102,6 +132,10 @@ fn object(value: &mut Value) -> &mut Map<String, Value> {
 /// Every field of an answer is always there; null says that it is not known.
 fn require_all(schemas: &mut Value) {
     for (name, schema) in object(schemas) {
+        // What a client sends has fields that may be missing.
+        if name.ends_with("Body") {
+            continue;
+        }
         let Some(properties) = schema["properties"].as_object() else {
             continue;
         };
