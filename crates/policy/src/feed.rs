@@ -15,6 +15,7 @@ pub mod format;
 pub mod guard;
 pub mod prefixes;
 pub mod preview;
+pub mod profile;
 pub mod select;
 
 /// Which ASes a feed names: both conditions must hold.
