@@ -7,11 +7,11 @@
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
-use asgard_model::{Asn, Prefix};
+use asgard_model::{Asn, Bands, Prefix};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::resolve::{resolve, sound_space};
+pub(crate) use self::resolve::{cut, knows_list, resolve, sound_space};
 use self::{build::Job, data::Data};
 use super::{
     entry::{Cause, Entry},
@@ -25,8 +25,6 @@ use crate::{
 mod build;
 mod data;
 mod resolve;
-#[cfg(test)]
-mod tests;
 
 /// How networks become addresses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -135,12 +133,20 @@ pub struct Compiled {
     pub(crate) causes: Vec<Arc<Cause>>,
     /// Networks that are blocked as a whole, ascending.
     pub asns: Vec<Asn>,
+    /// Prefixes that lost something to the shield.
+    pub(crate) cut: Vec<Prefix>,
+    /// Entries more than without anything protected.
+    pub entries_added: usize,
     /// What was selected and is not in the feed; the first thousand.
     pub withheld: Vec<Withheld>,
     /// How many prefixes were withheld.
     pub withheld_count: usize,
     /// What the guards measured.
     pub guards: Vec<GuardReport>,
+    /// Thresholds of the levels.
+    pub bands: Bands,
+    /// Shortest prefixes of IPv4 and IPv6 that may be named.
+    pub shortest: [u8; 2],
     /// When the next rule or protected entry ends.
     pub next_expiry: Option<Timestamp>,
     /// What was taken out, and why.

@@ -24,8 +24,6 @@ use crate::{
 
 mod decide;
 mod survey;
-#[cfg(test)]
-mod tests;
 
 /// Which guards decide. [`DecisionParams::default`] has all of them;
 /// [`DecisionParams::plain`] none, which is the plain list.

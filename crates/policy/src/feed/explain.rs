@@ -93,7 +93,6 @@ pub fn explain(
     compiled: &Compiled,
     ruleset: &Ruleset,
     facts: &Facts<'_>,
-    now: Timestamp,
 ) -> Explanation {
     let ip = ip.to_canonical();
     let rows: Vec<(Prefix, &Cause)> = compiled
@@ -108,7 +107,7 @@ pub fn explain(
         entry: rows.last().map(|(prefix, _)| prefix.to_string()),
         reasons: reasons.collect(),
         protected_by: compiled.shield.by(ip),
-        left_out_by: left_out(ip, ruleset, facts, now),
+        left_out_by: left_out(ip, compiled, ruleset, facts),
         serial: compiled.serial,
         version: compiled.version,
     }
@@ -214,13 +213,14 @@ fn evidence(
 /// Networks of the address that a rule selects by risk and a guard leaves out.
 fn left_out(
     ip: IpAddr,
+    compiled: &Compiled,
     ruleset: &Ruleset,
     facts: &Facts<'_>,
-    now: Timestamp,
 ) -> Vec<LeftOut> {
     let route = facts.snapshot.world.table.lookup(ip);
     let origins = route.map_or(&[] as &[Asn], |route| route.origins);
     let mut out = Vec::new();
+    let Some(now) = compiled.built_at else { return out };
     for risk in ruleset.in_force(now).flat_map(|rule| &rule.block.risk) {
         let question = Question::new(risk.clone(), facts.settings.decision);
         let Some(decision) = facts.standing.get(&question) else { continue };

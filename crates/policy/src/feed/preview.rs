@@ -71,19 +71,16 @@ const BIGGEST: usize = 20;
 /// Entries in special-purpose space that are named.
 const SPECIAL: usize = 100;
 
-/// Compares two compiled feeds. `bare` is the later one without anything that
-/// an organisation protects, for the price of splitting; `routed_v6` is all
-/// announced IPv6 space.
+/// Compares two compiled feeds; `routed_v6` is all announced IPv6 space.
 pub fn preview(
     before: &Compiled,
     after: &Compiled,
-    bare: &Compiled,
     routed_v6: &AddressSet,
 ) -> Preview {
     let (old, new) = (before.space(), after.space());
     let entries = after.entries();
-    let unprotected = bare.space();
-    let hits = after.shield.touching(&unprotected).map(|(by, common)| {
+    let cut = AddressSet::from_prefixes(after.cut.iter().copied());
+    let hits = after.shield.touching(&cut).map(|(by, common)| {
         let addresses_v4 = common.addresses_v4();
         ProtectedHit { by: by.clone(), addresses_v4 }
     });
@@ -101,9 +98,7 @@ pub fn preview(
             routed_v6.addresses_v6(),
         ),
         protected_hits: hits.collect(),
-        splits: Splits {
-            entries_added: entries.len().saturating_sub(bare.len()),
-        },
+        splits: Splits { entries_added: after.entries_added },
         biggest: biggest(&entries),
         guards: after.guards.clone(),
         special_purpose: special_purpose(&entries),

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     AddressSet,
-    access::{Facts, Rule, Ruleset, Selector},
+    access::{Facts, GuardLimits, Rule, Ruleset, Selector},
     feed::{
         entry::{Cause, Origin},
         guard::{
@@ -46,11 +46,13 @@ struct Built {
     holed: BTreeSet<Asn>,
     withheld: Vec<Withheld>,
     withheld_count: usize,
-    /// Derived prefixes that lost something to the shield.
-    cut: usize,
+    /// Prefixes that lost something to the shield.
+    cut: Vec<Prefix>,
+    /// Entries more than without it.
+    entries_added: usize,
     reports: Vec<GuardReport>,
-    /// Selectors of rules that cost too much.
-    excessive: BTreeSet<Selector>,
+    /// Rules whose derived space costs too much.
+    excessive: BTreeSet<Uuid>,
 }
 
 impl Job<'_> {
@@ -66,16 +68,13 @@ impl Job<'_> {
         let mut held =
             if trips(&drift) { holdable.clone() } else { BTreeSet::new() };
         guards.extend(drift);
-        let mut built = self.build(&held, &BTreeSet::new());
-        if !built.excessive.is_subset(&held) {
-            held.extend(built.excessive.intersection(&holdable).cloned());
-            let dropped = built.excessive.difference(&held).cloned().collect();
-            built = self.rebuild(built, &held, dropped);
-        }
+        let mut built = self.guarded(&mut held, &holdable);
         let mut feed = share::of_feed(share(built.addresses_v4()), limits);
         if feed.verdict == Verdict::Stop && held != holdable {
-            held = holdable;
-            built = self.rebuild(built, &held, BTreeSet::new());
+            held.clone_from(&holdable);
+            let alarms = built.alarms();
+            built = self.guarded(&mut held, &holdable);
+            built.reports.extend(alarms);
             let calmed = share::of_feed(share(built.addresses_v4()), limits);
             if calmed.verdict == Verdict::Pass {
                 feed.verdict = Verdict::Hold;
@@ -84,48 +83,43 @@ impl Job<'_> {
         guards.append(&mut built.reports);
         guards.push(feed);
         guards.push(built.cut_report());
-        self.finish(built, guards, held)
+        self.finish(built, guards, &held)
     }
 
-    /// Builds again with other data; what the first attempt found stays
-    /// reported, unless the second found the same.
-    fn rebuild(
+    /// Builds, and holds the data of rules that cost too much; a rule that does
+    /// so even on the last good data loses what is derived, and says so.
+    fn guarded(
         &self,
-        first: Built,
-        held: &BTreeSet<Selector>,
-        dropped: BTreeSet<Selector>,
+        held: &mut BTreeSet<Selector>,
+        holdable: &BTreeSet<Selector>,
     ) -> Built {
-        let mut again = self.build(held, &dropped);
-        if !dropped.is_empty() {
-            // A rule that is still too large even on the last good data loses
-            // what is derived, and says so.
-            let still: BTreeSet<Selector> =
-                again.excessive.union(&dropped).cloned().collect();
-            if still != dropped {
-                again = self.build(held, &still);
-            }
-        } else if !again.excessive.is_empty() {
-            let excessive = std::mem::take(&mut again.excessive);
-            again = self.build(held, &excessive);
+        let none = BTreeSet::new();
+        let mut built = self.build(held, &none);
+        if built.excessive.is_empty() {
+            return built;
         }
-        let alarms = first.reports.into_iter();
-        let mut alarms: Vec<GuardReport> =
-            alarms.filter(|r| r.verdict >= Verdict::Hold).collect();
-        again.reports.retain(|report| {
-            !alarms
-                .iter()
-                .any(|a| a.name == report.name && a.subject == report.subject)
-        });
-        alarms.append(&mut again.reports);
-        Built { reports: alarms, ..again }
+        let mut alarms = built.alarms();
+        let rules = self.ruleset.rules.iter();
+        let excessive = rules.filter(|r| built.excessive.contains(&r.id));
+        let selectors = excessive.flat_map(|rule| rule.block.selectors());
+        held.extend(selectors.filter(|s| holdable.contains(s)));
+        built = self.build(held, &none);
+        if !built.excessive.is_empty() {
+            let dropped = std::mem::take(&mut built.excessive);
+            built = self.build(held, &dropped);
+        }
+        alarms.append(&mut built.reports);
+        built.reports = alarms;
+        built
     }
 
     fn finish(
         self,
         mut built: Built,
         guards: Vec<GuardReport>,
-        held: BTreeSet<Selector>,
+        held: &BTreeSet<Selector>,
     ) -> Compiled {
+        let limits = &self.facts.settings.limits;
         let worst = guards.iter().map(|report| report.verdict).max();
         let fate = match worst {
             Some(Verdict::Stop) => Fate::Stopped,
@@ -153,12 +147,16 @@ impl Job<'_> {
             rows: built.rows,
             causes: built.causes,
             asns,
+            cut: built.cut,
+            entries_added: built.entries_added,
             withheld: built.withheld,
             withheld_count: built.withheld_count,
             guards,
+            bands: self.facts.snapshot.bands,
+            shortest: [limits.min_prefix4, limits.min_prefix6],
             next_expiry: self.ruleset.next_expiry(self.now),
             shield: self.shield,
-            last_good: self.data.remember(&held),
+            last_good: self.data.remember(held),
         }
     }
 
@@ -178,25 +176,26 @@ impl Job<'_> {
         }
     }
 
-    /// The rows of all rules, with the last good data for some selectors and
-    /// without others.
+    /// The rows of all rules, with the last good data for some selectors, and
+    /// without what is derived for some rules.
     fn build(
         &self,
         held: &BTreeSet<Selector>,
-        dropped: &BTreeSet<Selector>,
+        dropped: &BTreeSet<Uuid>,
     ) -> Built {
         let mut built = Built::default();
         for rule in self.ruleset.in_force(self.now) {
             let from = built.rows.len();
             let id: Arc<str> = rule.id.to_string().into();
             for selector in rule.block.selectors() {
-                if dropped.contains(&selector) {
+                let explicit = matches!(selector, Selector::Ip(_));
+                if !explicit && dropped.contains(&rule.id) {
                     built.reports.push(GuardReport {
                         name: "share",
                         subject: format!("{selector} of rule {}", rule.title()),
                         verdict: Verdict::Withheld,
                         value: 0.0,
-                        limit: 0.0,
+                        limit: self.facts.settings.limits.confirm_share,
                     });
                     continue;
                 }
@@ -216,10 +215,11 @@ impl Job<'_> {
         held: &BTreeSet<Selector>,
         built: &mut Built,
     ) {
+        let limits = &self.facts.settings.limits;
         let base = cause_of(rule, id, selector);
         if let Selector::Ip(prefix) = selector {
             match self.is_too_short(*prefix) {
-                true => built.withhold(*prefix, rule.id),
+                true => built.withhold(*prefix, rule.id, limits),
                 false => {
                     let cause = built.cause(base);
                     built.add(*prefix, cause, &self.shield.explicit);
@@ -228,7 +228,7 @@ impl Job<'_> {
             return;
         }
         for prefix in &self.data.selectors[selector].too_short {
-            built.withhold(*prefix, rule.id);
+            built.withhold(*prefix, rule.id, limits);
         }
         let kept = self.data.pieces(selector, held);
         let announced = (self.options.expand == Expand::Announced
@@ -239,13 +239,13 @@ impl Job<'_> {
         for piece in pieces {
             let (asn, score) = (piece.asn, piece.score);
             let cause = built.cause(Cause { asn, score, ..base.clone() });
-            let cut = built.cut;
+            let cut = built.cut.len();
             for prefix in piece.prefixes.iter() {
                 built.add(*prefix, cause, &self.shield.derived);
             }
             if let Some(asn) = asn.filter(|_| piece.whole) {
                 built.whole.insert(asn);
-                if built.cut > cut {
+                if built.cut.len() > cut {
                     built.holed.insert(asn);
                 }
             }
@@ -266,13 +266,15 @@ impl Job<'_> {
             false => at_most,
         };
         let subject = format!("rule {}", rule.title());
-        let report =
+        let mut report =
             share::of_rule(subject, share(exact), rule.confirm_share, limits);
         if report.verdict >= Verdict::Hold {
-            let derived = rule.block.selectors();
-            built
-                .excessive
-                .extend(derived.filter(|s| !matches!(s, Selector::Ip(_))));
+            let mut selectors = rule.block.selectors();
+            match selectors.any(|s| !matches!(s, Selector::Ip(_))) {
+                true => _ = built.excessive.insert(rule.id),
+                // What was written down does not drift: it was agreed to.
+                false => report.verdict = Verdict::Warn,
+            }
         }
         if report.verdict != Verdict::Pass {
             built.reports.push(report);
@@ -320,24 +322,38 @@ impl Built {
             self.rows.push(Row { prefix, cause });
             return;
         }
-        self.cut += 1;
+        self.cut.push(prefix);
+        let before = self.rows.len();
         let rest = split_prefix(prefix, shield.view());
         self.rows.extend(rest.map(|prefix| Row { prefix, cause }));
+        self.entries_added += (self.rows.len() - before).saturating_sub(1);
     }
 
-    fn withhold(&mut self, prefix: Prefix, rule: Uuid) {
+    /// Leaves out a prefix that is too short, and says so.
+    fn withhold(&mut self, prefix: Prefix, rule: Uuid, limits: &GuardLimits) {
         self.withheld_count += 1;
+        if self.withheld.len() >= NAMED {
+            return;
+        }
+        let limit = match prefix.is_v4() {
+            true => limits.min_prefix4,
+            false => limits.min_prefix6,
+        };
         self.reports.push(GuardReport {
             name: "min_prefix",
             subject: prefix.to_string(),
             verdict: Verdict::Withheld,
             value: f64::from(prefix.len()),
-            limit: if prefix.is_v4() { 8.0 } else { 19.0 },
+            limit: f64::from(limit),
         });
-        if self.withheld.len() < NAMED {
-            let prefix = prefix.to_string();
-            self.withheld.push(Withheld { prefix, rule, guard: "min_prefix" });
-        }
+        let prefix = prefix.to_string();
+        self.withheld.push(Withheld { prefix, rule, guard: "min_prefix" });
+    }
+
+    /// Takes out the reports that stay true after another attempt.
+    fn alarms(&mut self) -> Vec<GuardReport> {
+        let reports = std::mem::take(&mut self.reports);
+        reports.into_iter().filter(|r| r.verdict >= Verdict::Hold).collect()
     }
 
     fn addresses_v4(&self) -> u64 {
@@ -353,11 +369,11 @@ impl Built {
 
     fn cut_report(&self) -> GuardReport {
         #[expect(clippy::cast_precision_loss, reason = "a count for people")]
-        let value = self.cut as f64;
+        let value = self.cut.len() as f64;
         GuardReport {
             name: "protected",
             subject: String::new(),
-            verdict: if self.cut > 0 {
+            verdict: if !self.cut.is_empty() {
                 Verdict::Withheld
             } else {
                 Verdict::Pass

@@ -171,7 +171,8 @@ fn bounded(space: &AddressSet, facts: &Facts<'_>) -> Vec<Prefix> {
     prefixes
 }
 
-fn cut(prefix: Prefix, shortest: u8, out: &mut Vec<Prefix>) {
+/// A prefix, in parts if it is too short.
+pub(crate) fn cut(prefix: Prefix, shortest: u8, out: &mut Vec<Prefix>) {
     if prefix.len() >= shortest {
         out.push(prefix);
         return;
