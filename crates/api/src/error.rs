@@ -102,6 +102,11 @@ impl ApiError {
         self
     }
 
+    /// The same error in other words.
+    pub(crate) fn with_message(self, message: String) -> Self {
+        Self { message: message.into(), ..self }
+    }
+
     /// The same error with a header.
     pub(crate) fn with_header(
         self,

@@ -6,6 +6,7 @@
 //! | what an organisation blocks, at one version | `rulebook.rs`, `documents.rs` |
 //! | its compiled feed, its decisions, its memory | `organisation.rs` |
 //! | one feed, from parameters to bytes | `serving.rs`, `rendering.rs` |
+//! | lists by risk that belong to nobody | `risk.rs` |
 //! | a body and what is said about it | `body.rs`, `shelf.rs` |
 //! | a write, and what it must not break | `writing.rs`, `admission.rs` |
 //! | who polls | `polls.rs` |
@@ -23,6 +24,7 @@ mod keeping;
 mod organisation;
 mod polls;
 mod rendering;
+mod risk;
 mod rulebook;
 mod serving;
 mod shelf;
@@ -33,7 +35,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     fmt,
     net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicI64},
     time::Duration,
 };
 
@@ -62,7 +64,7 @@ pub use rulebook::Rulebook;
 use rulebook::Shared;
 pub(crate) use serving::{Request, Served, overflowed};
 use shelf::Shelf;
-pub use signature::{Signature, Signer};
+pub use signature::{Signature, SignatureError, Signer, verify_minisign};
 pub(crate) use writing::{Desk, Done, Draft, Repeat, Write};
 
 use crate::{auth::Member, limits, published::Published, representation::Kept};
@@ -109,6 +111,8 @@ pub struct Feeds {
     rulebooks: ArcSwapOption<HashMap<Arc<str>, Shared>>,
     /// A std lock, held for one look-up.
     organisations: Mutex<HashMap<Arc<str>, Arc<Organisation>>>,
+    /// Lists by risk that belong to nobody.
+    risks: Cache<Box<str>, risk::Nobody>,
     /// Configurations of Synapse agents.
     configs: Cache<Arc<str>, (Moment, Config)>,
     /// Versions of the past that somebody asked for.
@@ -117,6 +121,8 @@ pub struct Feeds {
     polls: Polls,
     protections: ArcSwapOption<Protections>,
     pending: keeping::Pending,
+    /// When polls were last noted in the store, in Unix seconds.
+    noted_at: AtomicI64,
     /// Held by a write from what it reads to what it publishes, across its
     /// commit; writes wait for each other, reads never for them.
     turn: tokio::sync::Mutex<()>,
@@ -138,11 +144,13 @@ impl Feeds {
             signer,
             rulebooks: ArcSwapOption::empty(),
             organisations: Mutex::default(),
+            risks: Cache::new(limits::RISK_LISTS),
             configs: Cache::new(limits::FEED_CONFIGS),
             past: Cache::new(limits::FEED_PAST_VERSIONS),
             polls: Polls::default(),
             protections: ArcSwapOption::empty(),
             pending: keeping::Pending::default(),
+            noted_at: AtomicI64::new(0),
             turn: tokio::sync::Mutex::default(),
         }
     }
@@ -249,7 +257,6 @@ impl Feeds {
             book,
             published,
             facts: organisation::facts(published, settings, &standing),
-            organisation: &organisation,
             now,
         })
     }

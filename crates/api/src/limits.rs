@@ -58,8 +58,14 @@ pub const FEED_CACHE_BYTES: u64 = 256 << 20;
 /// Versions of the past that are kept in memory, of all organisations.
 pub const FEED_PAST_VERSIONS: u64 = 256;
 
+/// Lists by risk that belong to nobody and whose memory is kept.
+pub const RISK_LISTS: u64 = 256;
+
 /// Configurations of Synapse agents that are kept, one an organisation.
 pub const FEED_CONFIGS: u64 = 1024;
+
+/// Seconds between two notes of who polls.
+pub const FEED_NOTE_SECONDS: i64 = 10;
 
 /// Rules on a page.
 pub const RULES_PAGE: usize = 1000;

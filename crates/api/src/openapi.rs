@@ -17,7 +17,8 @@ use crate::{
         asn, bulk, compare, domain_risk, edl, health, history, metrics,
         peeringdb, status, threat, upstreams, whitelist,
     },
-    router, view,
+    router::{self, Family},
+    view,
 };
 
 const ABOUT: &str = include_str!("openapi/about.md");
@@ -217,10 +218,11 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     for response in responses.values_mut() {
         response["headers"] = common_headers(tagged);
     }
+    let threat = Family::of(path) == Family::Threat;
     let mut add = |status: &str, description: &str| {
         let missing = !responses.contains_key(status);
         if missing {
-            responses.insert(status.into(), error(description));
+            responses.insert(status.into(), error(description, threat));
         }
     };
     if tagged {
@@ -232,6 +234,15 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
             "Not an AS number, or not a domain that resolves to a \
              public address",
         );
+    }
+    if threat {
+        add("400", "A key of no organisation, no address, or no JSON");
+        add("401", "No key, or a bad one");
+        add("404", "There is no such entry, version or format");
+        add("409", "Protected, or too large a share without confirmation");
+        add("410", "The base is not known any more");
+        add("422", "A parameter or the body does not fit");
+        add("500", "A fault of ours");
     }
     if keyed || path == "/feeds/edl" {
         add("403", "No key, a bad one, or not its scope");
@@ -307,12 +318,13 @@ fn common_headers(tagged: bool) -> Value {
         .into()
 }
 
-fn error(description: &str) -> Value {
+fn error(description: &str, threat: bool) -> Value {
+    let name = if threat { "FeedError" } else { "Error" };
     json!({
         "description": description,
         "headers": common_headers(false),
         "content": {"application/json": {
-            "schema": {"$ref": "#/components/schemas/Error"},
+            "schema": {"$ref": format!("#/components/schemas/{name}")},
         }},
     })
 }
@@ -413,7 +425,10 @@ mod tests {
             for (method, operation) in methods.as_object().unwrap() {
                 let default = &operation["responses"]["default"];
                 let schema = &default["content"]["application/json"]["schema"];
-                let wanted = "#/components/schemas/Error";
+                let wanted = match Family::of(path) {
+                    Family::Asn => "#/components/schemas/Error",
+                    Family::Threat => "#/components/schemas/FeedError",
+                };
                 assert_eq!(schema["$ref"], wanted, "{method} {path}");
             }
         }

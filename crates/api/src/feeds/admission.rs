@@ -13,9 +13,10 @@ use asgard_policy::{
     },
     feed::{
         compile::{Compiled, Options, compile},
+        format::Format,
         guard::critical,
-        profile::{Order, Per, Profile, Translation},
-        select::{FeedParams, Overflowed},
+        profile::{Per, Profile, Profiles},
+        select::{FeedParams, Overflowed, select},
     },
 };
 use axum::http::StatusCode;
@@ -23,9 +24,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{
-    Feeds, organisation::Organisation, rendering::select_for, writing::Desk,
-};
+use super::{Feeds, organisation::Organisation, writing::Desk};
 use crate::error::ApiError;
 
 /// The budget of a device that polls.
@@ -80,13 +79,13 @@ impl Feeds {
         if change.is_empty() || (profiles.is_empty() && is_small(change)) {
             return Ok(());
         }
-        let options = Options::default();
+        let (options, known) = (Options::default(), &self.config.profiles);
         let after = self.compiled_with(org, desk, change, options);
         admit(&after).map_err(|refusal| stopped(&refusal))?;
         let broken: Vec<(&Profile, Overflowed)> = profiles
             .into_iter()
             .filter_map(|profile| {
-                Some((profile, entries(profile, &after)?.err()?))
+                Some((profile, entries(profile, known, &after)?.err()?))
             })
             .collect();
         if broken.is_empty() {
@@ -95,7 +94,8 @@ impl Feeds {
         let Desk { book, published, now, .. } = desk;
         let before = self.compiled(org, book, published, options, *now);
         for (profile, over) in broken {
-            let fitted = entries(profile, &before).is_none_or(|e| e.is_ok());
+            let fitted =
+                entries(profile, known, &before).is_none_or(|e| e.is_ok());
             if fitted {
                 return Err(breaks(&profile.name, &over));
             }
@@ -110,10 +110,11 @@ impl Feeds {
         compiled: &Compiled,
         now: Timestamp,
     ) -> Vec<Budget> {
+        let known = &self.config.profiles;
         let profiles = self.polled(org, now).into_iter();
         let budget = |profile: &Profile| {
             let limit = profile.max_entries;
-            let (entries, fits) = match entries(profile, compiled)? {
+            let (entries, fits) = match entries(profile, known, compiled)? {
                 Ok(entries) => (entries, true),
                 Err(over) => (over.entries, false),
             };
@@ -134,26 +135,17 @@ impl Feeds {
 /// form cuts lists into sets.
 fn entries(
     profile: &Profile,
+    profiles: &Profiles,
     compiled: &Compiled,
 ) -> Option<Result<usize, Overflowed>> {
     if profile.per == Per::Set {
         return None;
     }
-    let most = profile.max_entries.to_string();
-    let mut pairs = vec![("max_entries", most.as_str())];
-    match profile.tr {
-        Translation::None if profile.aggregate => {
-            pairs.push(("aggregate", "true"));
-        }
-        Translation::None => {}
-        Translation::Ranges => pairs.push(("tr", "1")),
-        Translation::Prefixes => pairs.push(("tr", "2")),
-    }
-    if profile.order == Order::Severity {
-        pairs.push(("order", "severity"));
-    }
-    let params = FeedParams::parse(pairs).ok()?;
-    let selected = select_for(compiled, &params, profile.per == Per::Family);
+    let pairs = [("profile", profile.name.as_str())];
+    let params = FeedParams::parse(pairs, profiles).ok()?;
+    let format = profile.format.unwrap_or(Format::Plain);
+    let params = params.for_format(format).ok()?;
+    let selected = select(compiled, &params);
     Some(selected.map(|selected| selected.lines.len()))
 }
 

@@ -8,7 +8,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
 };
 
 use asgard_store::{Store, StoreError};
@@ -91,6 +91,12 @@ impl Feeds {
         store: &Store,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        let last = self.noted_at.load(Ordering::Relaxed);
+        let second = now.as_second();
+        if (second - last).abs() < limits::FEED_NOTE_SECONDS {
+            return Ok(());
+        }
+        self.noted_at.store(second, Ordering::Relaxed);
         let (pollers, profiles) = self.polls.take();
         if pollers.is_empty() && profiles.is_empty() {
             return Ok(());

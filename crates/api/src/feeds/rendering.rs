@@ -10,9 +10,7 @@ use asgard_policy::{
         compile::{Compiled, Fate},
         entry::Listing,
         format::RenderError,
-        select::{
-            Extra, Family, FeedParams, Overflowed, Selected, Truncated, select,
-        },
+        select::{Overflowed, Selected, select},
     },
 };
 use jiff::Timestamp;
@@ -111,8 +109,7 @@ impl Recipe {
     }
 
     fn selected(&self, compiled: &Compiled) -> Result<Selected, Overflowed> {
-        let Request { params, per_family, .. } = &self.request;
-        select_for(compiled, params, *per_family)
+        select(compiled, &self.request.params)
     }
 
     fn listing(&self, compiled: &Compiled, selected: &Selected) -> Listing {
@@ -134,38 +131,4 @@ impl Recipe {
         let changed = self.rulebook.at.max(data);
         expiry.map_or(changed, |expiry| changed.max(expiry)).min(self.now)
     }
-}
-
-/// Selects for a device whose budget is for the whole list, or for each address
-/// family.
-///
-/// # Errors
-/// It does not fit.
-pub(crate) fn select_for(
-    compiled: &Compiled,
-    params: &FeedParams,
-    per_family: bool,
-) -> Result<Selected, Overflowed> {
-    if !per_family || params.family != Family::Both {
-        return select(compiled, params);
-    }
-    let of = |family| {
-        let params = FeedParams { family, ..params.clone() };
-        select(compiled, &params)
-    };
-    let (mut v4, v6) = (of(Family::V4)?, of(Family::V6)?);
-    v4.lines.extend(v6.lines);
-    v4.entries_v6 = v6.entries_v6;
-    v4.truncated = match (v4.truncated, v6.truncated) {
-        (Some(a), Some(b)) => Some(Truncated {
-            entries: a.entries + b.entries,
-            addresses_v4: a.addresses_v4,
-        }),
-        (a, b) => a.or(b),
-    };
-    v4.extra = match (v4.extra, v6.extra) {
-        (Some(a), Some(b)) => Some(Extra { v4: a.v4, v6_64: b.v6_64 }),
-        (a, b) => a.or(b),
-    };
-    Ok(v4)
 }

@@ -32,8 +32,6 @@ pub(crate) struct Request {
     pub(crate) format: Format,
     pub(crate) params: FeedParams,
     pub(crate) options: Options,
-    /// The budget is for each address family.
-    pub(crate) per_family: bool,
     /// Most bytes that the device takes.
     pub(crate) max_bytes: Option<u64>,
 }
@@ -76,14 +74,24 @@ impl Feeds {
         request: &Request,
     ) -> Result<Served, ApiError> {
         let url = request.url();
-        let slot = self.shelf.slot(&url);
         let recipe = match self.recipe(app, request).await {
             Ok(recipe) => recipe,
             Err(error) if error.status == StatusCode::SERVICE_UNAVAILABLE => {
-                return self.before(app, &url, &slot, error).await;
+                return self.before(app, &url, error).await;
             }
             Err(error) => return Err(error),
         };
+        self.answer(app, &url, recipe).await
+    }
+
+    /// What is known of a URL, or what is made of the recipe.
+    pub(super) async fn answer(
+        &self,
+        app: &App,
+        url: &Url,
+        recipe: Recipe,
+    ) -> Result<Served, ApiError> {
+        let slot = self.shelf.slot(url);
         let (moment, now) = (recipe.moment, recipe.now);
         let max_age = max_age(moment, now);
         if let Some(outcome) = slot.at(moment) {
@@ -94,8 +102,8 @@ impl Feeds {
         if let Some(outcome) = slot.at(moment) {
             return served(outcome, max_age, now, true);
         }
-        let outcome = self.make(app, recipe, &url, &slot).await;
-        self.shelf.put(&url, &slot, moment, outcome.clone());
+        let outcome = self.make(app, recipe, url, &slot).await;
+        self.shelf.put(url, &slot, moment, outcome.clone());
         served(outcome, max_age, now, false)
     }
 
@@ -259,9 +267,9 @@ impl Feeds {
         &self,
         app: &App,
         url: &Url,
-        slot: &Slot,
         error: ApiError,
     ) -> Result<Served, ApiError> {
+        let slot = self.shelf.slot(url);
         let body = match slot.last_good() {
             Some(body) => Some(body),
             None => self.kept_body(&app.store, url).await,

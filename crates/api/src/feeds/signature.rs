@@ -7,7 +7,9 @@
 //! of its own.
 
 use asgard_store::SigningSeed;
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use aws_lc_rs::signature::{
+    ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey,
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use blake2::{Blake2b512, Digest};
 use jiff::Timestamp;
@@ -88,11 +90,62 @@ impl Signer {
     }
 }
 
+/// Why a signature does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// A file that minisign would not take.
+    #[error("the {0} is not of minisign's form")]
+    Form(&'static str),
+    /// Signed by somebody else.
+    #[error("another key has signed")]
+    OtherKey,
+    /// The bytes, or the comment, are not what was signed.
+    #[error("the signature does not fit")]
+    Wrong,
+}
+
+/// Verifies what `minisign -V` would: bytes, by the texts of a public key and
+/// of a signature.
+///
+/// # Errors
+/// See [`SignatureError`].
+pub fn verify_minisign(
+    key: &str,
+    bytes: &[u8],
+    signature: &str,
+) -> Result<(), SignatureError> {
+    let form = |what| move || SignatureError::Form(what);
+    let line = |text: &str, at: usize| {
+        let line = text.lines().nth(at)?.trim();
+        STANDARD.decode(line).ok()
+    };
+    let of_key = line(key, 1).or_else(|| line(key, 0));
+    let of_key = of_key.filter(|key| key.len() == 42 && key[..2] == *b"Ed");
+    let of_key = of_key.ok_or_else(form("key"))?;
+    let fits = |bytes: &Vec<u8>| bytes.len() == 74 && bytes[..2] == *b"ED";
+    let head = line(signature, 1).filter(fits);
+    let head = head.ok_or_else(form("signature"))?;
+    let comment = signature
+        .lines()
+        .nth(2)
+        .and_then(|line| line.strip_prefix("trusted comment: "));
+    let comment = comment.ok_or_else(form("signature"))?;
+    let global = line(signature, 3).ok_or_else(form("signature"))?;
+    if head[2..10] != of_key[2..10] {
+        return Err(SignatureError::OtherKey);
+    }
+    let public = UnparsedPublicKey::new(&ED25519, &of_key[10..]);
+    let both = [&head[10..], comment.as_bytes()].concat();
+    public
+        .verify(&Blake2b512::digest(bytes), &head[10..])
+        .and_then(|()| public.verify(&both, &global))
+        .map_err(|_| SignatureError::Wrong)
+}
+
 #[cfg(test)]
 mod tests {
     use std::process::{Command, Output};
 
-    use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
     use tempfile::TempDir;
 
     use super::*;
@@ -120,6 +173,30 @@ mod tests {
         let other = Signer::new(SigningSeed::new([8; 32]));
         assert_ne!(other.public_key(), signer().public_key());
         assert_ne!(other.name(), signer().name());
+    }
+
+    #[test]
+    fn our_own_check_takes_what_minisign_takes_and_nothing_else() {
+        let signer = signer();
+        let text = sign(b"{}").minisign;
+        let verify = |key: &str, bytes: &[u8], text: &str| {
+            verify_minisign(key, bytes, text)
+        };
+        let file = signer.public_key_file();
+        assert_eq!(verify(&file, b"{}", &text), Ok(()));
+        assert_eq!(verify(&signer.public_key(), b"{}", &text), Ok(()));
+        let wrong = Err(SignatureError::Wrong);
+        assert_eq!(verify(&file, b"{ }", &text), wrong);
+        let forged = text.replace("file:manifest", "file:manifesT");
+        assert_eq!(verify(&file, b"{}", &forged), wrong);
+        let other = Signer::new(SigningSeed::new([8; 32])).public_key();
+        let answer = verify(&other, b"{}", &text);
+        assert_eq!(answer, Err(SignatureError::OtherKey));
+        for (key, text) in [("", &*text), (&*file, ""), (&*file, "a\nb\nc\nd")]
+        {
+            let answer = verify(key, b"{}", text);
+            assert!(matches!(answer, Err(SignatureError::Form(_))));
+        }
     }
 
     fn minisign(dir: &TempDir, key: &str) -> std::io::Result<Output> {

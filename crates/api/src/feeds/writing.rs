@@ -17,7 +17,7 @@ use tokio::task::spawn_blocking;
 use super::{
     Feeds, Release, Rulebook,
     documents::{of_change, of_release},
-    organisation::{Organisation, facts},
+    organisation::facts,
     rulebook::Shared,
 };
 use crate::{
@@ -63,7 +63,6 @@ pub(crate) struct Desk<'a> {
     pub(crate) book: &'a Rulebook,
     pub(crate) published: &'a Published,
     pub(crate) facts: Facts<'a>,
-    pub(crate) organisation: &'a Organisation,
     pub(crate) now: Timestamp,
 }
 
@@ -177,7 +176,6 @@ impl Feeds {
                 book: &book,
                 published: &published,
                 facts: facts(&published, &settings, &standing),
-                organisation: &organisation,
                 now,
             })
         });

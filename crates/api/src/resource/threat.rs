@@ -30,6 +30,8 @@ mod sent;
 pub(crate) mod signal;
 pub(crate) mod versions;
 
+pub(crate) use feed::respond;
+pub(crate) use query::{FeedQuery, format};
 use sent::Sent;
 
 /// The id of a rule in a path. What cannot be one names nothing: 404.

@@ -52,7 +52,7 @@ pub(crate) async fn show_config(
     }
     let mut query = FeedQuery::parse("profile=synapse", &[], &app)?;
     query.params.overflow = asgard_policy::feed::select::Overflow::Truncate;
-    let request = query.of(&member.org, None);
+    let request = query.of(&member.org, None)?;
     let recipe = app.feeds.recipe(&app, &request).await?;
     let kept = match app.feeds.kept_config(&member.org, recipe.moment) {
         Some(kept) => kept,

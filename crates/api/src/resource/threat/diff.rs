@@ -46,7 +46,7 @@ pub(crate) async fn show_diff(
     let since = since.as_deref().and_then(base).ok_or_else(|| {
         query::misfit("since", "an ETag of the feed, or a version", &[])
     })?;
-    let request = query.of(&member.org, Some(Format::Plain));
+    let request = query.of(&member.org, Some(Format::Plain))?;
     let served = app.feeds.serve(&app, &request).await?;
     let to = &served.body;
     let from = find(&app, &member, &request, &since).await?;

@@ -93,7 +93,7 @@ async fn poll(
     client: std::net::IpAddr,
 ) -> Result<Response, ApiError> {
     let profile = query.params.profile.clone();
-    let request = query.of(&member.org, format);
+    let request = query.of(&member.org, format)?;
     app.feeds.note_poll(member, client, profile.as_deref(), app.now());
     let served = app.feeds.serve(app, &request).await?;
     if served.hit {

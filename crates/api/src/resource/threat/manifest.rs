@@ -131,7 +131,7 @@ async fn manifest(
         [(_, name), ..] => Some(query::format(name)?),
         [] => None,
     };
-    let request = query.of(&member.org, format);
+    let request = query.of(&member.org, format)?;
     let served = app.feeds.serve(app, &request).await?;
     let manifest = shape(&request, &served).to_string();
     Ok((manifest, served.body.about.clone()))

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use asgard_policy::feed::{
     format::{Confirm, Format, ListName, Options},
-    profile::{Order, Per, Profile, Translation},
     select::{FeedParams, ParamError},
 };
 use axum::{
@@ -27,7 +26,6 @@ pub(crate) struct FeedQuery {
     pub(crate) format: Option<Format>,
     /// Parameters that are not of the feed but of the endpoint.
     pub(crate) rest: Vec<(String, String)>,
-    pub(crate) per_family: bool,
     pub(crate) max_bytes: Option<u64>,
 }
 
@@ -57,17 +55,12 @@ impl FeedQuery {
         let mut pairs: Vec<(String, String)> = pairs.collect();
         let rest = take(&mut pairs, of_endpoint)?;
         let own = take(&mut pairs, &OWN)?;
-        let profile = profile_of(&pairs, app)?;
-        let given = |name: &str| pairs.iter().any(|(known, _)| known == name);
-        let mut defaults = Vec::new();
-        for (name, value) in profile.map(defaults_of).unwrap_or_default() {
-            if !given(name) {
-                defaults.push((name.to_owned(), value));
-            }
-        }
-        pairs.extend(defaults);
         let borrowed = pairs.iter().map(|(n, v)| (n.as_str(), v.as_str()));
-        let params = FeedParams::parse(borrowed).map_err(|e| refused(&e))?;
+        let profiles = &app.config.feeds.profiles;
+        let params = FeedParams::parse(borrowed, profiles);
+        let params = params.map_err(|error| refused(&error))?;
+        let named = params.profile.as_deref();
+        let profile = named.and_then(|name| profiles.get(name));
         let mut options = Options {
             host_suffix: params.host_suffix,
             comments: params.comments,
@@ -79,7 +72,6 @@ impl FeedQuery {
             options,
             format: profile.and_then(|profile| profile.format),
             rest,
-            per_family: profile.is_some_and(|p| p.per == Per::Family),
             max_bytes: profile.and_then(|profile| profile.max_bytes),
             params,
         })
@@ -87,15 +79,23 @@ impl FeedQuery {
 
     /// The feed of an organisation, in the form that is asked for, or that the
     /// profile prescribes, or plain.
-    pub(crate) fn of(self, org: &Arc<str>, format: Option<Format>) -> Request {
-        Request {
+    ///
+    /// # Errors
+    /// A parameter does not go with the form.
+    pub(crate) fn of(
+        self,
+        org: &Arc<str>,
+        format: Option<Format>,
+    ) -> Result<Request, ApiError> {
+        let format = format.or(self.format).unwrap_or(Format::Plain);
+        let params = self.params.for_format(format);
+        Ok(Request {
             org: Arc::clone(org),
-            format: format.or(self.format).unwrap_or(Format::Plain),
-            params: self.params,
+            format,
+            params: params.map_err(|error| refused(&error))?,
             options: self.options,
-            per_family: self.per_family,
             max_bytes: self.max_bytes,
-        }
+        })
     }
 }
 
@@ -144,41 +144,6 @@ fn form(
     Ok(())
 }
 
-fn profile_of<'a>(
-    pairs: &[(String, String)],
-    app: &'a App,
-) -> Result<Option<&'a Profile>, ApiError> {
-    let named = pairs.iter().find(|(name, _)| name == "profile");
-    let Some((_, name)) = named else { return Ok(None) };
-    let profiles = &app.config.feeds.profiles;
-    profiles.get(name).map(Some).ok_or_else(|| {
-        let names: Vec<&str> =
-            profiles.iter().map(|profile| profile.name.as_str()).collect();
-        misfit("profile", "there is no such profile", &names)
-    })
-}
-
-/// What a profile sets unless the client does.
-fn defaults_of(profile: &Profile) -> Vec<(&'static str, String)> {
-    let mut defaults = Vec::new();
-    // A set is one of many: the form cuts the list into sets.
-    if profile.per != Per::Set {
-        defaults.push(("max_entries", profile.max_entries.to_string()));
-    }
-    match profile.tr {
-        Translation::None => {}
-        Translation::Ranges => defaults.push(("tr", "1".to_owned())),
-        Translation::Prefixes => defaults.push(("tr", "2".to_owned())),
-    }
-    if profile.order == Order::Severity {
-        defaults.push(("order", "severity".to_owned()));
-    }
-    if profile.aggregate && profile.tr == Translation::None {
-        defaults.push(("aggregate", "true".to_owned()));
-    }
-    defaults
-}
-
 /// 422 that names the parameter.
 fn refused(error: &ParamError) -> ApiError {
     ApiError::validation("A parameter does not fit")
@@ -198,7 +163,7 @@ pub(super) fn misfit(name: &str, message: &str, allowed: &[&str]) -> ApiError {
 }
 
 /// The form of the last segment of a path.
-pub(super) fn format(segment: &str) -> Result<Format, ApiError> {
+pub(crate) fn format(segment: &str) -> Result<Format, ApiError> {
     Format::from_segment(segment).ok_or_else(|| {
         let names: Vec<&str> =
             Format::VALUES.iter().map(|(name, _)| *name).collect();

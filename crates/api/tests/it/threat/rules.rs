@@ -163,7 +163,13 @@ async fn organisations_do_not_see_each_other() {
 
 #[tokio::test]
 async fn risk_selects_what_the_list_of_networks_selects() {
-    let office = Office::open().await;
+    let mut feeds = asgard_api::FeedConfig {
+        rate_limit_per_minute: 0,
+        ..asgard_api::FeedConfig::default()
+    };
+    // This Internet is too small for a share of it to be any network.
+    feeds.settings.decision.max_space_share = None;
+    let office = Office::with(feeds).await;
     office.block(json!({"risk": [{"max_score": 30}]})).await;
     let text = office.feed("").await;
     let path = "/feeds/edl?max_score=30&expand=prefixes&guard=on";

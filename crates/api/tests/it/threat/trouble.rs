@@ -21,7 +21,8 @@ async fn a_known_key_keeps_its_200_while_the_store_is_away() {
     // Rendered only now: nothing of it is in the store.
     assert!(!office.feed("?ipv4only").await.is_empty());
     // An unknown key may be new: nobody gets 401 for our fault.
-    let key = asgard_store::ApiKey::from_entropy(&[9; 32]);
+    let key =
+        asgard_store::ApiKey::from_entropy(&[9; asgard_store::ApiKey::ENTROPY]);
     let poll = keyed(Method::GET, FEED, key.reveal());
     let reply = office.app.send(empty(poll)).await;
     let body = refused(&reply, 503);
@@ -133,4 +134,25 @@ async fn a_rotated_key_and_its_successor_both_poll() {
     office.app.pass_seconds(24 * 3600);
     let old = empty(keyed(Method::GET, FEED, &office.device));
     refused(&office.app.send(old).await, 401);
+}
+
+#[tokio::test]
+async fn a_device_never_locks_itself_out_once_it_has_polled_for_a_day() {
+    let office = Office::open().await;
+    let app = &office.app.app;
+    office.block(json!({"ips": ["192.0.2.0/24"]})).await;
+    for hours in [0, 1, 24] {
+        office.app.pass_seconds(hours * 3600);
+        let before = office.feed("").await;
+        assert_eq!(before, "192.0.2.0/24\n", "{hours}");
+        app.feeds.keep(&app.store, (app.clock)()).await.unwrap();
+    }
+    let text = office.feed("").await;
+    assert_eq!(text.lines().count(), 8, "our host out of a /24: {text}");
+    let body = json!({"block": {"ips": [crate::app::PEER]}});
+    let reply = office.post("/v1/access-rules", &body).await;
+    let details = &refused(&reply, 409)["details"];
+    assert_eq!(details["code"], "PROTECTED", "{details}");
+    let listed = office.get("/v1/protected").await.ok();
+    assert!(listed.to_string().contains("\"poller\""), "{listed}");
 }
