@@ -91,7 +91,8 @@ impl Sources {
     pub fn line_column(&self, place: Place) -> (usize, usize) {
         let Some(file) = self.files.get(place.file) else { return (1, 1) };
         let line = file.lines.partition_point(|&start| start <= place.start);
-        let start = file.lines[line.saturating_sub(1).min(file.lines.len() - 1)];
+        let start =
+            file.lines[line.saturating_sub(1).min(file.lines.len() - 1)];
         let before = file.text.get(start..place.start).unwrap_or_default();
         (line.max(1), before.chars().count() + 1)
     }
@@ -288,10 +289,8 @@ fn distance(a: &[char], b: &[char]) -> usize {
             let mut best = (rows[i - 1][j] + 1)
                 .min(rows[i][j - 1] + 1)
                 .min(rows[i - 1][j - 1] + changed);
-            let swapped = i > 1
-                && j > 1
-                && a[i - 1] == b[j - 2]
-                && a[i - 2] == b[j - 1];
+            let swapped =
+                i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
             if swapped {
                 best = best.min(rows[i - 2][j - 2] + 1);
             }
@@ -312,10 +311,11 @@ mod tests {
         let file = sources.add("gateway.yaml", text);
         let start = text.find("asnNumbr").unwrap();
         let place = Place { file, start, end: start + 8 };
-        let diagnostic = Diagnostic::error("E104", "unknown variable `asnNumbr`")
-            .at(place)
-            .within("rule \"a\", expression all[0]")
-            .hint("did you mean `asnNumber`?");
+        let diagnostic =
+            Diagnostic::error("E104", "unknown variable `asnNumbr`")
+                .at(place)
+                .within("rule \"a\", expression all[0]")
+                .hint("did you mean `asnNumber`?");
         assert_eq!(
             sources.render(&diagnostic),
             "error[E104]: unknown variable `asnNumbr`\n  \

@@ -247,7 +247,10 @@ impl Default for PolicySource {
             mode: Mode::Enforce,
             default_action: Action::Allow,
             on_error: OnError::Skip,
-            auto_challenge: AutoChallenge { enabled: false, thresholds: vec![] },
+            auto_challenge: AutoChallenge {
+                enabled: false,
+                thresholds: vec![],
+            },
             exempt_paths: exempt.map(str::to_owned).to_vec(),
             rules: Vec::new(),
             tests: Vec::new(),

@@ -48,6 +48,8 @@ pub struct Visit<'a> {
     pub reverse: &'a dyn ReverseNames,
     /// The strongest challenge that the visitor has passed and can prove.
     pub pass: Option<ChallengeSpec>,
+    /// A random number of this request, for `randInt`.
+    pub random: u64,
 }
 
 /// The headers of a request.
@@ -193,6 +195,7 @@ impl<'a> Visit<'a> {
             lists: &Nothing,
             reverse: &Nothing,
             pass: None,
+            random: 0,
         }
     }
 }

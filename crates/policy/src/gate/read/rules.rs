@@ -109,9 +109,8 @@ fn read_rule(reading: &mut Reading, node: &Node) -> Option<RuleSource> {
     let path_regex = text(&mut section, "path_regex");
     let user_agent_regex = text(&mut section, "user_agent_regex");
     let ip_list = section.get("ip_list").map(|_| {
-        section.items("ip_list", |reading, node, path| {
-            reading.written(node, path)
-        })
+        section
+            .items("ip_list", |reading, node, path| reading.written(node, path))
     });
     let (geoip, from_geoip) = geoip(&mut section);
     let network = networks(&mut section, from_geoip);
@@ -412,7 +411,8 @@ fn expression(section: &mut Section<'_, '_>) -> Option<ExpressionSource> {
         return None;
     }
     let key = if all.is_some() { "all" } else { "any" };
-    let texts = inner.items(key, |reading, node, _| reading.written(node, path));
+    let texts =
+        inner.items(key, |reading, node, _| reading.written(node, path));
     if texts.is_empty() {
         let fault = Diagnostic::error("E150", "an expression without parts")
             .at(node.place)
