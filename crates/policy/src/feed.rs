@@ -5,10 +5,18 @@
 
 use asgard_model::{Asn, Assessment, Level, Snapshot};
 
+pub mod compile;
+pub mod decision;
+pub mod diff;
 pub mod edl;
 pub mod entry;
+pub mod explain;
 pub mod format;
+pub mod guard;
 pub mod prefixes;
+pub mod preview;
+pub mod profile;
+pub mod select;
 
 /// Which ASes a feed names: both conditions must hold.
 #[derive(Clone, Debug, PartialEq)]

@@ -9,8 +9,18 @@
 
 use std::{fmt, str::FromStr};
 
+mod appliance;
+pub mod asn_table;
+mod bgp;
+mod cloud;
+mod dns;
+mod ids;
 mod job;
+mod mmdb;
+mod netfilter;
 mod plain;
+mod records;
+pub mod stix;
 mod text;
 mod traits;
 
@@ -48,6 +58,7 @@ pub enum Format {
     Unbound,
     BindAcl,
     Bird,
+    BirdBlackhole,
     BirdFlow,
     Exabgp,
     Frr,
@@ -69,7 +80,7 @@ pub enum Format {
 
 impl Format {
     /// Every format with its name in URLs, in the order of the documentation.
-    pub const VALUES: [(&'static str, Self); 42] = [
+    pub const VALUES: [(&'static str, Self); 43] = [
         ("plain", Self::Plain),
         ("panos", Self::Panos),
         ("fortigate", Self::Fortigate),
@@ -95,6 +106,7 @@ impl Format {
         ("unbound", Self::Unbound),
         ("bind-acl", Self::BindAcl),
         ("bird", Self::Bird),
+        ("bird-blackhole", Self::BirdBlackhole),
         ("bird-flow", Self::BirdFlow),
         ("exabgp", Self::Exabgp),
         ("frr", Self::Frr),

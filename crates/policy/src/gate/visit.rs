@@ -53,7 +53,7 @@ pub struct Visit<'a> {
 }
 
 /// The headers of a request.
-pub trait Headers {
+pub trait Headers: Sync {
     /// Value of a header by its lower-case name; repeats are joined by `", "`,
     /// those of `cookie` by `"; "`. Bytes that are not UTF-8 are replaced.
     fn get(&self, name: &str) -> Option<Cow<'_, str>>;

@@ -4,8 +4,8 @@
 use asgard_model::Prefix;
 
 use super::{
-    Confirm, Families, Format, Options, RenderError, Rendered, plain,
-    text::Text,
+    Confirm, Families, Format, Options, RenderError, Rendered, appliance, bgp,
+    cloud, dns, ids, mmdb, netfilter, plain, records, stix, text::Text,
 };
 use crate::feed::entry::{Line, Listing, Span};
 
@@ -53,14 +53,59 @@ impl<'a> Job<'a> {
 
     /// Writes it.
     pub(super) fn run(self) -> Result<Rendered, RenderError> {
-        let written = match self.format {
-            _ => plain::write(&self),
-        };
+        let written = self.write()?;
         Ok(Rendered {
             bytes: written.bytes,
             content_type: self.format.traits().content_type,
             entries: written.entries,
             withheld: written.withheld,
+        })
+    }
+
+    fn write(&self) -> Result<Written, RenderError> {
+        Ok(match self.format {
+            Format::Plain | Format::Panos | Format::Juniper => {
+                plain::bare(self)
+            }
+            Format::Fortigate
+            | Format::Cisco
+            | Format::HaproxyAcl
+            | Format::Squid
+            | Format::SnortBlf => plain::commented(self),
+            Format::CiscoMd5 => plain::cisco_md5(self),
+            Format::Sophos => plain::hosts(self),
+            Format::F5 => plain::f5(self),
+            Format::HaproxyMap => plain::map(self),
+            Format::NginxGeo => plain::wrapped(self, "", " 1;\n"),
+            Format::NginxDeny => plain::wrapped(self, "deny ", ";\n"),
+            Format::Checkpoint => appliance::checkpoint(self),
+            Format::JuniperTgz => appliance::juniper_tgz(self)?,
+            Format::Mikrotik => appliance::mikrotik(self),
+            Format::Nft => netfilter::nft(self),
+            Format::Ipset => netfilter::ipset(self),
+            Format::Iptables | Format::Ip6tables => netfilter::iptables(self),
+            Format::Dnsdist => dns::dnsdist(self),
+            Format::Rpz => dns::rpz(self),
+            Format::Unbound => dns::unbound(self),
+            Format::BindAcl => dns::bind_acl(self),
+            Format::Bird => bgp::bird(self),
+            Format::BirdBlackhole => bgp::bird_blackhole(self),
+            Format::BirdFlow => bgp::bird_flow(self),
+            Format::Exabgp => bgp::exabgp(self),
+            Format::Frr => bgp::frr(self),
+            Format::SuricataRules => ids::suricata_rules(self),
+            Format::SuricataIprep => ids::suricata_iprep(self),
+            Format::SuricataCategories => ids::suricata_categories(self),
+            Format::ZeekIntel => ids::zeek(self),
+            Format::Cloudflare => cloud::cloudflare(self),
+            Format::CloudflareAsn => cloud::cloudflare_asn(self),
+            Format::AwsWaf => cloud::aws_waf(self),
+            Format::Stix => stix::bundle(self),
+            Format::DropJsonl => records::drop_jsonl(self),
+            Format::Json => records::json(self),
+            Format::Csv => records::csv(self),
+            Format::Jsonl => records::jsonl(self),
+            Format::Mmdb => mmdb::mmdb(self)?,
         })
     }
 

@@ -4,6 +4,7 @@
 use std::{io::Write, net::Ipv6Addr};
 
 use asgard_model::{Asn, Prefix};
+use jiff::Timestamp;
 
 use crate::feed::entry::{Cause, Range, Span};
 
@@ -56,6 +57,24 @@ impl Text {
         let [a, b, c, d] = bits.to_be_bytes();
         self.octet(a).push(".").octet(b).push(".");
         self.octet(c).push(".").octet(d)
+    }
+
+    /// A word of an IPv6 address, without leading zeros.
+    pub(super) fn hex(&mut self, word: u16) -> &mut Self {
+        write!(self.0, "{word:x}").expect("memory takes every write");
+        self
+    }
+
+    /// RFC 3339 in UTC, whole seconds.
+    pub(super) fn moment(&mut self, moment: Timestamp) -> &mut Self {
+        write!(self.0, "{moment:.0}").expect("memory takes every write");
+        self
+    }
+
+    /// RFC 3339 in UTC with milliseconds, as STIX wants it.
+    pub(super) fn millis(&mut self, moment: Timestamp) -> &mut Self {
+        write!(self.0, "{moment:.3}").expect("memory takes every write");
+        self
     }
 
     /// RFC 5952.
@@ -132,6 +151,10 @@ impl Text {
         serde_json::to_writer(&mut self.0, text)
             .expect("memory takes every text");
         self
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {

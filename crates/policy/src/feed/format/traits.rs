@@ -113,6 +113,7 @@ pub(super) const fn of(format: Format) -> &'static Traits {
             &Traits { extension: "conf", ..COMMENTED }
         }
         Format::Bird => &Traits { extension: "conf", asns: true, ..COMMENTED },
+        Format::BirdBlackhole => &Traits { extension: "conf", ..COMMENTED },
         Format::BirdFlow | Format::Exabgp => {
             &Traits { extension: "conf", routers: true, ..COMMENTED }
         }
