@@ -3,8 +3,8 @@
 use std::io::BufRead;
 
 use asgard_model::{
-    Asn, CountryBuilder, Day, Model, NetworkKind, PeeringdbNet, Prefix, Registration,
-    TableBuilder, graph::Relationship, rpki::Vrp,
+    Asn, CountryBuilder, Day, Model, NetworkKind, PeeringdbNet, Prefix,
+    Registration, TableBuilder, graph::Relationship, rpki::Vrp,
 };
 use jiff::civil::Date;
 
