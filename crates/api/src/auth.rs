@@ -19,8 +19,10 @@ use jiff::Timestamp;
 use crate::{Live, error::ApiError, live::KeyFault, server::Connection};
 
 mod key_memory;
+mod organisation;
 
 pub(crate) use key_memory::KeyMemory;
+pub(crate) use organisation::{FeedReader, Member, RulesReader, RulesWriter};
 
 const NO_KEY: &str = "Invalid or missing API key";
 

@@ -72,6 +72,10 @@ fn peer(extensions: &Extensions) -> IpAddr {
     peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip().to_canonical())
 }
 
+/// The address of the client of a request, for handlers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ClientAt(pub(crate) IpAddr);
+
 /// What counts as one client: an IPv4 address, or an IPv6 /64, in which one
 /// host has all addresses it wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -94,6 +94,7 @@ pub fn assemble(
         signals,
         samples: all_samples,
         table: Arc::clone(&ground.table),
+        countries: Arc::clone(&ground.countries),
         announced,
         landmarks: Arc::clone(&ground.landmarks),
         named: findings.named,

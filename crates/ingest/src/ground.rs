@@ -7,8 +7,9 @@
 use std::sync::Arc;
 
 use asgard_model::{
-    Asn, Class, Landmarks, NetworkKind, PeeringdbNet, PeeringdbNets, Prefix,
-    Registration, RoutingTable, TableBuilder,
+    Asn, Class, CountryBuilder, CountrySpace, Landmarks, NetworkKind,
+    PeeringdbNet, PeeringdbNets, Prefix, Registration, RoutingTable,
+    TableBuilder,
     graph::Relationship,
     rpki::{Vrp, VrpSet},
     special_purpose::SpecialPurpose,
@@ -25,6 +26,9 @@ use crate::{
 pub struct Ground {
     /// Who announces what, validated.
     pub table: Arc<RoutingTable>,
+    /// In which country addresses are, by a source of just that; without one,
+    /// in which country registries gave them to their holders.
+    pub countries: Arc<CountrySpace>,
     /// Name and day of the source of the table.
     pub routing_source: String,
     /// Whether the verdicts of the table mean anything: VRPs were loaded, or
@@ -52,6 +56,8 @@ pub struct Ground {
 #[derive(Default)]
 pub struct GroundBuilder {
     table: TableBuilder,
+    countries: CountryBuilder,
+    delegated_countries: CountryBuilder,
     routing_source: String,
     states_rpki: bool,
     low_visibility: [bool; 2],
@@ -75,6 +81,16 @@ impl GroundBuilder {
             *known |= low;
         }
         self.table.append(rows.table);
+    }
+
+    /// Adds countries of addresses: what earlier sources said stands.
+    pub fn countries(&mut self, rows: CountryBuilder) {
+        self.countries.append(rows);
+    }
+
+    /// Adds countries of the holders of addresses, as registries state them.
+    pub fn delegated_countries(&mut self, rows: CountryBuilder) {
+        self.delegated_countries.append(rows);
     }
 
     /// Adds validated ROA payloads.
@@ -132,6 +148,11 @@ impl GroundBuilder {
         let vrps = VrpSet::new(std::mem::take(&mut self.vrps));
         let rpki_known = !vrps.is_empty() || self.states_rpki;
         let table = self.table.build(&vrps);
+        // The two are not mixed: an address would move when one is away.
+        let countries = match self.countries.is_empty() {
+            true => std::mem::take(&mut self.delegated_countries).build(),
+            false => std::mem::take(&mut self.countries).build(),
+        };
         let claims = claims(&table, &vrps);
         drop(vrps);
         let mut registrations = self.registrations;
@@ -142,6 +163,7 @@ impl GroundBuilder {
         }
         Ground {
             table: Arc::new(table),
+            countries: Arc::new(countries),
             routing_source: self.routing_source,
             rpki_known,
             low_visibility: self.low_visibility,

@@ -40,4 +40,5 @@ pub fn named(
             })
     });
     Named::new(standing.collect(), words)
+        .weighed(lists.iter().map(|list| (list.source, list.weight)))
 }

@@ -25,6 +25,8 @@ pub struct Named {
     rest: Vec<(Prefix, Mark)>,
     /// Which lists name the same addresses.
     sets: Vec<Box<[Namer]>>,
+    /// How far a source is trusted, in percent, by source.
+    weights: Vec<(SourceId, u8)>,
 }
 
 /// A block that is listed as a whole, now.
@@ -105,6 +107,25 @@ impl Named {
         named
     }
 
+    /// Adds how far each source is trusted, 0–1.
+    #[must_use]
+    pub fn weighed(
+        mut self,
+        weights: impl IntoIterator<Item = (SourceId, f64)>,
+    ) -> Self {
+        self.weights =
+            weights.into_iter().map(|(id, w)| (id, percent(w))).collect();
+        self.weights.sort_unstable();
+        self.weights.dedup_by_key(|(id, _)| *id);
+        self
+    }
+
+    /// How far a source is trusted, 0–1; fully if nothing was said.
+    pub fn weight(&self, source: SourceId) -> f64 {
+        let at = self.weights.binary_search_by_key(&source, |(id, _)| *id);
+        at.map_or(1.0, |at| f64::from(self.weights[at].1) / 100.0)
+    }
+
     /// The index of a combination. Far fewer occur than fit; should they ever
     /// not, the last one stands for the rest.
     fn set(
@@ -119,6 +140,19 @@ impl Named {
         self.sets.push(namers.clone().into_boxed_slice());
         known.insert(namers, set);
         set
+    }
+
+    /// Every address and prefix that is named, listed blocks left out; IPv4
+    /// hosts first, ascending.
+    pub fn all(&self) -> impl Iterator<Item = Mention<'_>> {
+        let hosts = self.v4.iter().zip(&self.marks);
+        let hosts = hosts.map(|(&bits, &mark)| (Prefix::V4(bits, 32), mark));
+        hosts.chain(self.rest.iter().copied()).map(|m| self.mention(m))
+    }
+
+    /// Every listed block, ascending.
+    pub fn blocks(&self) -> &[Block] {
+        &self.blocks
     }
 
     /// Listed blocks that hold all of a prefix, widest first.
@@ -180,6 +214,15 @@ impl Named {
     }
 }
 
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped to 0–100 first"
+)]
+fn percent(weight: f64) -> u8 {
+    (weight * 100.0).round().clamp(0.0, 100.0) as u8
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,5 +277,23 @@ mod tests {
         assert_eq!(named.count_within(prefix("9.0.1.0/24")), 3);
         assert_eq!(named.count_within(prefix("9.0.1.8/32")), 1);
         assert_eq!(named.count_within(prefix("2001:db8::/32")), 1);
+    }
+
+    #[test]
+    fn everything_that_is_named_can_be_listed() {
+        let named = named();
+        let all: Vec<String> =
+            named.all().map(|mention| mention.prefix.to_string()).collect();
+        let expected =
+            ["9.0.1.7/32", "9.0.1.8/32", "9.0.1.0/24", "2001:db8::1/128"];
+        assert_eq!(all, expected);
+        assert_eq!(named.blocks().len(), 2);
+    }
+
+    #[test]
+    fn a_source_is_trusted_fully_unless_something_was_said() {
+        let named = named().weighed([(SourceId(1), 0.35), (SourceId(0), 1.0)]);
+        let weights = [0, 1, 2].map(|id| named.weight(SourceId(id)));
+        assert_eq!(weights, [1.0, 0.35, 1.0]);
     }
 }

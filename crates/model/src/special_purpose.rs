@@ -72,6 +72,17 @@ pub fn is_global_unicast(address: IpAddr) -> bool {
     }
 }
 
+/// Everything that [`is_global_unicast`] refuses, NAT64 included: what no list
+/// made from data may name.
+pub fn not_global() -> impl Iterator<Item = Prefix> {
+    const OUTSIDE: [Prefix; 3] = [
+        Prefix::V6(0, 3),
+        Prefix::V6(0x4000 << 112, 2),
+        Prefix::V6(0x8000 << 112, 1),
+    ];
+    SPECIAL_V4.into_iter().chain(OUTSIDE).chain(SPECIAL_V6)
+}
+
 fn embedded(v6: Ipv6Addr) -> Ipv4Addr {
     let [.., a, b, c, d] = v6.octets();
     Ipv4Addr::new(a, b, c, d)
@@ -254,6 +265,32 @@ mod tests {
             "ff02::1",
         ] {
             assert!(!is_global_unicast(text.parse().unwrap()), "{text}");
+        }
+    }
+
+    #[test]
+    fn space_that_is_not_global_is_told_as_blocks() {
+        let blocks: Vec<Prefix> = not_global().collect();
+        for text in [
+            "9.255.255.255",
+            "10.0.0.0",
+            "223.255.255.255",
+            "224.0.0.0",
+            "::1",
+            "1fff:ffff::",
+            "2000::",
+            "2001:db8::1",
+            "2606:4700::1111",
+            "3fff:fff:ffff::",
+            "3fff:1000::",
+            "4000::",
+            "7fff::",
+            "8000::",
+            "fe80::1",
+        ] {
+            let address = text.parse().unwrap();
+            let inside = blocks.iter().any(|block| block.contains(address));
+            assert_eq!(inside, !is_global_unicast(address), "{text}");
         }
     }
 

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Asn, Category, Day, Named, PeeringdbNets, Prefix, Route, RoutingTable,
-    Signals, SourceId, graph::AsGraph, landmark::Landmarks,
+    Asn, Category, CountrySpace, Day, Named, PeeringdbNets, Prefix, Route,
+    RoutingTable, Signals, SourceId, graph::AsGraph, landmark::Landmarks,
     registration::Registration, scoring::KnownThreats, signals::SourceHealth,
 };
 
@@ -29,6 +29,8 @@ pub struct World {
     pub samples: Vec<Box<[Sample]>>,
     /// Who announces what.
     pub table: Arc<RoutingTable>,
+    /// In which country addresses are; empty if no source was loaded.
+    pub countries: Arc<CountrySpace>,
     /// Routes of each AS.
     pub announced: Announced,
     /// Well-known ranges.

@@ -1,4 +1,4 @@
-//! Port: has anybody written keys or the whitelist?
+//! Port: has anybody written keys, rules or the whitelist?
 
 use async_trait::async_trait;
 
@@ -7,8 +7,8 @@ use crate::StoreError;
 /// Notice of writes, also those of other processes on the same store.
 #[async_trait]
 pub trait Changes: Send + Sync {
-    /// A number that grows with every write to the keys or the whitelist, by
-    /// any process; history and source states do not move it. Cheap enough to
+    /// A number that grows with every write to the keys, the rules or the
+    /// whitelist, by any process; history and source states do not move it. Cheap enough to
     /// be asked four times a second.
     ///
     /// # Errors

@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `asgard.db` (`-wal`, `-shm`) | everything but the snapshot |
 //! | `snapshot.bin` | the last snapshot |
+//! | `feeds/` | the last good body of each feed |
 //! | `pepper` | 32 random bytes under every key digest |
-//! | `serve.lock`, `setup.lock`, `snapshot.lock` | advisory locks, empty |
+//! | `feed-signing.key` | 32 random bytes: who signs manifests of feeds |
+//! | `serve.lock`, `setup.lock`, `snapshot.lock`, `feeds.lock` | advisory locks, empty |
 
 mod audit;
 mod column;
@@ -13,8 +15,12 @@ mod database;
 mod directory;
 mod entropy;
 mod history;
+mod idempotency;
 mod keys;
+mod last_good;
 mod meta;
+mod pollers;
+mod rules;
 mod snapshot_file;
 mod sources;
 mod whitelist;
@@ -23,7 +29,7 @@ use async_trait::async_trait;
 
 pub use directory::ServingGuard;
 
-use crate::{Changes, Pepper, StoreConfig, StoreError, WorldKind};
+use crate::{Changes, Pepper, SigningSeed, StoreConfig, StoreError, WorldKind};
 use database::Database;
 use directory::Directory;
 
@@ -32,6 +38,7 @@ pub(crate) struct Embedded {
     database: Database,
     directory: Directory,
     pepper: Pepper,
+    signing_seed: SigningSeed,
 }
 
 impl Embedded {
@@ -41,9 +48,10 @@ impl Embedded {
         let writer = database.writer();
         meta::check_world(writer, &directory, config.world).await?;
         let pepper = meta::pepper(writer, &directory).await?;
+        let signing_seed = meta::signing_seed(&directory)?;
         // Only now: two processes that start at once set up one by one.
         drop(setup);
-        Ok(Self { database, directory, pepper })
+        Ok(Self { database, directory, pepper, signing_seed })
     }
 
     pub(crate) async fn expect_world(
@@ -56,6 +64,10 @@ impl Embedded {
 
     pub(crate) fn lock_serving(&self) -> Result<ServingGuard, StoreError> {
         self.directory.lock_serving()
+    }
+
+    pub(crate) fn signing_seed(&self) -> SigningSeed {
+        self.signing_seed
     }
 
     pub(crate) async fn close(&self) -> Result<(), StoreError> {

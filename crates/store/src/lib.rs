@@ -7,6 +7,10 @@
 //! | [`Whitelist`] | the ASes that the operator trusts | [`whitelist`] |
 //! | [`Sources`] | the last fetch of each source | [`sources`] |
 //! | [`Snapshots`] | the last snapshot | [`snapshots`] |
+//! | [`Rules`] | what organisations block and protect | [`rules`] |
+//! | [`Idempotency`] | answers to writes that may be sent again | [`idempotency`] |
+//! | [`Pollers`] | from where feeds are polled, for which devices | [`pollers`] |
+//! | [`LastGood`] | the last good body of each feed | [`last_good`] |
 //! | [`Audit`] | who wrote what | [`audit`] |
 //! | [`Changes`] | nothing: it tells that others wrote | [`changes`] |
 //!
@@ -23,9 +27,14 @@ pub mod changes;
 mod embedded;
 mod error;
 pub mod history;
+pub mod idempotency;
 mod key_ring;
 pub mod keys;
+pub mod last_good;
+pub mod pollers;
+pub mod rules;
 mod scope;
+mod signing_seed;
 pub mod snapshots;
 pub mod sources;
 pub mod whitelist;
@@ -36,11 +45,19 @@ pub use changes::Changes;
 pub use embedded::ServingGuard;
 pub use error::StoreError;
 pub use history::{Cycle, History, HistoryPage};
+pub use idempotency::{Answer, Idempotency, KeptAnswer};
 pub use key_ring::{
     KeyDigest, KeyFacts, KeyRefusal, KeyRing, Pepper, StoredKey,
 };
 pub use keys::{KeyRecord, Keys, NewKey, Rotation, RotationRefusal};
+pub use last_good::LastGood;
+pub use pollers::{PolledProfile, Poller, Pollers};
+pub use rules::{
+    Committed, Document, DocumentKind, OrgRules, Rules, RulesWrite,
+    VersionRecord,
+};
 pub use scope::{Permission, Scope, ScopeError, Scopes};
+pub use signing_seed::SigningSeed;
 pub use snapshots::Snapshots;
 pub use sources::{SourceState, Sources};
 pub use whitelist::{Whitelist, WhitelistEntry};
@@ -97,6 +114,14 @@ pub struct Store {
     pub sources: Arc<dyn Sources>,
     /// The last snapshot.
     pub snapshots: Arc<dyn Snapshots>,
+    /// What organisations block and protect.
+    pub rules: Arc<dyn Rules>,
+    /// Answers to writes that may be sent again.
+    pub idempotency: Arc<dyn Idempotency>,
+    /// From where feeds are polled.
+    pub pollers: Arc<dyn Pollers>,
+    /// The last good body of each feed.
+    pub last_good: Arc<dyn LastGood>,
     /// Who wrote what.
     pub audit: Arc<dyn Audit>,
     /// Whether others wrote.
@@ -117,6 +142,10 @@ pub async fn open(config: &StoreConfig) -> Result<Store, StoreError> {
         whitelist: backend.clone(),
         sources: backend.clone(),
         snapshots: backend.clone(),
+        rules: backend.clone(),
+        idempotency: backend.clone(),
+        pollers: backend.clone(),
+        last_good: backend.clone(),
         audit: backend.clone(),
         changes: backend.clone(),
         backend,
@@ -144,6 +173,11 @@ impl Store {
     /// has it.
     pub fn lock_serving(&self) -> Result<ServingGuard, StoreError> {
         self.backend.lock_serving()
+    }
+
+    /// What the key is made of that signs manifests of feeds.
+    pub fn signing_seed(&self) -> SigningSeed {
+        self.backend.signing_seed()
     }
 
     /// Waits for running calls, folds the write-ahead log into the database

@@ -19,6 +19,8 @@ pub enum Scope {
     Tools,
     /// The whitelist: to see it and to change it.
     AllowWrite,
+    /// Rules of an organisation: to see them and to change them, and its feeds.
+    RulesWrite,
     /// Keys: to make and to revoke them.
     KeysAdmin,
     /// The audit log.
@@ -37,6 +39,10 @@ pub enum Permission {
     Stream,
     /// To fetch a feed that is not open.
     Feed,
+    /// To see the rules of an organisation.
+    Rules,
+    /// To change the rules of an organisation.
+    WriteRules,
     /// To see the whitelist.
     Whitelist,
     /// To change what others see: the whitelist.
@@ -49,13 +55,14 @@ pub enum Permission {
 
 impl Scope {
     /// Every scope with its name on the command line and in the store.
-    pub const VALUES: [(Self, &'static str); 8] = [
+    pub const VALUES: [(Self, &'static str); 9] = [
         (Self::Admin, "admin"),
         (Self::Read, "read"),
         (Self::FeedRead, "feed:read"),
         (Self::Stream, "stream"),
         (Self::Tools, "tools"),
         (Self::AllowWrite, "allow:write"),
+        (Self::RulesWrite, "rules:write"),
         (Self::KeysAdmin, "keys:admin"),
         (Self::AuditRead, "audit:read"),
     ];
@@ -72,12 +79,20 @@ impl Scope {
             Self::Admin => true,
             Self::Read => matches!(
                 permission,
-                P::Read | P::Tools | P::Stream | P::Feed | P::Whitelist
+                P::Read
+                    | P::Tools
+                    | P::Stream
+                    | P::Feed
+                    | P::Rules
+                    | P::Whitelist
             ),
             Self::FeedRead => permission == P::Feed,
             Self::Stream => permission == P::Stream,
             Self::Tools => permission == P::Tools,
             Self::AllowWrite => matches!(permission, P::Whitelist | P::Write),
+            Self::RulesWrite => {
+                matches!(permission, P::Feed | P::Rules | P::WriteRules)
+            }
             Self::KeysAdmin => permission == P::Keys,
             Self::AuditRead => permission == P::Audit,
         }
@@ -234,12 +249,15 @@ mod tests {
             P::Tools,
             P::Stream,
             P::Feed,
+            P::Rules,
+            P::WriteRules,
             P::Whitelist,
             P::Write,
             P::Keys,
             P::Audit,
         ];
-        let reads = [P::Read, P::Tools, P::Stream, P::Feed, P::Whitelist];
+        let reads =
+            [P::Read, P::Tools, P::Stream, P::Feed, P::Rules, P::Whitelist];
         for (scope, expected) in [
             (Scope::Admin, &all[..]),
             (Scope::Read, &reads),
@@ -247,6 +265,7 @@ mod tests {
             (Scope::Stream, &[P::Stream]),
             (Scope::Tools, &[P::Tools]),
             (Scope::AllowWrite, &[P::Whitelist, P::Write]),
+            (Scope::RulesWrite, &[P::Feed, P::Rules, P::WriteRules]),
             (Scope::KeysAdmin, &[P::Keys]),
             (Scope::AuditRead, &[P::Audit]),
         ] {

@@ -1,4 +1,5 @@
-//! `If-None-Match` (RFC 9110, section 13.1.2): 304 for what the client has.
+//! `If-None-Match` and, only without it, `If-Modified-Since` (RFC 9110, section
+//! 13.1): 304 for what the client has.
 //!
 //! Tags are made with the bodies (`representation.rs`). Comparison is weak.
 
@@ -6,35 +7,54 @@ use axum::{
     body::{Body, HttpBody},
     http::{
         HeaderMap, HeaderValue, Method, StatusCode,
-        header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
+        header::{
+            CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MODIFIED_SINCE,
+            IF_NONE_MATCH, LAST_MODIFIED,
+        },
     },
     response::Response,
 };
+use jiff::Timestamp;
 
-/// The tags that a client says it has; none for a method that changes things.
-/// Nearly all clients send one header, which needs no vector.
+use crate::http_date;
+
+/// What a client says it has; nothing for a method that changes things.
 #[derive(Debug)]
 pub(crate) struct Held {
-    first: Option<HeaderValue>,
-    others: Vec<HeaderValue>,
+    tags: Vec<HeaderValue>,
+    /// Of no account beside tags (section 13.1.3).
+    since: Option<Timestamp>,
 }
 
 impl Held {
     pub(crate) fn of(method: &Method, headers: &HeaderMap) -> Self {
         let asks = matches!(*method, Method::GET | Method::HEAD);
         let held = headers.get_all(IF_NONE_MATCH).into_iter();
-        let mut held = held.filter(|_| asks).cloned();
-        Self { first: held.next(), others: held.collect() }
+        let tags: Vec<_> = held.filter(|_| asks).cloned().collect();
+        let since = headers.get(IF_MODIFIED_SINCE).filter(|_| asks);
+        let since = since.filter(|_| tags.is_empty());
+        Self { tags, since: since.and_then(moment) }
     }
 
     /// 304 when the client has the current representation.
     pub(crate) fn spare(&self, response: Response) -> Response {
-        let held = self.first.iter().chain(&self.others);
-        let fresh = self.first.is_some()
-            && response.status() == StatusCode::OK
-            && has_current(held, response.headers());
-        if fresh { not_modified(response) } else { response }
+        let headers = response.headers();
+        let fresh = match self.since {
+            Some(since) => headers
+                .get(LAST_MODIFIED)
+                .and_then(moment)
+                .is_some_and(|modified| modified <= since),
+            None => has_current(&self.tags, headers),
+        };
+        match fresh && response.status() == StatusCode::OK {
+            true => not_modified(response),
+            false => response,
+        }
     }
+}
+
+fn moment(value: &HeaderValue) -> Option<Timestamp> {
+    http_date::parse(value.to_str().ok()?)
 }
 
 /// The same headers but the type, and no body. `Content-Length` is that of the
@@ -49,16 +69,12 @@ fn not_modified(response: Response) -> Response {
     Response::from_parts(parts, Body::empty())
 }
 
-fn has_current<'a>(
-    held: impl IntoIterator<Item = &'a HeaderValue>,
-    headers: &HeaderMap,
-) -> bool {
+fn has_current(held: &[HeaderValue], headers: &HeaderMap) -> bool {
     let Some(current) = headers.get(ETAG).and_then(|tag| tag.to_str().ok())
     else {
         return false;
     };
-    let mut lists = held.into_iter().filter_map(|value| value.to_str().ok());
-    lists.any(|list| {
+    held.iter().filter_map(|value| value.to_str().ok()).any(|list| {
         list.trim() == "*" || tags(list).any(|tag| tag == opaque(current))
     })
 }

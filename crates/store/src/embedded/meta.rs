@@ -1,11 +1,11 @@
-//! Single facts of a data directory: its world, its pepper, its generation.
+//! Single facts of a data directory: its world, its secrets, its generation.
 
 use std::{fmt::Write, fs, io, io::Write as _};
 
 use sqlx::SqlitePool;
 
 use super::{column::unsigned, directory::Directory, entropy};
-use crate::{Pepper, StoreError, WorldKind};
+use crate::{Pepper, SigningSeed, StoreError, WorldKind};
 
 const GET: &str = "SELECT value FROM meta WHERE key = ?1";
 const PUT: &str = "INSERT INTO meta (key, value) VALUES (?1, ?2)";
@@ -78,6 +78,28 @@ pub(super) async fn pepper(
         Some(_) => return Err(wrong_pepper(directory, "it is another one")),
     }
     Ok(pepper)
+}
+
+/// Reads the seed of the key that signs, or makes it on the first start. One
+/// that is lost is made anew: devices that pinned the old key must be told.
+pub(super) fn signing_seed(
+    directory: &Directory,
+) -> Result<SigningSeed, StoreError> {
+    const FILE: &str = "feed-signing.key";
+    let path = directory.file(FILE);
+    match fs::read(&path) {
+        Ok(bytes) => bytes.try_into().map(SigningSeed::new).map_err(|_| {
+            let reason = "it is not 32 bytes long: restore it from a backup, \
+                 or remove it to sign with a new key";
+            StoreError::corrupt(path.display().to_string(), reason)
+        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let bytes: [u8; 32] = entropy::draw()?;
+            directory.replace(FILE, |file| file.write_all(&bytes))?;
+            Ok(SigningSeed::new(bytes))
+        }
+        Err(error) => Err(StoreError::file(&path, &error)),
+    }
 }
 
 fn read_pepper(directory: &Directory) -> Result<Option<Pepper>, StoreError> {

@@ -6,7 +6,11 @@
 pub(crate) mod audit;
 pub(crate) mod changes;
 pub(crate) mod history;
+pub(crate) mod idempotency;
 pub(crate) mod keys;
+pub(crate) mod last_good;
+pub(crate) mod pollers;
+pub(crate) mod rules;
 pub(crate) mod snapshots;
 pub(crate) mod sources;
 pub(crate) mod whitelist;
@@ -62,6 +66,31 @@ macro_rules! store_battery {
                 an_empty_snapshot_comes_back,
                 saves_at_the_same_time_leave_one_whole_snapshot,
             ]);
+            crate::battery::store_battery!(@port $backend, rules: [
+                an_organisation_is_there_from_its_first_write_on,
+                a_document_reads_back_whole_and_is_replaced_whole,
+                the_same_id_of_two_kinds_is_two_documents,
+                a_write_on_an_old_version_changes_nothing,
+                writes_at_once_make_one_version_each,
+                a_write_is_one_entry_of_the_audit_log,
+                history_names_who_did_what_newest_first,
+                every_kept_version_reads_as_it_was,
+                versions_of_the_last_day_are_kept_however_many,
+                an_answer_is_written_with_its_write_or_not_at_all,
+            ]);
+            crate::battery::store_battery!(@port $backend, idempotency: [
+                an_answer_is_found_for_a_day_by_its_organisation,
+                the_first_answer_stays_until_its_day_is_over,
+            ]);
+            crate::battery::store_battery!(@port $backend, pollers: [
+                polls_of_an_address_add_up,
+                who_was_away_for_a_week_is_forgotten,
+                addresses_of_an_organisation_are_bounded,
+            ]);
+            crate::battery::store_battery!(@port $backend, last_good: [
+                a_body_comes_back_under_its_name_only,
+                a_body_is_replaced_whole,
+            ]);
             crate::battery::store_battery!(@port $backend, audit: [
                 an_empty_log_is_intact,
                 every_write_leaves_one_sealed_entry,
@@ -70,7 +99,7 @@ macro_rules! store_battery {
                 a_log_longer_than_a_page_is_intact,
             ]);
             crate::battery::store_battery!(@port $backend, changes: [
-                moves_with_every_write_to_keys_and_whitelist,
+                moves_with_every_write_to_keys_rules_and_whitelist,
                 history_sources_and_snapshots_do_not_move_it,
                 reading_does_not_move_it,
             ]);

@@ -53,11 +53,13 @@ async fn the_directory_and_its_files_are_for_their_owner_alone() {
     let _guard = store.lock_serving().unwrap();
     store.whitelist.put(&entry(1), "cli").await.unwrap();
     store.snapshots.save(1, vec![1]).await.unwrap();
+    store.last_good.keep_body("a", "", b"1").await.unwrap();
     assert_eq!(mode(&dir), 0o700);
     let mut names = Vec::new();
     for file in fs::read_dir(&dir).unwrap() {
         let path = file.unwrap().path();
-        assert_eq!(mode(&path), 0o600, "{}", path.display());
+        let wanted = if path.is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(mode(&path), wanted, "{}", path.display());
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         names.push(name);
     }
@@ -66,6 +68,9 @@ async fn the_directory_and_its_files_are_for_their_owner_alone() {
         "asgard.db",
         "asgard.db-shm",
         "asgard.db-wal",
+        "feed-signing.key",
+        "feeds",
+        "feeds.lock",
         "pepper",
         "serve.lock",
         "setup.lock",

@@ -1,7 +1,7 @@
 //! Contract of the notice of writes.
 
 use asgard_model::Asn;
-use asgard_store::{Cycle, NewKey, Scope, SourceState, Store};
+use asgard_store::{Cycle, NewKey, RulesWrite, Scope, SourceState, Store};
 
 use crate::{at, entry};
 
@@ -9,7 +9,9 @@ async fn version(store: &Store) -> u64 {
     store.changes.version().await.unwrap()
 }
 
-pub(crate) async fn moves_with_every_write_to_keys_and_whitelist(store: Store) {
+pub(crate) async fn moves_with_every_write_to_keys_rules_and_whitelist(
+    store: Store,
+) {
     let mut seen = vec![version(&store).await];
     store.whitelist.put(&entry(1), "cli").await.unwrap();
     seen.push(version(&store).await);
@@ -23,6 +25,20 @@ pub(crate) async fn moves_with_every_write_to_keys_and_whitelist(store: Store) {
     store.keys.rotate(record.id, at(9), "cli", at(2)).await.unwrap().unwrap();
     seen.push(version(&store).await);
     store.keys.revoke(record.id, "cli", at(2)).await.unwrap();
+    seen.push(version(&store).await);
+    let write = RulesWrite {
+        org: "acme",
+        base: 0,
+        put: vec![],
+        remove: vec![],
+        actor: "cli",
+        action: "rule.create",
+        at: at(3),
+        answer: None,
+    };
+    store.rules.commit(write.clone()).await.unwrap();
+    seen.push(version(&store).await);
+    store.rules.commit(RulesWrite { base: 1, ..write }).await.unwrap();
     seen.push(version(&store).await);
     assert!(seen.is_sorted_by(|a, b| a < b), "{seen:?}");
 }

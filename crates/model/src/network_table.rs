@@ -1,0 +1,312 @@
+//! Address → the network behind it: number, organisation, score, country.
+//!
+//! Made from an ASN database in the MaxMind form or from a [`Snapshot`]; both
+//! give the same table, so a gateway behaves the same with either. Immutable:
+//! a newer one replaces it whole.
+
+use std::{net::IpAddr, sync::Arc};
+
+use rustc_hash::FxHashMap;
+
+use crate::{
+    Asn, CountryCode, Level, Prefix, Snapshot,
+    flat_table::{FlatTable, FlatTableBuilder},
+    mmdb::{Database, MmdbError, Value},
+    texts::{Texts, TextsBuilder},
+};
+
+/// Longest organisation kept, in bytes.
+pub const MAX_ORGANISATION: usize = 256;
+/// No score.
+const UNSCORED: u8 = u8::MAX;
+
+/// What is known about the network behind an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NetworkFacts<'a> {
+    /// The AS that announces it; of several in a Snapshot the one with the
+    /// worst score, so that nobody hides behind a second origin.
+    pub asn: Asn,
+    /// Organisation in words, else the AS name; `""` if not known. Without
+    /// control characters, at most [`MAX_ORGANISATION`] bytes.
+    pub organisation: &'a str,
+    /// Published score, 0 (worst) to 100, and its level.
+    pub risk: Option<(u8, Level)>,
+    /// Country of registration of the AS.
+    pub country: Option<CountryCode>,
+}
+
+/// Networks of all addresses.
+#[derive(Clone, Debug)]
+pub struct NetworkTable {
+    pub(crate) ranges: Arc<FlatTable>,
+    records: Box<[Stored]>,
+    texts: Arc<Texts>,
+    networks: u32,
+    build_epoch: u64,
+    scored: bool,
+}
+
+/// [`NetworkFacts`] in 16 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Stored {
+    asn: Asn,
+    organisation: u32,
+    country: Option<CountryCode>,
+    score: u8,
+    level: Level,
+}
+
+impl NetworkTable {
+    /// Reads an ASN database: GeoLite2-ASN and GeoIP2-ISP
+    /// (`autonomous_system_number`, `autonomous_system_organization`), IPinfo
+    /// and others (`asn: "AS123"`, `name` or `as_name`), and our own, with
+    /// `score`, `level` and `country`.
+    ///
+    /// # Errors
+    /// Whatever makes the file unreadable, or [`MmdbError::WrongKind`] if no
+    /// network has a number.
+    pub fn from_mmdb(bytes: &[u8]) -> Result<Self, MmdbError> {
+        let database = Database::open(bytes)?;
+        let mut decoder = database.decoder();
+        let mut builder = Builder::default();
+        let mut known: FxHashMap<usize, Option<u32>> = FxHashMap::default();
+        let mut seen = 0u32;
+        database.walk(|network| {
+            seen = seen.saturating_add(1);
+            let record = match known.get(&network.record) {
+                Some(&record) => record,
+                None => {
+                    let value = decoder.value(network.record)?;
+                    let record = builder.read(&value);
+                    known.insert(network.record, record);
+                    record
+                }
+            };
+            if let Some(record) = record {
+                builder.push(network.prefix, record);
+            }
+            Ok(())
+        })?;
+        if builder.networks == 0 {
+            return Err(MmdbError::WrongKind {
+                database_type: database.metadata().database_type.clone(),
+                wanted: "AS numbers",
+                networks: seen,
+            });
+        }
+        Ok(builder.build(database.metadata().build_epoch))
+    }
+
+    /// The table of a Snapshot: its routes, with the published scores.
+    pub fn from_snapshot(snapshot: &Snapshot) -> Self {
+        let mut builder = Builder::default();
+        let mut known: FxHashMap<Asn, u32> = FxHashMap::default();
+        for route in snapshot.world.table.iter() {
+            let Some(asn) = worst_origin(snapshot, route.origins) else {
+                continue;
+            };
+            let record = *known
+                .entry(asn)
+                .or_insert_with(|| builder.of_snapshot(snapshot, asn));
+            builder.push(route.prefix, record);
+        }
+        let created = snapshot.created.as_second();
+        builder.build(u64::try_from(created).unwrap_or(0))
+    }
+
+    /// What is known about an address; `None` if nobody announces it. An
+    /// IPv4-mapped address is its IPv4 address. Takes no lock, allocates
+    /// nothing.
+    pub fn lookup(&self, address: IpAddr) -> Option<NetworkFacts<'_>> {
+        let stored = self.records.get(self.ranges.get(address)? as usize)?;
+        Some(NetworkFacts {
+            asn: stored.asn,
+            organisation: self.texts.get(stored.organisation),
+            risk: (stored.score != UNSCORED)
+                .then_some((stored.score, stored.level)),
+            country: stored.country,
+        })
+    }
+
+    /// The part of the address space around an address about which the same is
+    /// known, as the longest prefix in it.
+    pub fn prefix(&self, address: IpAddr) -> Prefix {
+        self.ranges.prefix(address)
+    }
+
+    /// The same networks with newer scores; the ranges are shared, not copied.
+    /// An AS that `risk` does not know keeps what it had.
+    #[must_use]
+    pub fn with_risk(
+        &self,
+        risk: &FxHashMap<Asn, Option<(u8, Level)>>,
+        build_epoch: u64,
+    ) -> Self {
+        let mut records = self.records.clone();
+        for stored in &mut records {
+            match risk.get(&stored.asn) {
+                Some(Some((score, level))) => {
+                    (stored.score, stored.level) = (*score, *level);
+                }
+                Some(None) => stored.score = UNSCORED,
+                None => {}
+            }
+        }
+        let scored = records.iter().any(|stored| stored.score != UNSCORED);
+        Self {
+            ranges: Arc::clone(&self.ranges),
+            texts: Arc::clone(&self.texts),
+            networks: self.networks,
+            records,
+            build_epoch,
+            scored,
+        }
+    }
+
+    /// Networks that it was made from.
+    pub fn networks(&self) -> u32 {
+        self.networks
+    }
+
+    /// When what it says was true: seconds since 1970, 0 if not known.
+    pub fn build_epoch(&self) -> u64 {
+        self.build_epoch
+    }
+
+    /// Whether it carries scores at all.
+    pub fn is_scored(&self) -> bool {
+        self.scored
+    }
+
+    /// Bytes on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        self.ranges.heap_bytes()
+            + size_of_val(&*self.records)
+            + self.texts.heap_bytes()
+    }
+}
+
+/// Of several origins the one with the worst score; unscored ones last.
+pub(crate) fn worst_origin(
+    snapshot: &Snapshot,
+    origins: &[Asn],
+) -> Option<Asn> {
+    match origins {
+        [only] => Some(*only),
+        several => several.iter().copied().min_by_key(|&asn| {
+            snapshot.profile(asn).map_or(u8::MAX, |p| p.assessment.score)
+        }),
+    }
+}
+
+#[derive(Default)]
+struct Builder {
+    ranges: FlatTableBuilder,
+    records: Vec<Stored>,
+    numbers: FxHashMap<Stored, u32>,
+    texts: TextsBuilder,
+    networks: u32,
+}
+
+impl Builder {
+    fn push(&mut self, prefix: Prefix, record: u32) {
+        self.ranges.push(prefix, record);
+        self.networks = self.networks.saturating_add(1);
+    }
+
+    /// The record that a value of a file means; `None` if it names no AS.
+    fn read(&mut self, value: &Value<'_>) -> Option<u32> {
+        let asn = number(value)?;
+        let organisation = [
+            "autonomous_system_organization",
+            "name",
+            "as_name",
+            "as_organization",
+            "organization",
+        ]
+        .iter()
+        .find_map(|key| value.get(key).and_then(Value::text))
+        .unwrap_or_default();
+        let score = value
+            .get("score")
+            .and_then(Value::number)
+            .and_then(|score| u8::try_from(score).ok())
+            .filter(|&score| score <= 100);
+        let level = value
+            .get("level")
+            .and_then(Value::text)
+            .and_then(|level| level.parse().ok());
+        let country = value.get("country").and_then(|country| {
+            let code = country.get("iso_code").unwrap_or(country);
+            code.text()?.parse().ok()
+        });
+        Some(self.store(asn, organisation, score.zip(level), country))
+    }
+
+    fn of_snapshot(&mut self, snapshot: &Snapshot, asn: Asn) -> u32 {
+        let profile = snapshot.profile(asn);
+        let registration = profile.map(|p| p.registration);
+        let organisation = registration
+            .and_then(|r| r.organisation.as_deref().or(r.name.as_deref()))
+            .unwrap_or_default();
+        let risk = profile.map(|p| (p.assessment.score, p.assessment.level));
+        let country = registration.and_then(|r| r.country);
+        self.store(asn, organisation, risk, country)
+    }
+
+    fn store(
+        &mut self,
+        asn: Asn,
+        organisation: &str,
+        risk: Option<(u8, Level)>,
+        country: Option<CountryCode>,
+    ) -> u32 {
+        let (score, level) = risk.unwrap_or((UNSCORED, Level::Low));
+        let organisation = self.texts.number(&printable(organisation));
+        let stored = Stored { asn, organisation, country, score, level };
+        if let Some(&number) = self.numbers.get(&stored) {
+            return number;
+        }
+        // One record a network at most, and steps through a tree are bounded.
+        let number = u32::try_from(self.records.len()).unwrap_or(u32::MAX - 1);
+        self.records.push(stored);
+        self.numbers.insert(stored, number);
+        number
+    }
+
+    fn build(self, build_epoch: u64) -> NetworkTable {
+        let scored = self.records.iter().any(|stored| stored.score != UNSCORED);
+        NetworkTable {
+            ranges: Arc::new(self.ranges.build()),
+            records: self.records.into(),
+            texts: Arc::new(self.texts.build()),
+            networks: self.networks,
+            build_epoch,
+            scored,
+        }
+    }
+}
+
+/// The AS number of a record, in any of the known forms.
+fn number(value: &Value<'_>) -> Option<Asn> {
+    let number = ["autonomous_system_number", "asn", "as_number"]
+        .iter()
+        .find_map(|key| value.get(key))?;
+    match number {
+        Value::Text(text) => text.parse().ok(),
+        number => number.number().map(Asn),
+    }
+    .filter(|asn| asn.0 != 0)
+}
+
+/// Without control characters, cut at a character border.
+fn printable(text: &str) -> String {
+    let mut kept = String::new();
+    for c in text.chars().filter(|c| !c.is_control()) {
+        if kept.len() + c.len_utf8() > MAX_ORGANISATION {
+            break;
+        }
+        kept.push(c);
+    }
+    kept
+}
