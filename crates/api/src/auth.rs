@@ -22,7 +22,9 @@ mod key_memory;
 mod organisation;
 
 pub(crate) use key_memory::KeyMemory;
-pub(crate) use organisation::{FeedReader, Member, RulesReader, RulesWriter};
+pub(crate) use organisation::{
+    Bouncer, FeedReader, Member, RulesReader, RulesWriter,
+};
 
 const NO_KEY: &str = "Invalid or missing API key";
 

@@ -50,6 +50,8 @@ const ABOUT: &str = include_str!("openapi/about.md");
         threat::lookup::show_threat,
         threat::explain::show_explanation,
         threat::config::show_config,
+        threat::decisions::stream_decisions,
+        threat::decisions::show_decisions,
         threat::signal::send_signal,
         threat::access_rules::list_rules,
         threat::access_rules::show_rule,
@@ -357,6 +359,8 @@ mod tests {
 
     use super::*;
 
+    /// Described by a standard of its own.
+    const TAXII: &str = "/taxii2/";
     /// Served, and on purpose not in the document.
     const EXEMPT: [&str; 6] = [
         "/stream",
@@ -373,6 +377,7 @@ mod tests {
             .into_iter()
             .map(|(path, _)| path)
             .filter(|path| !EXEMPT.contains(path))
+            .filter(|path| !path.starts_with(TAXII))
             .map(|path| format!("/v1{path}"))
             .collect();
         let document = document();
@@ -426,7 +431,7 @@ mod tests {
                 let default = &operation["responses"]["default"];
                 let schema = &default["content"]["application/json"]["schema"];
                 let wanted = match Family::of(path) {
-                    Family::Asn => "#/components/schemas/Error",
+                    Family::Asn | Family::Taxii => "#/components/schemas/Error",
                     Family::Threat => "#/components/schemas/FeedError",
                 };
                 assert_eq!(schema["$ref"], wanted, "{method} {path}");

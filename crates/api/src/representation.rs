@@ -38,6 +38,11 @@ pub(crate) fn json(status: StatusCode, view: &impl Serialize) -> Response {
     (status, headers, bytes(view)).into_response()
 }
 
+/// JSON that is written already and that nobody may keep.
+pub(crate) fn json_bytes(body: Bytes) -> Response {
+    ([(CONTENT_TYPE, JSON), (CACHE_CONTROL, NEVER)], body).into_response()
+}
+
 /// JSON with an `ETag`.
 pub(crate) fn tagged_json(view: &impl Serialize) -> Response {
     tagged_json_of(bytes(view))
