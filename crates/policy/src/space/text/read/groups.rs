@@ -60,6 +60,7 @@ pub(super) fn address(text: &[u8]) -> Option<(u128, &[u8])> {
 }
 
 /// One to four hexadecimal digits.
+#[inline]
 fn group(text: &[u8]) -> Option<(u16, &[u8])> {
     let (mut value, mut len) = (0u16, 0);
     while let Some(&byte) = text.get(len)

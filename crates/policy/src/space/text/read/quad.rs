@@ -6,6 +6,7 @@
 
 /// Address, length (32 for a host) and what follows the LF; `None` for
 /// anything else.
+#[inline]
 pub(super) fn line(text: &[u8]) -> Option<(u32, u8, &[u8])> {
     let (a, text) = number(text)?;
     let (b, text) = number(text.strip_prefix(b".")?)?;
@@ -23,6 +24,7 @@ pub(super) fn line(text: &[u8]) -> Option<(u32, u8, &[u8])> {
 }
 
 /// One to three digits that are a number up to 255 without leading zero.
+#[inline]
 fn number(text: &[u8]) -> Option<(u8, &[u8])> {
     let digit = |at: usize| {
         text.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|&d| d < 10)
