@@ -11,7 +11,7 @@ use asgard_model::{Asn, Bands, Prefix};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::resolve::{cut, knows_list, resolve, sound_space};
+pub(crate) use self::resolve::{knows_list, resolve, sound_space};
 use self::{build::Job, data::Data};
 use super::{
     entry::{Cause, Entry},
