@@ -259,6 +259,9 @@ fn what_a_format_cannot_hold_is_refused_or_restricted() {
     assert!(fit("ipv6only", Format::Sophos).is_err());
     assert!(fit("tr=1", Format::Ipset).is_err());
     assert!(fit("tr=1", Format::Panos).is_ok());
+    assert!(fit("tr=1", Format::Plain).is_ok());
+    let device = fit("profile=pan-50k", Format::Ipset).unwrap();
+    assert_eq!(device.tr, Translation::Prefixes);
     assert!(fit("", Format::Squid).unwrap().aggregate);
     assert!(fit("", Format::Exabgp).is_err());
     assert!(fit("max_entries=100", Format::Exabgp).is_ok());
