@@ -206,7 +206,8 @@ pub(crate) struct Rollback {
     #[command(flatten)]
     pub(crate) remote: Remote,
     /// The version to go back to.
-    pub(crate) version: u64,
+    #[arg(value_name = "VERSION")]
+    pub(crate) to: u64,
 }
 
 /// Options of `feed verify`.
