@@ -8,6 +8,7 @@ use asgard_model::CountryCode;
 use asgard_store::Scopes;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::command::rules::RulesAction;
 use crate::config::EdlAuthSetting;
 use crate::key_option::{Lifetime, RateClass};
 
@@ -71,6 +72,11 @@ pub(crate) enum Command {
     Feed {
         #[command(subcommand)]
         action: FeedAction,
+    },
+    /// Check, test, explain and replay rules of the gateway.
+    Rules {
+        #[command(subcommand)]
+        action: RulesAction,
     },
     /// Make, list, rotate and revoke API keys.
     #[command(visible_alias = "key")]

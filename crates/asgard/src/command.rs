@@ -5,6 +5,7 @@ pub(crate) mod config;
 pub(crate) mod feed;
 pub(crate) mod keys;
 pub(crate) mod query;
+pub(crate) mod rules;
 pub(crate) mod serve;
 pub(crate) mod source;
 pub(crate) mod target;

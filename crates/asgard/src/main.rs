@@ -69,6 +69,7 @@ async fn run(
                 command::feed::aggregate::run(&options, out)
             }
         },
+        Command::Rules { action } => command::rules::run(action, out),
         Command::Keys { action } => {
             command::keys::run(&config, action, out).await
         }

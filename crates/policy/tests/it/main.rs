@@ -1,6 +1,9 @@
 //! The crate from outside.
 
 mod compiling;
+mod conformance;
+mod expressions;
+mod gate_rules;
 mod deciding;
 mod explaining;
 mod formats;
