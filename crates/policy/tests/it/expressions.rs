@@ -8,11 +8,10 @@ use asgard_policy::{
     diagnostic::Place,
     gate::{
         Crawler, Feature, HeaderMap, Offered, Visit, Written,
-        expression::{
-            Declarations, Fault, MAX_COST, Program,
-            declare::VARIABLES,
-        },
         expression::Truth,
+        expression::{
+            Declarations, Fault, MAX_COST, Program, declare::VARIABLES,
+        },
     },
 };
 
@@ -40,9 +39,7 @@ fn compile(text: &str) -> Result<Program, Vec<&'static str>> {
 
 fn headers() -> HeaderMap {
     let pairs = [("accept", "text/html"), ("x-a", "1, 2")];
-    HeaderMap(BTreeMap::from(
-        pairs.map(|(k, v)| (k.to_owned(), v.to_owned())),
-    ))
+    HeaderMap(BTreeMap::from(pairs.map(|(k, v)| (k.to_owned(), v.to_owned()))))
 }
 
 /// AS24940 without a score asks for `/a/b%20c?q=1&r=x+y`.
@@ -123,16 +120,16 @@ fn what_cannot_be_computed_is_an_error_and_no_panic() {
     for (text, fault) in [
         ("asnNumber / (asnNumber - asnNumber) == 1", Fault::DivisionByZero),
         ("asnNumber % (asnNumber - 24940) == 1", Fault::ModulusByZero),
-        (
-            "(asnNumber + 9223372036854775807) > 0",
-            Fault::Overflow,
-        ),
+        ("(asnNumber + 9223372036854775807) > 0", Fault::Overflow),
         ("path.split('/')[9] == ''", Fault::OutOfBounds(9)),
         ("{'a': 1}[path] == 1", Fault::NoSuchKey("/a/b c".into())),
     ] {
         assert_eq!(holds(text), Truth::Error(fault), "{text}");
     }
-    assert_eq!(holds("asnNumber / (asnNumber - 24940) == 1 || true"), Truth::True);
+    assert_eq!(
+        holds("asnNumber / (asnNumber - 24940) == 1 || true"),
+        Truth::True
+    );
 }
 
 #[test]
@@ -253,59 +250,137 @@ fn expression(random: &mut Random, want: Want, depth: usize) -> String {
     if depth == 0 {
         return match want {
             Want::Bool => random.pick(&["true", "false", "asnScored"]),
-            Want::Int => {
-                random.pick(&["0", "1", "24940", "-7", "asnNumber", "contentLength", "asnScore"])
+            Want::Int => random.pick(&[
+                "0",
+                "1",
+                "24940",
+                "-7",
+                "asnNumber",
+                "contentLength",
+                "asnScore",
+            ]),
+            Want::Text => random.pick(&[
+                "''",
+                "'bot'",
+                "'/a'",
+                "userAgent",
+                "path",
+                "asnOrg",
+                "headers['accept']",
+                "query.q",
+            ]),
+            Want::List => {
+                random.pick(&["['a', 'bot']", "segments(path)", "['']"])
             }
-            Want::Text => random.pick(&["''", "'bot'", "'/a'", "userAgent", "path", "asnOrg", "headers['accept']", "query.q"]),
-            Want::List => random.pick(&["['a', 'bot']", "segments(path)", "['']"]),
         }
         .to_owned();
     }
     match want {
         Want::Bool => match random.below(10) {
-            0 => format!("({} && {})", part(random, Want::Bool), part(random, Want::Bool)),
-            1 => format!("({} || {})", part(random, Want::Bool), part(random, Want::Bool)),
+            0 => format!(
+                "({} && {})",
+                part(random, Want::Bool),
+                part(random, Want::Bool)
+            ),
+            1 => format!(
+                "({} || {})",
+                part(random, Want::Bool),
+                part(random, Want::Bool)
+            ),
             2 => format!("!({})", part(random, Want::Bool)),
             3 => {
                 let op = random.pick(&["==", "!=", "<", "<=", ">", ">="]);
-                format!("({} {op} {})", part(random, Want::Int), part(random, Want::Int))
+                format!(
+                    "({} {op} {})",
+                    part(random, Want::Int),
+                    part(random, Want::Int)
+                )
             }
             4 => {
                 let op = random.pick(&["==", "!=", "<", "in"]);
-                format!("({} {op} {})", part(random, Want::Text), part(random, Want::Text))
+                format!(
+                    "({} {op} {})",
+                    part(random, Want::Text),
+                    part(random, Want::Text)
+                )
             }
-            5 => format!("({} in {})", part(random, Want::Text), part(random, Want::List)),
+            5 => format!(
+                "({} in {})",
+                part(random, Want::Text),
+                part(random, Want::List)
+            ),
             6 => {
                 let f = random.pick(&["contains", "startsWith", "endsWith"]);
-                format!("{}.{f}({})", part(random, Want::Text), part(random, Want::Text))
+                format!(
+                    "{}.{f}({})",
+                    part(random, Want::Text),
+                    part(random, Want::Text)
+                )
             }
             7 => {
                 let m = random.pick(&["all", "exists", "exists_one"]);
-                format!("{}.{m}(v, v == {})", part(random, Want::List), part(random, Want::Text))
+                format!(
+                    "{}.{m}(v, v == {})",
+                    part(random, Want::List),
+                    part(random, Want::Text)
+                )
             }
-            8 => format!("({} ? {} : {})", part(random, Want::Bool), part(random, Want::Bool), part(random, Want::Bool)),
+            8 => format!(
+                "({} ? {} : {})",
+                part(random, Want::Bool),
+                part(random, Want::Bool),
+                part(random, Want::Bool)
+            ),
             // Not of the kind: most of these must be refused.
             _ => part(random, Want::Int),
         },
         Want::Int => match random.below(4) {
             0 => {
                 let op = random.pick(&["+", "-", "*", "/", "%"]);
-                format!("({} {op} {})", part(random, Want::Int), part(random, Want::Int))
+                format!(
+                    "({} {op} {})",
+                    part(random, Want::Int),
+                    part(random, Want::Int)
+                )
             }
             1 => format!("size({})", part(random, Want::Text)),
             2 => format!("{}.size()", part(random, Want::List)),
-            _ => format!("{}.indexOf({})", part(random, Want::Text), part(random, Want::Text)),
+            _ => format!(
+                "{}.indexOf({})",
+                part(random, Want::Text),
+                part(random, Want::Text)
+            ),
         },
         Want::Text => match random.below(4) {
-            0 => format!("({} + {})", part(random, Want::Text), part(random, Want::Text)),
+            0 => format!(
+                "({} + {})",
+                part(random, Want::Text),
+                part(random, Want::Text)
+            ),
             1 => format!("{}.lowerAscii()", part(random, Want::Text)),
             2 => format!("string({})", part(random, Want::Int)),
-            _ => format!("{}[{}]", part(random, Want::List), part(random, Want::Int)),
+            _ => format!(
+                "{}[{}]",
+                part(random, Want::List),
+                part(random, Want::Int)
+            ),
         },
         Want::List => match random.below(3) {
-            0 => format!("{}.split({})", part(random, Want::Text), part(random, Want::Text)),
-            1 => format!("{}.filter(v, v != {})", part(random, Want::List), part(random, Want::Text)),
-            _ => format!("[{}, {}]", part(random, Want::Text), part(random, Want::Text)),
+            0 => format!(
+                "{}.split({})",
+                part(random, Want::Text),
+                part(random, Want::Text)
+            ),
+            1 => format!(
+                "{}.filter(v, v != {})",
+                part(random, Want::List),
+                part(random, Want::Text)
+            ),
+            _ => format!(
+                "[{}, {}]",
+                part(random, Want::Text),
+                part(random, Want::Text)
+            ),
         },
     }
 }
@@ -344,8 +419,7 @@ fn what_the_checker_accepts_never_fails_for_its_types() {
             ..Visit::of("192.0.2.1".parse().unwrap())
         };
         let truth = program.holds(&visit, "192.0.2.1");
-        let mistyped =
-            matches!(&truth, Truth::Error(Fault::NoSuchOverload(_)));
+        let mistyped = matches!(&truth, Truth::Error(Fault::NoSuchOverload(_)));
         assert!(!mistyped, "{text}: {truth:?}");
     }
     println!("{accepted} accepted, {refused} refused");
@@ -355,17 +429,55 @@ fn what_the_checker_accepts_never_fails_for_its_types() {
 #[test]
 fn random_text_never_panics_and_is_refused_quickly() {
     let words = [
-        "asnNumber", "path", "'a'", "\"", "(", ")", "[", "]", "{", "}", ".",
-        ",", "&&", "||", "!", "==", "in", "?", ":", "1", "0x", "1u", "1.5e9",
-        "b'\\xff'", "r'\\'", "has(", ".map(x, ", ".all(", "-", "%", "\u{e9}",
-        " ", "\n", "//", "headers", ".matches('(a+)+')", "null", "`", "\\",
-        "9223372036854775808", "'''", "@", "#", ".format([",
+        "asnNumber",
+        "path",
+        "'a'",
+        "\"",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        ".",
+        ",",
+        "&&",
+        "||",
+        "!",
+        "==",
+        "in",
+        "?",
+        ":",
+        "1",
+        "0x",
+        "1u",
+        "1.5e9",
+        "b'\\xff'",
+        "r'\\'",
+        "has(",
+        ".map(x, ",
+        ".all(",
+        "-",
+        "%",
+        "\u{e9}",
+        " ",
+        "\n",
+        "//",
+        "headers",
+        ".matches('(a+)+')",
+        "null",
+        "`",
+        "\\",
+        "9223372036854775808",
+        "'''",
+        "@",
+        "#",
+        ".format([",
     ];
     let mut random = Random(88_172_645_463_325_252);
     for _ in 0..cases(10_000) {
         let count = 1 + random.below(24);
-        let text: String =
-            (0..count).map(|_| random.pick(&words)).collect();
+        let text: String = (0..count).map(|_| random.pick(&words)).collect();
         let start = std::time::Instant::now();
         if let Ok(program) = compile(&text) {
             let visit = Visit::of("192.0.2.1".parse().unwrap());

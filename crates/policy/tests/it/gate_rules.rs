@@ -19,8 +19,7 @@ fn source(text: &str) -> PolicySource {
     let root = yaml::parse(file, text).unwrap_or_else(|f| panic!("{f:?}"));
     let mut reading = Reading::default();
     let known: Vec<&str> = read::KEYS.to_vec();
-    let mut section =
-        Section::open(&mut reading, &root, "", &known).unwrap();
+    let mut section = Section::open(&mut reading, &root, "", &known).unwrap();
     let source = read::policy(&mut section);
     let errors = reading.found.iter().any(|found| found.is_error());
     assert!(!errors, "{}", sources.render_all(&reading.found));
@@ -108,9 +107,8 @@ fn the_first_terminal_match_wins_and_matchers_are_anded() {
 
 #[test]
 fn a_list_that_was_never_loaded_matches_nothing() {
-    let policy = policy(
-        "rules: [{name: a, action: DENY, ip_list: never-loaded}]",
-    );
+    let policy =
+        policy("rules: [{name: a, action: DENY, ip_list: never-loaded}]");
     let visit = visit();
     assert_eq!(policy.decide(&visit, &mut NoCounts).action, Action::Allow);
     let trace = policy.explain(&visit);
@@ -131,7 +129,8 @@ rules:
 #[test]
 fn weights_add_up_and_the_highest_threshold_wins() {
     let policy = policy(WEIGHTS);
-    let heavy = Visit { lists: &asgard_policy::gate::visit::Nothing, ..visit() };
+    let heavy =
+        Visit { lists: &asgard_policy::gate::visit::Nothing, ..visit() };
     let decision = policy.decide(&heavy, &mut NoCounts);
     assert_eq!((decision.action, decision.weight), (Action::Challenge, 30));
     let pow = ChallengeSpec { kind: ChallengeKind::Pow, difficulty: 4 };
@@ -209,9 +208,8 @@ fn a_shadow_counts_and_changes_nothing() {
 
 #[test]
 fn a_policy_in_shadow_lets_everybody_pass_and_says_what_it_would_do() {
-    let policy = policy(
-        "mode: shadow\nrules: [{name: no, action: DENY, all: {}}]",
-    );
+    let policy =
+        policy("mode: shadow\nrules: [{name: no, action: DENY, all: {}}]");
     let mut counts = Counted::default();
     let visit = visit();
     let decision = policy.decide(&visit, &mut counts);
@@ -294,7 +292,9 @@ fn many(count: usize) -> String {
             3 => format!("expression: 'asnNumber == {n} && path != \"/\"'"),
             _ => format!("path: /page{n}"),
         };
-        text += &format!("  - {{name: r{n}, action: WEIGH, weight: 1, {matcher}}}\n");
+        text += &format!(
+            "  - {{name: r{n}, action: WEIGH, weight: 1, {matcher}}}\n"
+        );
     }
     text
 }
@@ -308,8 +308,7 @@ fn dispatch_and_the_long_way_come_to_the_same_decision() {
         seed ^= seed >> 7;
         seed ^= seed << 17;
         let n = seed % 320;
-        let (path, agent) =
-            (format!("/section{n}/x"), format!("crawler{n}/1"));
+        let (path, agent) = (format!("/section{n}/x"), format!("crawler{n}/1"));
         let visit = Visit {
             asn: Some(Asn(u32::try_from(seed % 400).unwrap())),
             path: if seed & 1024 == 0 { &path } else { "/page4" },
@@ -327,10 +326,7 @@ fn ten_thousand_rules_load_and_one_more_is_refused() {
     let source = source(&many(10_000));
     let read = start.elapsed();
     let (policy, _) = Policy::compile(&source, &offered()).unwrap();
-    println!(
-        "10,000 rules: read in {read:?}, all in {:?}",
-        start.elapsed()
-    );
+    println!("10,000 rules: read in {read:?}, all in {:?}", start.elapsed());
     assert_eq!(policy.rule_count(), 10_000);
     let text = many(10_001);
     let mut sources = Sources::default();

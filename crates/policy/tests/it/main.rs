@@ -2,10 +2,10 @@
 
 mod compiling;
 mod conformance;
-mod expressions;
-mod gate_rules;
 mod deciding;
 mod explaining;
+mod expressions;
 mod formats;
+mod gate_rules;
 mod rules;
 mod scene;
