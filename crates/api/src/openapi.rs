@@ -14,7 +14,7 @@ use crate::{
     coding::Effort,
     representation::Kept,
     resource::{
-        asn, bulk, compare, domain_risk, edl, health, history, metrics,
+        asn, bulk, compare, domain_risk, edl, gateway, health, history, metrics,
         peeringdb, status, upstreams, whitelist,
     },
     router, view,
@@ -34,6 +34,7 @@ const ABOUT: &str = include_str!("openapi/about.md");
         compare::compare,
         domain_risk::judge_domain,
         edl::show_edl,
+        gateway::show_table,
         whitelist::list_whitelist,
         whitelist::add_to_whitelist,
         whitelist::remove_from_whitelist,

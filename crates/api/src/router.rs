@@ -13,7 +13,7 @@ use crate::{
     error::ApiError,
     limits, middleware,
     resource::{
-        asn, bulk, compare, docs, domain_risk, edl, health, history, metrics,
+        asn, bulk, compare, docs, domain_risk, edl, gateway, health, history, metrics,
         peeringdb, status, stream, upstreams, whitelist,
     },
 };
@@ -35,7 +35,7 @@ pub(crate) const KEY_IN_QUERY: [&str; 2] = ["/stream", "/stream/sse"];
 /// Paths without mount, and who answers. The narrowest scope is named: `read`
 /// includes `tools`, and `admin` everything.
 #[rustfmt::skip]
-pub(crate) fn endpoints() -> [(&'static str, MethodRouter<Arc<App>>); 21] {
+pub(crate) fn endpoints() -> [(&'static str, MethodRouter<Arc<App>>); 22] {
     [
         // one network
         ("/asn/{asn}", get(asn::show_profile)),                     // read
@@ -48,6 +48,7 @@ pub(crate) fn endpoints() -> [(&'static str, MethodRouter<Arc<App>>); 21] {
         ("/tools/compare", get(compare::compare)),                  // tools
         ("/tools/domain-risk", get(domain_risk::judge_domain)),     // tools
         ("/feeds/edl", get(edl::show_edl)),      // none: firewalls poll it
+        ("/gateway/table", get(gateway::show_table)),               // read
         ("/stream", get(stream::open_web_socket)),                  // stream
         ("/stream/sse", get(stream::show_events)),                  // stream
         // what the operator trusts

@@ -27,9 +27,11 @@ use tokio::sync::watch;
 pub use judge::Rejection;
 pub use subject::{Status, Subject};
 
-use crate::config::{Config, OnMissing};
+use crate::{
+    config::{Config, OnMissing},
+    generation::Data,
+};
 use fetch::Fetcher;
-use subject::Shelf;
 
 /// Gives the time, in seconds since 1970.
 pub type Clock = fn() -> u64;
@@ -65,6 +67,34 @@ pub struct Update {
     pub what: What,
     /// By what.
     pub version: Version,
+}
+
+impl Update {
+    /// Replaces it in what requests are decided by.
+    pub fn apply(&self, data: &mut Data) {
+        let slot = |slots: &mut Vec<_>, at: usize, set: &Arc<AddressSet>| {
+            if slots.len() <= at {
+                slots.resize(at + 1, None);
+            }
+            slots[at] = Some(Arc::clone(set));
+        };
+        match (&self.what, &self.version) {
+            (What::Networks, Version::Networks(table)) => {
+                data.networks = Some(Arc::clone(table));
+            }
+            (What::Places, Version::Places(table)) => {
+                data.places = Some(Arc::clone(table));
+            }
+            (What::List(at), Version::Addresses(set)) => {
+                slot(&mut data.lists, *at, set);
+            }
+            (What::Feed(at), Version::Addresses(set)) => {
+                slot(&mut data.feeds, *at, set);
+            }
+            // A subject makes versions of its own kind only.
+            _ => {}
+        }
+    }
 }
 
 /// Why the data of a configuration cannot be used.
@@ -153,7 +183,16 @@ impl Library {
         done.into_iter().collect()
     }
 
-    /// Everything that is loaded.
+    /// Everything that is loaded, for a new generation.
+    pub fn data(&self) -> Data {
+        let mut data = Data::default();
+        for update in self.updates() {
+            update.apply(&mut data);
+        }
+        data
+    }
+
+    /// Everything that is loaded, one by one.
     pub fn updates(&self) -> Vec<Update> {
         let update = |subject: &Subject| {
             let version = subject.shelf.version()?;
@@ -207,9 +246,7 @@ impl Library {
 
     /// Whether something that rules need was never loaded.
     pub fn is_waiting(&self) -> bool {
-        self.subjects
-            .iter()
-            .any(|s| s.needed && s.shelf.version().is_none())
+        self.subjects.iter().any(|s| s.needed && s.shelf.version().is_none())
     }
 }
 

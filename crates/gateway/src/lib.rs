@@ -11,6 +11,7 @@ pub mod challenge;
 pub mod client_address;
 pub mod config;
 pub mod crawler;
+pub mod data;
 pub mod drain;
 pub mod generation;
 pub mod headers;
@@ -24,10 +25,12 @@ pub mod tls;
 pub mod worker;
 
 mod alarm;
+mod clock;
 mod decide;
 mod forward;
 mod http1;
 mod request;
+mod verdict;
 mod wire;
 
 pub use generation::{Data, Generation, Generations};

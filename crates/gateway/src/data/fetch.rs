@@ -47,11 +47,7 @@ pub(super) struct Question {
 #[derive(Debug)]
 pub(super) enum Reply {
     NotModified,
-    Body {
-        bytes: Vec<u8>,
-        etag: Option<String>,
-        last_modified: Option<String>,
-    },
+    Body { bytes: Vec<u8>, etag: Option<String>, last_modified: Option<String> },
 }
 
 /// Why there is no answer.
@@ -121,8 +117,7 @@ fn client() -> reqwest::ClientBuilder {
 impl Fetcher {
     pub(super) fn new() -> Result<Self, DataError> {
         // Somebody else may have installed the same provider before.
-        let _ =
-            rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let client = client()
             .build()
             .map_err(|error| DataError::Client(error.to_string()))?;
@@ -153,9 +148,7 @@ impl Fetcher {
             }
             let next = next(&url, &response, question.key.is_some())?;
             pinned = match next.host_str() {
-                Some(host) if host != trusted => {
-                    Some(elsewhere(&next).await?)
-                }
+                Some(host) if host != trusted => Some(elsewhere(&next).await?),
                 _ => None,
             };
             url = next;
@@ -196,9 +189,7 @@ fn next(
         .and_then(|value| value.to_str().ok())
         .and_then(|to| from.join(to).ok())
         .ok_or(FetchError::Status(response.status()))?;
-    let refused = |why| {
-        Err(FetchError::Redirect { to: to.to_string(), why })
-    };
+    let refused = |why| Err(FetchError::Redirect { to: to.to_string(), why });
     if has_key {
         return refused("the key would go along");
     }

@@ -6,8 +6,8 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use asgard_model::{Asn, NetworkTable, PlaceTable, mmdb::MmdbError};
-use asgard_policy::{AddressSet, space::text::Input};
+use asgard_model::{Asn, NetworkTable, PlaceTable, Prefix, mmdb::MmdbError};
+use asgard_policy::AddressSet;
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -64,10 +64,7 @@ pub enum Rejection {
         limit: u8,
     },
     /// Not a list.
-    #[error(
-        "{bad} of {lines} lines are no address; line {number} is \
-         `{text}`: {reason}"
-    )]
+    #[error("{bad} of {lines} lines are no address; line {number} is `{text}`")]
     Lines {
         /// Bad ones.
         bad: usize,
@@ -77,8 +74,6 @@ pub enum Rejection {
         number: usize,
         /// How it begins.
         text: String,
-        /// What is wrong.
-        reason: String,
     },
     /// A list without entries where there were some.
     #[error("no entry, the list in use has {0}; an empty list is refused")]
@@ -179,8 +174,7 @@ fn compare(
         return Err(Rejection::Older(age));
     }
     let limit = database.max_shrink_percent.min(100);
-    let least =
-        u128::from(present.entries) * u128::from(100 - limit) / 100;
+    let least = u128::from(present.entries) * u128::from(100 - limit) / 100;
     if u128::from(good.entries) < least {
         return Err(Rejection::Shrunk {
             found: good.entries,
@@ -192,42 +186,57 @@ fn compare(
 }
 
 fn addresses(bytes: &[u8], present: Present) -> Result<Good, Rejection> {
-    let mut input = Input::default();
-    input.read(bytes);
-    let (bad, lines) =
-        (input.bad_count(), input.bad_count() + input.len());
-    if bad > BAD_LINES.max(lines / 20)
-        || bad > 0 && input.is_empty()
-    {
-        let first = input.bad_lines().first();
-        return Err(Rejection::Lines {
-            bad,
-            lines,
-            number: first.map_or(0, |line| line.number),
-            text: first.map(|line| line.text.clone()).unwrap_or_default(),
-            reason: first.map_or("", |line| line.reason).to_owned(),
-        });
+    let List { blocks, bad, first_bad } = list(bytes);
+    let lines = bad + blocks.len();
+    if bad > BAD_LINES.max(lines / 20) || bad > 0 && blocks.is_empty() {
+        let (number, text) = first_bad.unwrap_or_default();
+        return Err(Rejection::Lines { bad, lines, number, text });
     }
-    for line in input.bad_lines() {
-        tracing::warn!(
-            line = line.number, text = line.text, reason = line.reason,
-            "a line of a list is no address"
-        );
+    if let Some((line, text)) = first_bad {
+        tracing::warn!(bad, line, text, "lines of a list are no address");
     }
-    if input.is_empty() && present.entries > 0 {
+    if blocks.is_empty() && present.entries > 0 {
         return Err(Rejection::Empty(present.entries));
     }
-    let entries = u64::try_from(input.len()).unwrap_or(u64::MAX);
-    Ok(Good {
-        entries,
-        build_epoch: 0,
-        version: Version::Addresses(Arc::new(input.into_set())),
-        bytes: Vec::new(),
-    })
+    Ok(inline(&blocks))
+}
+
+/// What a text says.
+struct List {
+    blocks: Vec<Prefix>,
+    bad: usize,
+    /// Number and beginning of the first bad line.
+    first_bad: Option<(usize, String)>,
+}
+
+/// One address or prefix a line; `#` and `;` begin a comment.
+fn list(bytes: &[u8]) -> List {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let mut list = List { blocks: Vec::new(), bad: 0, first_bad: None };
+    for (number, line) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
+        let end = line.iter().position(|byte| matches!(byte, b'#' | b';'));
+        let entry = line[..end.unwrap_or(line.len())].trim_ascii();
+        if entry.is_empty() {
+            continue;
+        }
+        let block = std::str::from_utf8(entry).ok();
+        match block.and_then(|entry| entry.parse().ok()) {
+            Some(block) => list.blocks.push(block),
+            None => {
+                list.bad += 1;
+                list.first_bad.get_or_insert_with(|| {
+                    let start = &entry[..entry.len().min(80)];
+                    let text = String::from_utf8_lossy(start);
+                    (number, text.escape_debug().to_string())
+                });
+            }
+        }
+    }
+    list
 }
 
 /// A list from the configuration.
-pub(super) fn inline(blocks: &[asgard_model::Prefix]) -> Good {
+pub(super) fn inline(blocks: &[Prefix]) -> Good {
     let set = AddressSet::from_prefixes(blocks.iter().copied());
     Good {
         entries: u64::try_from(blocks.len()).unwrap_or(u64::MAX),

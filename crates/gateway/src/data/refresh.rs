@@ -5,8 +5,7 @@ use std::{io, time::Duration};
 use tokio::{sync::watch, task::JoinError};
 
 use super::{
-    Library, Rejection, Subject, Update,
-    disk,
+    Library, Rejection, Subject, Update, disk,
     fetch::{self, FetchError, Question, Reply},
     judge::{self, Good, Present},
     subject::{Origin, Signature},

@@ -61,7 +61,10 @@ pub(super) enum Origin {
     File(PathBuf),
     Url(String),
     /// An endpoint of a running asgard, with a key.
-    Asgard { url: String, key_file: Option<PathBuf> },
+    Asgard {
+        url: String,
+        key_file: Option<PathBuf>,
+    },
 }
 
 /// What is known of a subject, shared across reloads.
@@ -211,8 +214,7 @@ fn database(
             (Origin::Url(url.clone()), copy)
         }
         DatabaseSource::Asgard => {
-            let link =
-                link.ok_or_else(|| DataError::NoAsgard(name.clone()))?;
+            let link = link.ok_or_else(|| DataError::NoAsgard(name.clone()))?;
             interval = Some(link.poll);
             (asgard(link, "/v1/gateway/table"), in_cache())
         }
@@ -268,8 +270,7 @@ fn feed(
     let mut interval = feed.refresh_interval;
     let (origin, copy, on_missing) = match &feed.source {
         FeedSource::Asgard => {
-            let link =
-                link.ok_or_else(|| DataError::NoAsgard(name.clone()))?;
+            let link = link.ok_or_else(|| DataError::NoAsgard(name.clone()))?;
             interval = Some(link.poll);
             let origin = asgard(link, "/v1/threat/feeds");
             (origin, in_cache(), OnMissing::Start)
