@@ -242,6 +242,7 @@ pub(crate) fn judge<'g>(
         lists: &lists,
         reverse: &names,
         pass,
+        random: worker.ids.draw(),
     };
     let mut counts = RuleCounts(&setup.rules);
     let decision = setup.policy.decide(&visit, &mut counts);
