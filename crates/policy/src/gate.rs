@@ -6,7 +6,9 @@
 //! nobody, cannot fail, and returns a [`Decision`], never a response. What is not
 //! known is neither clean nor bad: it matches nothing.
 
+pub mod pattern;
 pub mod policy;
+pub mod read;
 pub mod rule;
 pub mod visit;
 

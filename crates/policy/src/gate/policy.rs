@@ -1,5 +1,7 @@
 //! The compiled policy: what it offers, and how it decides.
 
+use asgard_model::Prefix;
+
 use crate::diagnostic::Diagnostic;
 
 use super::{
@@ -22,6 +24,10 @@ pub struct Offered {
     pub feeds: Vec<String>,
     /// `crawlers`.
     pub crawlers: Vec<String>,
+    /// Whether the source of ASN data is known to carry scores.
+    pub scores_likely: bool,
+    /// Blocks that an operator hardly wants to refuse, with their meaning.
+    pub own_networks: Vec<(String, Prefix)>,
 }
 
 /// Whether rules may use something, and else what would help.
