@@ -6,10 +6,12 @@
 //! All of it reads one [`generation`]. There is no path to the store: a gateway
 //! must decide while every database is down.
 
+pub mod admin;
 pub mod answer;
 pub mod challenge;
 pub mod client_address;
 pub mod config;
+pub mod control;
 pub mod crawler;
 pub mod drain;
 pub mod generation;
@@ -30,6 +32,7 @@ mod http1;
 mod request;
 mod wire;
 
+pub use control::{Gateway, LoadError};
 pub use generation::{Data, Generation, Generations};
 pub use lookup::{Facts, facts};
 pub use setup::{Setup, SetupError};

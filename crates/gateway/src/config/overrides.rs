@@ -54,9 +54,7 @@ fn set(
     let place = Place { file, start: 0, end: value.len() };
     let node = match yaml::parse(file, value) {
         // Empty text is empty, not an empty mapping.
-        Ok(_) if value.trim().is_empty() => {
-            scalar(String::new(), false, place)
-        }
+        Ok(_) if value.trim().is_empty() => scalar(String::new(), false, place),
         Ok(node) => node,
         Err(fault) => return reading.note(fault),
     };

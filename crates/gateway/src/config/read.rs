@@ -17,8 +17,8 @@ mod backends;
 mod challenge;
 mod features;
 mod limits;
-mod lists;
 mod listeners;
+mod lists;
 
 const KEYS: [&str; 17] = [
     "log",
@@ -130,8 +130,7 @@ fn trusted_proxies(
     if !matches!(node.value, asgard_policy::yaml::Value::Map(_)) {
         let blocks = section.items("trusted_proxies", Reading::prefix);
         if let Some(all) = blocks.iter().find(|block| block.len() == 0) {
-            let message =
-                format!("`trusted_proxies` names everybody ({all})");
+            let message = format!("`trusted_proxies` names everybody ({all})");
             section.reading.note(
                 Diagnostic::lint("W212", message)
                     .at(node.place)
@@ -170,9 +169,10 @@ fn whole(section: &mut Section<'_, '_>, config: &Config) {
             "backends: [{name: app, servers: [\"http://127.0.0.1:3000\"]}]",
         );
     }
-    let asgard = config.feeds.iter().any(|feed| {
-        matches!(feed.source, super::FeedSource::Asgard)
-    });
+    let asgard = config
+        .feeds
+        .iter()
+        .any(|feed| matches!(feed.source, super::FeedSource::Asgard));
     if asgard && config.asgard.is_none() {
         let node = section.get("feeds");
         let lint = Diagnostic::lint(

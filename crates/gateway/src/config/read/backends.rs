@@ -8,9 +8,8 @@ use crate::config::{
     Backend, BackendTimeouts, BackendTls, Balance, Pool, Server,
 };
 
-const KEYS: [&str; 8] = [
-    "name", "hosts", "servers", "balance", "tls", "http2", "timeouts", "pool",
-];
+const KEYS: [&str; 8] =
+    ["name", "hosts", "servers", "balance", "tls", "http2", "timeouts", "pool"];
 
 /// Reads `backends`.
 pub(super) fn backends(section: &mut Section<'_, '_>) -> Vec<Backend> {

@@ -8,9 +8,7 @@ use asgard_policy::{
     yaml::{Node, Reading, Section, fields::short},
 };
 
-use crate::config::{
-    Binding, ChallengeConfig, Contract, OnFailure, Verdict,
-};
+use crate::config::{Binding, ChallengeConfig, Contract, OnFailure, Verdict};
 
 /// Reads `challenge`.
 pub(super) fn challenge(section: &mut Section<'_, '_>) -> ChallengeConfig {
@@ -22,8 +20,7 @@ pub(super) fn challenge(section: &mut Section<'_, '_>) -> ChallengeConfig {
         status: 403,
         exempt_paths: PolicySource::default().exempt_paths,
     };
-    let keys =
-        ["key_file", "cookie", "ttl", "bind", "status", "exempt_paths"];
+    let keys = ["key_file", "cookie", "ttl", "bind", "status", "exempt_paths"];
     let Some(mut own) = section.child("challenge", &keys) else {
         return default;
     };
@@ -49,7 +46,11 @@ pub(super) fn challenge(section: &mut Section<'_, '_>) -> ChallengeConfig {
     }
 }
 
-fn exempt_path(reading: &mut Reading, node: &Node, path: &str) -> Option<String> {
+fn exempt_path(
+    reading: &mut Reading,
+    node: &Node,
+    path: &str,
+) -> Option<String> {
     let text = reading.text(node, path)?;
     let good = text.starts_with('/');
     if !good {

@@ -139,7 +139,8 @@ fn usage(own: &mut Section<'_, '_>) -> bool {
 
 /// `upstream_headers` is an alias; both with different values are a fault.
 fn headers_key(own: &mut Section<'_, '_>) -> Option<&'static str> {
-    let (down, up) = (own.get("downstream_headers"), own.get("upstream_headers"));
+    let (down, up) =
+        (own.get("downstream_headers"), own.get("upstream_headers"));
     if let Some(alias) = own.fields.key("upstream_headers") {
         let message = "`upstream_headers` is written `downstream_headers`";
         own.reading.note(Diagnostic::lint("W201", message).at(alias.place));
@@ -201,7 +202,11 @@ fn asn_headers(own: &mut Section<'_, '_>) -> AsnHeaders {
         Some(_) => match inner.text(key) {
             None => String::new(),
             Some(name) => {
-                if header_name(&mut inner, key, &name) { name } else { default }
+                if header_name(&mut inner, key, &name) {
+                    name
+                } else {
+                    default
+                }
             }
         },
     };
@@ -209,9 +214,9 @@ fn asn_headers(own: &mut Section<'_, '_>) -> AsnHeaders {
     let org = name("org", default.org);
     let score = name("score", default.score);
     let level = name("level", default.level);
-    let unknown =
-        [("empty", WhenUnknown::Empty), ("omit", WhenUnknown::Omit)];
-    let encodings = [("utf8", OrgEncoding::Utf8), ("ascii", OrgEncoding::Ascii)];
+    let unknown = [("empty", WhenUnknown::Empty), ("omit", WhenUnknown::Omit)];
+    let encodings =
+        [("utf8", OrgEncoding::Utf8), ("ascii", OrgEncoding::Ascii)];
     AsnHeaders {
         enabled: inner.boolean("enabled", true),
         number,
@@ -294,8 +299,7 @@ fn database(own: &mut Section<'_, '_>, enabled: bool) -> Database {
 
 fn sha256(db: &mut Section<'_, '_>) -> Option<String> {
     let text = db.text("sha256")?.to_ascii_lowercase();
-    let good =
-        text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit());
+    let good = text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit());
     if let (false, Some(node)) = (good, db.get("sha256")) {
         let message = "`sha256` must be 64 hex digits";
         db.reading.wrong(node, message, "as `sha256sum FILE` prints them");

@@ -95,9 +95,8 @@ fn listener(
             || "write its certificates under `tls`".to_owned(),
             |near| format!("did you mean `{near}`?"),
         );
-        one.reading.note(
-            Diagnostic::error("E103", message).at(node.place).hint(hint),
-        );
+        one.reading
+            .note(Diagnostic::error("E103", message).at(node.place).hint(hint));
     }
     let versions = [
         ("off", ProxyProtocol::Off),

@@ -54,7 +54,8 @@ pub(super) fn ip_lists(section: &mut Section<'_, '_>) -> Vec<IpList> {
     let mut lists = Vec::new();
     for (name, node) in named(section, "ip_lists") {
         let path = format!("ip_lists.{}", name.value);
-        let Some(mut one) = Section::open(section.reading, node, &path, &SOURCE)
+        let Some(mut one) =
+            Section::open(section.reading, node, &path, &SOURCE)
         else {
             continue;
         };
@@ -69,9 +70,9 @@ pub(super) fn ip_lists(section: &mut Section<'_, '_>) -> Vec<IpList> {
             Kind::Inline => {
                 ListSource::Inline(one.items("entries", Reading::prefix))
             }
-            Kind::Url => ListSource::Url(
-                url(&mut one, "url", true).unwrap_or_default(),
-            ),
+            Kind::Url => {
+                ListSource::Url(url(&mut one, "url", true).unwrap_or_default())
+            }
             Kind::File | Kind::Asgard => ListSource::File(file(&mut one)),
         };
         let refresh_interval = one.interval("refresh_interval", None);
@@ -102,9 +103,9 @@ pub(super) fn feeds(section: &mut Section<'_, '_>) -> Vec<Feed> {
             continue;
         };
         let source = match one.choice("source", Kind::Asgard, &kinds) {
-            Kind::Url => FeedSource::Url(
-                url(&mut one, "url", true).unwrap_or_default(),
-            ),
+            Kind::Url => {
+                FeedSource::Url(url(&mut one, "url", true).unwrap_or_default())
+            }
             Kind::File => FeedSource::File(file(&mut one)),
             Kind::Asgard | Kind::Inline => FeedSource::Asgard,
         };
@@ -136,9 +137,8 @@ pub(super) fn url(
         }
         return None;
     };
-    let rest = text
-        .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"));
+    let rest =
+        text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next());
     let good = host.is_some_and(|host| !host.is_empty() && !host.contains('@'))
         && !text.chars().any(|c| c.is_control() || c == ' ');
@@ -165,9 +165,8 @@ pub(super) fn reference(
             || "write it under `ip_lists`".to_owned(),
             |near| format!("did you mean `{near}`?"),
         );
-        own.reading.note(
-            Diagnostic::error("E102", message).at(node.place).hint(hint),
-        );
+        own.reading
+            .note(Diagnostic::error("E102", message).at(node.place).hint(hint));
     }
     found
 }
