@@ -56,6 +56,8 @@ pub(crate) struct Common {
 pub(crate) enum Command {
     /// Score, and answer over HTTP.
     Serve(Serve),
+    /// Stand in front of web applications: a proxy with rules by network.
+    Gateway(Gateway),
     /// Say who is behind an address, prefix or AS number, and how bad.
     Lookup(Query),
     /// Explain a score: reasons, evidence, sources, ages.
@@ -143,6 +145,14 @@ pub(crate) struct Serve {
     /// [default: the public one; with --demo, nobody].
     #[arg(long, value_name = "URL")]
     pub(crate) peeringdb_url: Option<String>,
+}
+
+/// Options of `gateway`; everything else is in the file of `--config`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Gateway {
+    /// Threads that serve clients [default: one a core].
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<std::num::NonZero<usize>>,
 }
 
 /// Options of `lookup` and `why`.

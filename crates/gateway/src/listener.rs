@@ -14,7 +14,12 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{config, decide::Surface, drain::Phase, worker::Worker};
+use crate::{
+    config,
+    decide::Surface,
+    drain::{Phase, reached},
+    worker::Worker,
+};
 
 mod arrival;
 mod http1;
@@ -83,13 +88,12 @@ async fn serve_as(
     let socket = TcpListener::from_std(socket)?;
     let listener = Arc::new(listener);
     let mut connections = JoinSet::new();
-    let mut phase = worker.phase.clone();
     let mut sweep = tokio::time::interval(SWEEP);
-    let closing = phase.wait_for(|phase| *phase >= Phase::Closing);
+    let closing = reached(worker.phase.clone(), Phase::Closing);
     tokio::pin!(closing);
     loop {
         tokio::select! {
-            _ = &mut closing => break,
+            () = &mut closing => break,
             Some(_) = connections.join_next() => {}
             _ = sweep.tick() => sweep_servers(&worker),
             accepted = accept(&socket, &worker) => {
@@ -102,12 +106,11 @@ async fn serve_as(
         drive(accepted, (&listener, surface), &worker, &mut connections);
     }
     drop(socket);
-    let mut phase = worker.phase.clone();
-    let cut = phase.wait_for(|phase| *phase >= Phase::Cut);
+    let cut = reached(worker.phase.clone(), Phase::Cut);
     tokio::pin!(cut);
     while !connections.is_empty() {
         tokio::select! {
-            _ = &mut cut => {
+            () = &mut cut => {
                 connections.shutdown().await;
             }
             _ = connections.join_next() => {}

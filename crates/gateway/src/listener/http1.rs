@@ -19,7 +19,7 @@ use crate::{
     answer::Answer,
     config::Limits,
     decide::{From, Record, Verdict, decide},
-    drain::Phase,
+    drain::{Phase, reached},
     forward::{
         backend::Backend,
         exchange::{self, Ended, Failed, Job},
@@ -120,8 +120,7 @@ impl<'w> Connection<'w> {
     }
 
     pub(super) async fn serve(mut self) {
-        let mut phase = self.worker.phase.clone();
-        let closing = phase.wait_for(|phase| *phase >= Phase::Closing);
+        let closing = reached(self.worker.phase.clone(), Phase::Closing);
         tokio::pin!(closing);
         let mut now = Instant::now();
         loop {
