@@ -14,8 +14,8 @@ use crate::{
     coding::Effort,
     representation::Kept,
     resource::{
-        asn, bulk, compare, domain_risk, edl, gateway, health, history, metrics,
-        peeringdb, status, upstreams, whitelist,
+        asn, bulk, compare, domain_risk, edl, gateway, health, history,
+        metrics, peeringdb, status, upstreams, whitelist,
     },
     router, view,
 };

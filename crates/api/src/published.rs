@@ -100,8 +100,7 @@ impl Published {
     pub(crate) fn table(&self) -> Result<Kept, WriteError> {
         let make = || {
             let fields = Field::VALUES.map(|(field, _)| field);
-            let bytes =
-                asn_database(&self.snapshot, &fields, DATABASE_TYPE)?;
+            let bytes = asn_database(&self.snapshot, &fields, DATABASE_TYPE)?;
             Ok(Kept::new(bytes.into(), Effort::Once))
         };
         self.table.get_or_init(make).clone()

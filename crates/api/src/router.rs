@@ -13,8 +13,8 @@ use crate::{
     error::ApiError,
     limits, middleware,
     resource::{
-        asn, bulk, compare, docs, domain_risk, edl, gateway, health, history, metrics,
-        peeringdb, status, stream, upstreams, whitelist,
+        asn, bulk, compare, docs, domain_risk, edl, gateway, health, history,
+        metrics, peeringdb, status, stream, upstreams, whitelist,
     },
 };
 

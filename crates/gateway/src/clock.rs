@@ -2,6 +2,11 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// Seconds since 1970; 0 before.
+pub(crate) fn seconds() -> u64 {
+    milliseconds() / 1000
+}
+
 /// Milliseconds since 1970; 0 before.
 #[expect(clippy::disallowed_methods, reason = "everything else is given it")]
 pub(crate) fn milliseconds() -> u64 {

@@ -124,6 +124,7 @@ pub enum DataError {
 pub struct Library {
     subjects: Vec<Subject>,
     fetcher: Fetcher,
+    cache: Option<PathBuf>,
     clock: Clock,
 }
 
@@ -149,7 +150,18 @@ impl Library {
                 subject.shelf = Arc::clone(&old.shelf);
             }
         }
-        Ok(Self { subjects, fetcher: Fetcher::new()?, clock })
+        let cache = cache.map(Path::to_owned);
+        Ok(Self { subjects, fetcher: Fetcher::new()?, cache, clock })
+    }
+
+    /// The library of another configuration, which takes over what this one has
+    /// loaded.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn for_config(&self, config: &Config) -> Result<Self, DataError> {
+        let cache = self.cache.as_deref();
+        Self::new(config, cache, Some(self), self.clock)
     }
 
     /// Loads what was never loaded: from the last good copy on disk, else from

@@ -18,8 +18,10 @@ use prometheus::{
 
 use crate::{challenge::Failure, client_address::Rejected};
 
+mod data;
 pub mod top;
 
+use data::DataMetrics;
 use top::TopNetworks;
 
 /// Bounds of `request_duration_seconds`.
@@ -77,6 +79,7 @@ pub struct Metrics {
     pub(crate) backend_errors: IntCounterVec,
     pub(crate) backend_connections: IntGaugeVec,
     pub(crate) log_dropped: IntCounter,
+    data: DataMetrics,
     challenges_issued: IntCounterVec,
     challenges_passed: IntCounterVec,
     challenges_failed: IntCounterVec,
@@ -165,6 +168,7 @@ impl Metrics {
                 "log_dropped_total",
                 "Decisions that were not logged, because there were too many.",
             ),
+            data: DataMetrics::new(&registry),
             challenges_issued: make.counters(
                 "challenges_issued_total",
                 "Challenges that were set.",
@@ -191,6 +195,11 @@ impl Metrics {
             networks: TopNetworks::new(&registry),
             registry,
         }
+    }
+
+    /// How databases and lists are doing.
+    pub(crate) fn set_data(&self, all: &[crate::data::Status], now: u64) {
+        self.data.set(all, now);
     }
 
     /// A challenge was set.

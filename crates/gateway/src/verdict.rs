@@ -130,14 +130,15 @@ fn endpoint<'r>(
         let contract = settings.contract;
         return Some(Endpoint { contract, manner: Manner::Whole, target });
     }
-    let rest = request.target.path_and_query.strip_prefix(ENDPOINT)?;
-    match rest {
+    // A query beside it is the proxy's business.
+    match request.target.path.strip_prefix(ENDPOINT)? {
         "" => of(settings.contract, by_default),
         "/forward" => of(Contract::Forward, Manner::Whole),
         "/nginx" => of(Contract::Nginx, Manner::Code),
         "/nginx/page" => of(Contract::Nginx, Manner::Page),
         _ => {
-            let target = rest.strip_prefix("/envoy")?;
+            let whole = request.target.path_and_query;
+            let target = whole.strip_prefix(ENDPOINT)?.strip_prefix("/envoy")?;
             let target = if target.is_empty() { "/" } else { target };
             target.starts_with('/').then_some(Endpoint {
                 contract: Contract::Envoy,
@@ -243,3 +244,6 @@ fn refused(worker: &Worker, from: From, error: &str) -> (Verdict, Record) {
     tracing::debug!(peer = %from.peer, error, "a question was refused");
     (Verdict::Answer(answer), record)
 }
+
+#[cfg(test)]
+mod tests;

@@ -72,6 +72,7 @@ fn library(subject: Subject) -> Library {
     Library {
         subjects: vec![subject],
         fetcher: Fetcher::new().unwrap(),
+        cache: None,
         clock: || 1_800_000_000,
     }
 }
