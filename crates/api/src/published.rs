@@ -14,7 +14,7 @@ use asgard_model::{
     mmdb::{DATABASE_TYPE, Field, WriteError, asn_database},
 };
 use asgard_policy::{
-    Selection,
+    Atlas, Selection,
     feed::{edl, prefixes},
 };
 
@@ -34,6 +34,8 @@ const PROFILES: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Published {
     pub(crate) snapshot: Arc<Snapshot>,
+    /// Where everybody is.
+    pub(crate) atlas: Arc<Atlas>,
     /// Networks at each level.
     pub(crate) networks: [u64; Level::VALUES.len()],
     feeds: Box<[OnceLock<Feed>]>,
@@ -63,13 +65,20 @@ pub(crate) struct Feed {
 }
 
 impl Published {
-    pub(crate) fn new(snapshot: Arc<Snapshot>) -> Self {
+    /// What was published before lends its atlas if the World is the same.
+    pub(crate) fn new(snapshot: Arc<Snapshot>, before: Option<&Self>) -> Self {
+        let same = |b: &&Self| Arc::ptr_eq(&b.snapshot.world, &snapshot.world);
+        let atlas = match before.filter(same) {
+            Some(before) => Arc::clone(&before.atlas),
+            None => Arc::new(Atlas::new(&snapshot.world)),
+        };
         let mut networks = [0; Level::VALUES.len()];
         for profile in snapshot.profiles() {
             networks[profile.assessment.level as usize] += 1;
         }
         Self {
             snapshot,
+            atlas,
             networks,
             feeds: (0..FEEDS).map(|_| OnceLock::new()).collect(),
             profiles: (0..PROFILES).map(|_| ArcSwapOption::empty()).collect(),

@@ -148,7 +148,7 @@ fn offered(config: &Config, root: &yaml::Node, sources: &Sources) -> Offered {
             "features" => format!("features.{name} is off"),
             _ => format!("features.{name}.policy_usage is off"),
         };
-        let place = line(&path).or_else(|| line(&path[..path.len() - 1]));
+        let place = (1..=path.len()).rev().find_map(|n| line(&path[..n]));
         let place = place.unwrap_or_default();
         Feature::Off {
             reason,

@@ -57,7 +57,12 @@ const VERBS: [(&str, Verb); 4] = [
 /// Reads one rule; `None` if it has no name or no action.
 pub(super) fn read(reading: &mut Reading, node: &Node) -> Option<RuleSource> {
     let first = reading.found.len();
-    let rule = read_rule(reading, node);
+    let mut rule = read_rule(reading, node);
+    let faulty = reading.found.iter().skip(first).any(Diagnostic::is_error);
+    if let Some(rule) = rule.as_mut().filter(|_| faulty) {
+        // A matcher that could not be read is not a matcher that is missing.
+        rule.all = true;
+    }
     // Every fault of a rule says which rule it is.
     let name = match &node.value {
         Value::Map(entries) => entries
