@@ -69,6 +69,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: SourceAction,
     },
+    /// Lists of addresses for firewalls.
+    Feed {
+        #[command(subcommand)]
+        action: FeedAction,
+    },
     /// Make, list, rotate and revoke API keys.
     #[command(visible_alias = "key")]
     Keys {
@@ -90,6 +95,28 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: WhitelistAction,
     },
+}
+
+/// What to do with lists of addresses.
+#[derive(Debug, Subcommand)]
+pub(crate) enum FeedAction {
+    /// Merge lists of hosts, prefixes and ranges into the shortest one.
+    Aggregate(Aggregate),
+}
+
+/// Options of `feed aggregate`.
+#[derive(Debug, Args)]
+pub(crate) struct Aggregate {
+    /// Lists, one host, prefix or range a line; `#` and `;` begin comments;
+    /// `-` is standard input.
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub(crate) files: Vec<PathBuf>,
+    /// A list of what to take out; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) except: Vec<PathBuf>,
+    /// Print ranges (`first-last`) instead of prefixes.
+    #[arg(long)]
+    pub(crate) ranges: bool,
 }
 
 /// Options of `serve`.

@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod config;
+pub(crate) mod feed;
 pub(crate) mod gateway;
 pub(crate) mod keys;
 pub(crate) mod query;

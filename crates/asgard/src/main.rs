@@ -18,7 +18,7 @@ use std::{process::ExitCode, time::Duration};
 use clap::Parser;
 
 use self::{
-    cli::{Cli, Command},
+    cli::{Cli, Command, FeedAction},
     config::Config,
     exit::Exit,
     output::Out,
@@ -69,6 +69,11 @@ async fn run(
         Command::Source { action } => {
             command::source::run(&config, action, out).await
         }
+        Command::Feed { action } => match action {
+            FeedAction::Aggregate(options) => {
+                command::feed::aggregate::run(&options, out)
+            }
+        },
         Command::Keys { action } => {
             command::keys::run(&config, action, out).await
         }

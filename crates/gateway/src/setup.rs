@@ -51,7 +51,7 @@ pub struct Setup {
     /// Whose word is believed; `None`: the list of [`TrustedProxies::IpList`].
     trusted: Option<AddressSet>,
     pub(crate) client_header: ClientHeader,
-    pub(crate) strip: Strip,
+    pub(crate) strip: Arc<Strip>,
     pub(crate) downstream: Downstream,
     pub(crate) backends: Backends,
     pub(crate) tls: BTreeMap<(String, bool), Arc<ServerConfig>>,
@@ -92,7 +92,7 @@ impl Setup {
         let geo = &config.features.geoip;
         Ok(Self {
             trusted,
-            strip,
+            strip: Arc::new(strip),
             downstream: Downstream {
                 asn: sends.then(|| names.clone()),
                 geo: geo.enabled && geo.downstream_headers,
