@@ -126,6 +126,7 @@ pub(crate) fn decide(
         lists: &lists,
         reverse: &Nothing,
         pass: None,
+        random: worker.ids.draw(),
     };
     let mut counts = RuleCounts(&setup.rules);
     let decision = setup.policy.decide(&visit, &mut counts);

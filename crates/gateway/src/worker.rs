@@ -53,14 +53,19 @@ impl Ids {
         Self(AtomicU64::new(seed))
     }
 
-    /// The next id: 16 hex digits.
-    pub(crate) fn next(&self) -> RequestId {
+    /// A number that no request had before.
+    pub(crate) fn draw(&self) -> u64 {
         // splitmix64 (Steele et al. 2014): a bijection of the counter.
         let step = 0x9e37_79b9_7f4a_7c15;
         let mut z = self.0.fetch_add(step, Relaxed);
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^= z >> 31;
+        z ^ (z >> 31)
+    }
+
+    /// The next id: 16 hex digits.
+    pub(crate) fn next(&self) -> RequestId {
+        let z = self.draw();
         let mut digits = [0; 16];
         for (at, digit) in digits.iter_mut().enumerate() {
             *digit = b"0123456789abcdef"[(z >> (60 - 4 * at) & 15) as usize];

@@ -175,11 +175,7 @@ impl Tree<'_> {
         Place { file: self.file, start, end: end.max(start) }
     }
 
-    fn take(
-        &mut self,
-        event: Event<'_>,
-        span: Span,
-    ) -> Result<(), Diagnostic> {
+    fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Diagnostic> {
         let place = self.place(span);
         match event {
             Event::Scalar(_, _, _, Some(_))
@@ -238,9 +234,8 @@ impl Tree<'_> {
         if self.nodes <= MAX_NODES {
             return Ok(());
         }
-        let message = format!(
-            "more than {MAX_NODES} values after aliases are followed"
-        );
+        let message =
+            format!("more than {MAX_NODES} values after aliases are followed");
         Err(limit(message, place).fix("write fewer aliases (`*name`)"))
     }
 
@@ -286,8 +281,8 @@ impl Tree<'_> {
         let plain = style == ScalarStyle::Plain;
         let place = offsets::inside(self.text, style, place);
         let raw = self.text.get(place.start..place.end).unwrap_or_default();
-        let map = (raw != text)
-            .then(|| offsets::map(raw, text, style, place.start));
+        let map =
+            (raw != text).then(|| offsets::map(raw, text, style, place.start));
         let value = Value::Scalar { text: text.to_owned(), plain, map };
         Node { place, value }
     }
@@ -325,7 +320,8 @@ mod tests {
 
     #[test]
     fn nodes_know_their_places() {
-        let text = "a: 1\nb:\n  - \"x y\"\n  - 'it''s'\n  - |\n    one\n    two\n";
+        let text =
+            "a: 1\nb:\n  - \"x y\"\n  - 'it''s'\n  - |\n    one\n    two\n";
         let root = parse(0, text).unwrap();
         let Value::Map(entries) = &root.value else { panic!("{root:?}") };
         let (key, one) = &entries[0];

@@ -13,7 +13,7 @@ use asgard_policy::{
     yaml::{self, Reading, Section},
 };
 
-use super::{Config, DatabaseSource, overrides, read};
+use super::{Config, ListSource, overrides, read};
 
 /// What the user said outside of the file.
 #[derive(Clone, Debug, Default)]
@@ -148,7 +148,7 @@ fn offered(config: &Config, root: &yaml::Node, sources: &Sources) -> Offered {
             "features" => format!("features.{name} is off"),
             _ => format!("features.{name}.policy_usage is off"),
         };
-        let place = line(&path).or_else(|| line(&path[..path.len() - 1]));
+        let place = (1..=path.len()).rev().find_map(|n| line(&path[..n]));
         let place = place.unwrap_or_default();
         Feature::Off {
             reason,
@@ -164,7 +164,14 @@ fn offered(config: &Config, root: &yaml::Node, sources: &Sources) -> Offered {
         scores: asn_feature.clone(),
         asn: asn_feature,
         geoip: feature("geoip", geoip.enabled, geoip.policy_usage),
-        scores_likely: matches!(asn.database.source, DatabaseSource::Asgard),
+        entries: config
+            .ip_lists
+            .iter()
+            .map(|list| match &list.source {
+                ListSource::Inline(entries) => entries.clone(),
+                _ => Vec::new(),
+            })
+            .collect(),
         lists: config.ip_lists.iter().map(|l| l.name.clone()).collect(),
         feeds: config.feeds.iter().map(|f| f.name.clone()).collect(),
         crawlers: config.crawlers.iter().map(|c| c.name.clone()).collect(),

@@ -22,9 +22,7 @@ pub fn check(pattern: &Written<String>) -> Result<(), Diagnostic> {
 }
 
 /// Compiles one pattern.
-pub(crate) fn compile(
-    pattern: &Written<String>,
-) -> Result<Regex, Diagnostic> {
+pub(crate) fn compile(pattern: &Written<String>) -> Result<Regex, Diagnostic> {
     regex(&pattern.value).map_err(|(offset, len, why)| {
         Diagnostic::error("E131", "this pattern cannot be used")
             .at(pattern.part(offset, len))
@@ -41,18 +39,19 @@ pub(crate) fn regex(pattern: &str) -> Result<Regex, (usize, usize, String)> {
         );
         return Err((0, pattern.len(), why));
     }
-    RegexBuilder::new(pattern).size_limit(SIZE_LIMIT).build().map_err(
-        |error| match error {
+    RegexBuilder::new(pattern).size_limit(SIZE_LIMIT).build().map_err(|error| {
+        match error {
             regex::Error::CompiledTooBig(_) => {
-                let why = format!("compiled it needs more than {SIZE_LIMIT} bytes");
+                let why =
+                    format!("compiled it needs more than {SIZE_LIMIT} bytes");
                 (0, pattern.len(), why)
             }
             error => {
                 let (offset, why) = place(pattern, &error.to_string());
                 (offset, 1, why)
             }
-        },
-    )
+        }
+    })
 }
 
 /// All patterns in one automaton; `None` if together they are too large, then

@@ -101,13 +101,18 @@ pub fn rule_file(reading: &mut Reading, node: &Node) -> PolicySource {
 }
 
 fn auto_challenge(section: &mut Section<'_, '_>) -> Option<AutoChallenge> {
-    let mut auto = section.child("auto_challenge", &["enabled", "thresholds"])?;
+    let mut auto =
+        section.child("auto_challenge", &["enabled", "thresholds"])?;
     let enabled = auto.boolean("enabled", true);
     let thresholds = auto.items("thresholds", threshold);
     Some(AutoChallenge { enabled, thresholds })
 }
 
-fn threshold(reading: &mut Reading, node: &Node, path: &str) -> Option<Threshold> {
+fn threshold(
+    reading: &mut Reading,
+    node: &Node,
+    path: &str,
+) -> Option<Threshold> {
     let keys = ["name", "threshold", "challenge", "difficulty"];
     let mut section = Section::open(reading, node, path, &keys)?;
     if section.get("threshold").is_none() {

@@ -5,7 +5,7 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 use asgard_model::Asn;
 use asgard_policy::{
     diagnostic::Diagnostic,
-    yaml::{Node, Reading, Section, Value, fields::short},
+    yaml::{Node, Section, Value, fields::short},
 };
 
 use super::lists::url;

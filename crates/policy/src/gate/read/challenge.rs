@@ -20,8 +20,7 @@ pub(super) fn flat(section: &mut Section<'_, '_>) -> Option<ChallengeSpec> {
     let (kind, difficulty) = match &node.value {
         Value::Map(_) => {
             let keys = ["kind", "difficulty"];
-            let inner =
-                Section::open(section.reading, node, &path, &keys)?;
+            let inner = Section::open(section.reading, node, &path, &keys)?;
             (inner.get("kind"), inner.get("difficulty"))
         }
         _ => (Some(node), section.get("difficulty")),

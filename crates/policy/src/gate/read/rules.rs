@@ -57,7 +57,12 @@ const VERBS: [(&str, Verb); 4] = [
 /// Reads one rule; `None` if it has no name or no action.
 pub(super) fn read(reading: &mut Reading, node: &Node) -> Option<RuleSource> {
     let first = reading.found.len();
-    let rule = read_rule(reading, node);
+    let mut rule = read_rule(reading, node);
+    let faulty = reading.found.iter().skip(first).any(Diagnostic::is_error);
+    if let Some(rule) = rule.as_mut().filter(|_| faulty) {
+        // A matcher that could not be read is not a matcher that is missing.
+        rule.all = true;
+    }
     // Every fault of a rule says which rule it is.
     let name = match &node.value {
         Value::Map(entries) => entries
@@ -109,9 +114,8 @@ fn read_rule(reading: &mut Reading, node: &Node) -> Option<RuleSource> {
     let path_regex = text(&mut section, "path_regex");
     let user_agent_regex = text(&mut section, "user_agent_regex");
     let ip_list = section.get("ip_list").map(|_| {
-        section.items("ip_list", |reading, node, path| {
-            reading.written(node, path)
-        })
+        section
+            .items("ip_list", |reading, node, path| reading.written(node, path))
     });
     let (geoip, from_geoip) = geoip(&mut section);
     let network = networks(&mut section, from_geoip);
@@ -412,7 +416,8 @@ fn expression(section: &mut Section<'_, '_>) -> Option<ExpressionSource> {
         return None;
     }
     let key = if all.is_some() { "all" } else { "any" };
-    let texts = inner.items(key, |reading, node, _| reading.written(node, path));
+    let texts =
+        inner.items(key, |reading, node, _| reading.written(node, path));
     if texts.is_empty() {
         let fault = Diagnostic::error("E150", "an expression without parts")
             .at(node.place)

@@ -68,7 +68,11 @@ fn test(reading: &mut Reading, node: &Node) -> Option<TestCase> {
         (None, None) => None,
     };
     case.weight = wanted.get("weight").map(|_| {
-        wanted.integer("weight", 0, -super::WEIGHT * 1000..=super::WEIGHT * 1000)
+        wanted.integer(
+            "weight",
+            0,
+            -super::WEIGHT * 1000..=super::WEIGHT * 1000,
+        )
     });
     if case.action.is_none() && case.rule.is_none() && case.weight.is_none() {
         wanted.reading.note(
