@@ -68,7 +68,7 @@ pub struct Setup {
     /// Whose word is believed; `None`: the list of [`TrustedProxies::IpList`].
     trusted: Option<AddressSet>,
     pub(crate) client_header: ClientHeader,
-    pub(crate) strip: Strip,
+    pub(crate) strip: Arc<Strip>,
     pub(crate) downstream: Downstream,
     pub(crate) backends: Backends,
     pub(crate) tls: BTreeMap<(String, bool), Arc<ServerConfig>>,
@@ -139,7 +139,7 @@ impl Setup {
         let askers = askers(&config, trusted.as_ref());
         Ok(Self {
             trusted,
-            strip,
+            strip: Arc::new(strip),
             downstream: Downstream {
                 asn: sends.then(|| names_of_headers.clone()),
                 geo: geo.enabled && geo.downstream_headers,

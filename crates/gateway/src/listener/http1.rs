@@ -14,6 +14,8 @@ use tokio::{
     time::{Instant, timeout},
 };
 
+mod over_http2;
+
 use crate::{
     alarm::Alarm,
     answer::Answer,
@@ -330,6 +332,24 @@ impl<'w> Connection<'w> {
         Ok(ready)
     }
 
+    /// To a server of HTTP/2.
+    async fn forward_over_http2(
+        &mut self,
+        backend: &Backend,
+        generation: &Generation,
+        ready: &Ready,
+    ) -> (u16, Next) {
+        let sent =
+            Box::pin(over_http2::forward(self, backend, generation, ready));
+        match sent.await {
+            Ok(ended) => ended,
+            Err((answered, fault)) => {
+                let failed = Failed { fault, answered };
+                self.broke(failed, backend, ready).await
+            }
+        }
+    }
+
     /// Passes a request on; tries once more where that is safe.
     async fn forward(
         &mut self,
@@ -338,6 +358,9 @@ impl<'w> Connection<'w> {
         ready: &Ready,
         begun: Instant,
     ) -> (u16, Next) {
+        if backend.config.http2 {
+            return self.forward_over_http2(backend, generation, ready).await;
+        }
         let mut tried: Option<Arc<Server>> = None;
         let mut stale = false;
         loop {
