@@ -1,7 +1,7 @@
 //! The command line: what the user literally said.
 //!
 //! Data goes to stdout, talk to stderr. No option takes a secret but `--key` of
-//! `feed`, which is better given as ASGARD_API_KEY: others see command lines.
+//! `feed`, which is better given as `ASGARD_API_KEY`: others see command lines.
 
 use std::path::PathBuf;
 
@@ -58,6 +58,8 @@ pub(crate) struct Common {
 pub(crate) enum Command {
     /// Score, and answer over HTTP.
     Serve(Serve),
+    /// Stand in front of web applications: a proxy with rules by network.
+    Gateway(Gateway),
     /// Say who is behind an address, prefix or AS number, and how bad.
     Lookup(Query),
     /// Explain a score: reasons, evidence, sources, ages.
@@ -100,6 +102,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: AuditAction,
     },
+    /// Write the routing table as a MaxMind DB.
+    Mmdb {
+        #[command(subcommand)]
+        action: MmdbAction,
+    },
     /// Check or show the configuration.
     Config {
         #[command(subcommand)]
@@ -123,7 +130,7 @@ pub(crate) enum FeedAction {
     Pull(Pull),
     /// Say what a change of rules would do, without doing it.
     Preview(Judge),
-    /// Say what changed since a version or an ETag.
+    /// Say what changed since a version or a tag.
     Diff(Difference),
     /// Give the present rules to the stable channel now.
     Publish(Remote),
@@ -196,7 +203,7 @@ pub(crate) struct Judge {
 pub(crate) struct Difference {
     #[command(flatten)]
     pub(crate) remote: Remote,
-    /// A version, or the ETag of a list.
+    /// A version, or the tag of a list.
     #[arg(value_name = "VERSION|ETAG")]
     pub(crate) since: String,
     /// Parameters of the feed; may be repeated.
@@ -212,7 +219,8 @@ pub(crate) struct Rollback {
     #[command(flatten)]
     pub(crate) remote: Remote,
     /// The version to go back to.
-    pub(crate) version: u64,
+    #[arg(value_name = "VERSION")]
+    pub(crate) to: u64,
 }
 
 /// Options of `feed verify`.
@@ -318,6 +326,14 @@ pub(crate) struct Serve {
     pub(crate) peeringdb_url: Option<String>,
 }
 
+/// Options of `gateway`; everything else is in the file of `--config`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Gateway {
+    /// Threads that serve clients [default: one a core].
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<std::num::NonZero<usize>>,
+}
+
 /// Options of `lookup` and `why`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Query {
@@ -362,6 +378,36 @@ pub(crate) struct Top {
     pub(crate) country: Option<CountryCode>,
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+/// What to do with MaxMind DB files.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum MmdbAction {
+    /// Every announced network with its AS, and what else is asked for.
+    Build(MmdbBuild),
+}
+
+/// Options of `mmdb build`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct MmdbBuild {
+    /// The file; it is replaced whole.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// What a record says, separated by commas.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "number,org,score,level,country",
+        value_name = "number,org,score,level,country"
+    )]
+    pub(crate) fields: Vec<asgard_model::mmdb::Field>,
+    /// Type of the database; some readers want to see a known name in it.
+    #[arg(
+        long,
+        default_value = asgard_model::mmdb::DATABASE_TYPE,
+        value_name = "TYPE"
+    )]
+    pub(crate) database_type: String,
 }
 
 /// What to do with sources.
