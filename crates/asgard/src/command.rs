@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod config;
 pub(crate) mod keys;
+pub(crate) mod mrt;
 pub(crate) mod query;
 pub(crate) mod serve;
 pub(crate) mod source;

@@ -30,6 +30,12 @@ impl Out {
         self.writer.flush()
     }
 
+    /// Lines that are made already, at once.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.writer.write_all(bytes)?;
+        self.writer.flush()
+    }
+
     /// A value as JSON over several lines.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
         serde_json::to_writer_pretty(&mut self.writer, value)?;
