@@ -21,6 +21,7 @@ counts = {"passed": 0, "failed": 0, "skipped": 0}
 def pytest_addoption(parser):
     parser.addoption("--binary", help="the asgard to test")
     parser.addoption("--echo-server", default="", help="the example ws_echo")
+    parser.addoption("--render", default="", help="the example render")
 
 
 def pytest_report_teststatus(report):

@@ -1,7 +1,9 @@
 //! One command a file. Each returns its exit code; failures are errors.
 
+pub(crate) mod access;
 pub(crate) mod audit;
 pub(crate) mod config;
+pub(crate) mod feed;
 pub(crate) mod keys;
 pub(crate) mod mrt;
 pub(crate) mod query;

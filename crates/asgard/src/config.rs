@@ -24,9 +24,11 @@ use crate::{
 pub(crate) use asgard_ingest::learner::AsOf;
 
 mod api;
+mod feeds;
 
 pub(crate) use api::EdlAuthSetting;
 use api::prefixes;
+use feeds::FeedSettings;
 
 /// The file as it is written; every key may be missing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,6 +56,8 @@ pub(crate) struct Settings {
     trusted_proxies: Vec<String>,
     /// Whether `/feeds/edl` needs a key: `none` or `key`.
     edl_auth: EdlAuthSetting,
+    /// The feeds of organisations.
+    feeds: FeedSettings,
     /// Origins whose pages may call the API from a browser.
     cors_origins: Vec<String>,
     /// Name server for domain risk; those of the system if there is none.
@@ -99,6 +103,7 @@ impl Default for Settings {
             rate_classes: BTreeMap::new(),
             trusted_proxies: Vec::new(),
             edl_auth: EdlAuthSetting::None,
+            feeds: FeedSettings::default(),
             cors_origins: Vec::new(),
             resolver: None,
             dns_timeout_seconds: 3,

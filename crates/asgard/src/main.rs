@@ -19,6 +19,7 @@ use clap::Parser;
 
 use self::{
     cli::{Cli, Command},
+    command::access::Side,
     config::Config,
     exit::Exit,
     output::Out,
@@ -64,6 +65,13 @@ async fn run(
         Command::Mrt(mrt) => command::mrt::run(&mrt, out),
         Command::Source { action } => {
             command::source::run(&config, action, out).await
+        }
+        Command::Feed { action } => command::feed::run(&action, out).await,
+        Command::Block { action } => {
+            command::access::run(&config, Side::Block, action, out).await
+        }
+        Command::Protected { action } => {
+            command::access::run(&config, Side::Protected, action, out).await
         }
         Command::Keys { action } => {
             command::keys::run(&config, action, out).await

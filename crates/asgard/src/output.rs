@@ -30,7 +30,7 @@ impl Out {
         self.writer.flush()
     }
 
-    /// Lines that are made already, at once.
+    /// Bytes as they are.
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.writer.write_all(bytes)?;
         self.writer.flush()

@@ -16,6 +16,8 @@ use asgard_model::{Asn, Prefix};
 use asgard_policy::gate::PolicySource;
 
 mod load;
+mod overrides;
+mod read;
 
 pub use load::{Faults, Loaded, Overrides, load};
 

@@ -1,11 +1,35 @@
 //! What asgard enforces, in front of web applications.
 //!
-//! It begins with what a gateway knows about a visitor ([`lookup`]): the same
-//! facts as the API and the feeds, from the same Snapshot. Listeners, rules and
-//! verdicts will stand on it. It has no path to the store: it must decide
-//! while every database is down.
+//! The life of a request: a [`listener`] accepts it, the [`client_address`] is
+//! found, forged [`headers`] are stripped, the network is looked up and the rules
+//! decide ([`decide`]), our headers are set, and it is passed on ([`forward`]).
+//! All of it reads one [`generation`]. There is no path to the store: a gateway
+//! must decide while every database is down.
 
+pub mod answer;
+pub mod challenge;
+pub mod client_address;
 pub mod config;
+pub mod crawler;
+pub mod drain;
+pub mod generation;
+pub mod headers;
+pub mod listener;
+pub mod log;
 pub mod lookup;
+pub mod metrics;
+pub mod proxy_protocol;
+pub mod setup;
+pub mod tls;
+pub mod worker;
 
+mod alarm;
+mod decide;
+mod forward;
+mod http1;
+mod request;
+mod wire;
+
+pub use generation::{Data, Generation, Generations};
 pub use lookup::{Facts, facts};
+pub use setup::{Setup, SetupError};

@@ -77,7 +77,7 @@ const BROKEN: [(&str, u64, u64, u64); 6] = [
 fn mirror() -> Option<PathBuf> {
     let mirror = std::env::var("ASGARD_TEST_MIRROR").ok();
     if mirror.is_none() {
-        println!("SKIP bgpdump: ASGARD_TEST_MIRROR is not set");
+        println!("SKIP real-data: ASGARD_TEST_MIRROR names no mirror");
     }
     mirror.map(|mirror| Path::new(&mirror).join("mrt"))
 }
@@ -258,7 +258,7 @@ fn every_element_equals_that_of_bgpdump() {
         }
         match bgpdump(&path) {
             Some(today) => others.push(today),
-            None => println!("SKIP {file}: bgpdump is not installed"),
+            None => println!("SKIP bgpdump: it is not installed"),
         }
         for theirs in &others {
             if matches!(file, "bird_bgp" | "bird6_bgp") {

@@ -9,23 +9,29 @@
 //! field and the way out ([`Refusal`]). No clock, no random number: the time and
 //! the ids of new things come in as arguments.
 
+pub(crate) mod check;
 mod facts;
 mod json;
 mod protected;
 mod refusal;
 mod rule;
 mod ruleset;
-mod selector;
+pub(crate) mod selector;
 mod settings;
 mod signal;
 mod text;
 mod view;
 
+pub use check::{admit, check_protected, check_rule};
 pub use facts::Facts;
 pub use protected::{Protected, ProtectedDraft, ProtectedSource};
+pub(crate) use refusal::shown;
 pub use refusal::{Code, Refusal};
-pub use rule::{Allow, Block, MadeBy, Rule, RuleDraft, RulePatch};
-pub use ruleset::{Change, Ruleset};
+pub use rule::{
+    Allow, Block, MAX_ASNS, MAX_COUNTRIES, MAX_IPS, MAX_LISTS, MAX_RISKS,
+    MadeBy, Rule, RuleDraft, RulePatch,
+};
+pub use ruleset::{Change, MAX_PROTECTED, MAX_RULES, Ruleset};
 pub use selector::{RiskSelector, Selector, Target, Threshold};
 pub use settings::{GuardLimits, Settings};
 pub use signal::{Batch, EventResult, MAX_EVENTS, SignalError, Status, apply};

@@ -6,16 +6,31 @@
 //! nobody, cannot fail, and returns a [`Decision`], never a response. What is not
 //! known is neither clean nor bad: it matches nothing.
 
+mod compile;
+mod decide;
+mod dispatch;
+mod known_lists;
+mod lint;
+mod matching;
+
+pub mod case;
+pub mod expression;
+pub mod path;
+pub mod pattern;
 pub mod policy;
+pub mod read;
 pub mod rule;
+pub mod trace;
 pub mod visit;
 
+pub use case::{Databases, HeaderMap, NetworkFacts, NoDatabases};
 pub use policy::{Decision, Feature, Needs, Offered, Policy};
 pub use rule::{
     Action, AutoChallenge, ChallengeKind, ChallengeSpec, DenyResponse, Effect,
     ExpressionSource, Mode, OnError, PolicySource, RuleSource, Strings,
     TestCase, Threshold, Written,
 };
+pub use trace::{Said, Step, Trace};
 pub use visit::{
     Counts, Crawler, FeedIndex, Headers, ListIndex, Lists, NoCounts,
     ReverseName, ReverseNames, RuleIndex, Visit,

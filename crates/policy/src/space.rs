@@ -10,8 +10,12 @@
 //! panics: it is a bug of ours, readers report such lines themselves).
 
 pub mod blocks;
+pub mod coarsen;
 mod interval;
+#[cfg(test)]
+mod laws;
 mod sort;
+pub mod text;
 
 use std::net::IpAddr;
 
@@ -248,12 +252,23 @@ impl<'a> SpaceView<'a> {
 
     /// See [`AddressSet::prefixes`].
     pub fn prefixes(self) -> Prefixes<'a> {
-        Prefixes::new(self)
+        Prefixes::new(self, [0, 0])
+    }
+
+    /// The fewest prefixes that are exactly this set and of which none is
+    /// shorter than allowed, in order of the feeds.
+    pub fn prefixes_from(self, shortest4: u8, shortest6: u8) -> Prefixes<'a> {
+        Prefixes::new(self, [shortest4, shortest6])
     }
 
     /// See [`AddressSet::prefix_count`].
     pub fn prefix_count(self) -> usize {
-        blocks::count(self.v4) + blocks::count(self.v6)
+        self.prefix_count_from(0, 0)
+    }
+
+    /// Number of prefixes of [`Self::prefixes_from`], without making them.
+    pub fn prefix_count_from(self, shortest4: u8, shortest6: u8) -> usize {
+        blocks::count(self.v4, shortest4) + blocks::count(self.v6, shortest6)
     }
 
     /// See [`AddressSet::addresses_v4`].

@@ -2,7 +2,7 @@
 
 use std::{cmp::Ordering, fmt, net::IpAddr};
 
-use asgard_model::{Asn, CountryCode, Level, Prefix};
+use asgard_model::{Asn, Bands, CountryCode, Level, Prefix};
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
 
@@ -142,6 +142,14 @@ impl RiskSelector {
         selection
     }
 
+    /// Whether a score alone is selected.
+    pub(crate) fn takes(&self, score: u8, bands: Bands) -> bool {
+        let max = self.max_score.map_or(100.0, Threshold::get);
+        f64::from(score) <= max
+            && (self.levels.is_empty()
+                || self.levels.contains(&bands.level(score)))
+    }
+
     pub(super) fn read(value: &Value, at: &str) -> Result<Self, Refusal> {
         let refuse = |field: String, found: &str| {
             Refusal::new(
@@ -182,7 +190,8 @@ impl RiskSelector {
     }
 }
 
-fn levels_of(text: &str) -> Option<Vec<Level>> {
+/// Reads levels, separated by commas, in either case.
+pub(crate) fn levels_of(text: &str) -> Option<Vec<Level>> {
     text.split(',').map(|name| name.trim().parse().ok()).collect()
 }
 

@@ -8,7 +8,16 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Change, Code, Facts, Ruleset};
+use self::{
+    desk::Desk,
+    event::{Action, Event},
+};
+use super::{Change, Code, Facts, Refusal, Ruleset};
+
+mod block;
+mod desk;
+mod event;
+mod unblock;
 
 /// Most events of one request.
 pub const MAX_EVENTS: usize = 1_000;
@@ -105,6 +114,54 @@ pub fn apply(
     ids: &mut dyn FnMut() -> Uuid,
     now: Timestamp,
 ) -> Result<Batch, SignalError> {
-    let _ = (ruleset, body, facts, ids, now);
-    unimplemented!()
+    let Value::Array(events) = body else {
+        return Err(SignalError::NotAnArray);
+    };
+    if events.is_empty() || events.len() > MAX_EVENTS {
+        return Err(SignalError::Count(events.len()));
+    }
+    let mut desk = Desk::new(ruleset, facts, ids, now);
+    let mut results = Vec::with_capacity(events.len());
+    for (index, value) in events.iter().enumerate() {
+        let outcome =
+            Event::read(value, now).and_then(|event| match event.action {
+                Action::Block => block::block(&mut desk, &event),
+                Action::Unblock => unblock::unblock(&mut desk, &event),
+            });
+        let result = outcome.unwrap_or_else(EventResult::rejected);
+        results.push(EventResult { index, ..result });
+    }
+    let rejected = |result: &&EventResult| result.status == Status::Rejected;
+    let rejected = results.iter().filter(rejected).count();
+    let accepted = results.len() - rejected;
+    Ok(Batch { results, change: desk.change(), accepted, rejected })
+}
+
+impl EventResult {
+    fn new(status: Status) -> Self {
+        Self {
+            index: 0,
+            status,
+            rule_id: None,
+            protected_id: None,
+            entries: None,
+            expires_at: None,
+            warning: None,
+            covered_by: Vec::new(),
+            error: None,
+            code: None,
+            share_v4: None,
+            confirm_share: None,
+        }
+    }
+
+    fn rejected(refusal: Refusal) -> Self {
+        Self {
+            error: Some(refusal.message),
+            code: Some(refusal.code),
+            share_v4: refusal.share_v4,
+            confirm_share: refusal.confirm_share,
+            ..Self::new(Status::Rejected)
+        }
+    }
 }

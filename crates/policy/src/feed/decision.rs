@@ -16,10 +16,14 @@ use asgard_model::{Asn, Prefix, Snapshot};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use self::survey::Survey;
 use crate::{
     Atlas,
     access::{RiskSelector, Settings},
 };
+
+mod decide;
+mod survey;
 
 /// Which guards decide. [`DecisionParams::default`] has all of them;
 /// [`DecisionParams::plain`] none, which is the plain list.
@@ -209,8 +213,36 @@ impl Standing {
         ground: Ground<'_>,
         now: Timestamp,
     ) -> Self {
-        let _ = (questions, ground, now);
-        unimplemented!()
+        let survey = Survey::new(ground);
+        let decisions = questions.iter().map(|question| {
+            let key = question.key();
+            let before = self.decisions.get(&key).map(AsRef::as_ref);
+            let made = decide::decide(question, ground, &survey, before, now);
+            (key, Arc::new(made))
+        });
+        Self { decisions: decisions.collect() }
+    }
+
+    /// As [`Self::advance`] for questions that have not been decided on these
+    /// facts; the decisions that have been made stay.
+    #[must_use]
+    pub fn with(
+        &self,
+        questions: &[Question],
+        ground: Ground<'_>,
+        now: Timestamp,
+    ) -> Self {
+        let new: Vec<Question> = questions
+            .iter()
+            .filter(|question| self.get(question).is_none())
+            .cloned()
+            .collect();
+        if new.is_empty() {
+            return self.clone();
+        }
+        let mut decisions = self.decisions.clone();
+        decisions.extend(Self::default().advance(&new, ground, now).decisions);
+        Self { decisions }
     }
 }
 
@@ -221,6 +253,5 @@ pub fn decide(
     before: Option<&Decision>,
     now: Timestamp,
 ) -> Decision {
-    let _ = (question, ground, before, now);
-    unimplemented!()
+    decide::decide(question, ground, &Survey::new(ground), before, now)
 }

@@ -2,13 +2,19 @@
 
 use std::net::IpAddr;
 
-use asgard_model::Asn;
+use asgard_model::{Asn, Prefix, Profile};
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::compile::Compiled;
-use crate::access::{Facts, ProtectedSource, Ruleset};
+use super::{
+    compile::Compiled,
+    decision::{Question, Skipped},
+    entry::{Cause, Origin},
+};
+use crate::access::{
+    Facts, ProtectedSource, RiskSelector, Rule, Ruleset, Selector,
+};
 
 /// Why an address is in a feed, or is not.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -75,21 +81,154 @@ pub struct ProtectedBy {
 pub struct LeftOut {
     /// The selector of the rule.
     pub selector: String,
-    /// The network.
-    pub asn: Asn,
-    /// The guard, and what it measured.
+    /// The network, the guard, and what it measured.
     #[serde(flatten)]
-    pub skipped: super::decision::Skipped,
+    pub skipped: Skipped,
 }
 
 /// Explains an address against a compiled feed, without any parameter of a
-/// request.
+/// request. An IPv4-mapped address is the IPv4 address.
 pub fn explain(
     ip: IpAddr,
     compiled: &Compiled,
     ruleset: &Ruleset,
     facts: &Facts<'_>,
 ) -> Explanation {
-    let _ = (ip, compiled, ruleset, facts);
-    unimplemented!()
+    let ip = ip.to_canonical();
+    let rows: Vec<(Prefix, &Cause)> = compiled
+        .rows_around(ip)
+        .map(|(prefix, cause)| (prefix, &*compiled.causes[cause as usize]))
+        .collect();
+    let reasons =
+        rows.iter().filter_map(|(p, c)| reason(ip, *p, c, ruleset, facts));
+    Explanation {
+        ip,
+        in_feed: !rows.is_empty(),
+        entry: rows.last().map(|(prefix, _)| prefix.to_string()),
+        reasons: reasons.collect(),
+        protected_by: compiled.shield.by(ip),
+        left_out_by: left_out(ip, compiled, ruleset, facts),
+        serial: compiled.serial,
+        version: compiled.version,
+    }
+}
+
+fn reason(
+    ip: IpAddr,
+    prefix: Prefix,
+    cause: &Cause,
+    ruleset: &Ruleset,
+    facts: &Facts<'_>,
+) -> Option<Reason> {
+    let id: Uuid = cause.rule.as_deref()?.parse().ok()?;
+    let rule = ruleset.rule(id)?;
+    let profile = cause.asn.and_then(|asn| facts.snapshot.profile(asn));
+    Some(Reason {
+        rule_id: id,
+        rule_name: rule.name.clone(),
+        selector: selector(ip, cause, rule, facts),
+        prefix: prefix.to_string(),
+        asn: cause.asn,
+        score: cause.score,
+        level: profile.map(|profile| profile.assessment.level.as_str()),
+        evidence: evidence(ip, profile.as_ref(), facts),
+        since: rule.created_at,
+        expires_at: rule.expires_at,
+    })
+}
+
+/// The selector of a rule behind a cause. A rule may have several risk
+/// selectors, and several explicit prefixes around one address; the first that
+/// fits is told.
+fn selector(
+    ip: IpAddr,
+    cause: &Cause,
+    rule: &Rule,
+    facts: &Facts<'_>,
+) -> String {
+    let fits = |selector: &Selector| match (selector, cause.origin) {
+        (Selector::Ip(prefix), Origin::Ip) => prefix.contains(ip),
+        (Selector::Asn(asn), Origin::Asn) => cause.asn == Some(*asn),
+        (Selector::Country(code), Origin::Country) => {
+            cause.country == Some(*code)
+        }
+        (Selector::List(name), Origin::List) => {
+            cause.list.as_deref() == Some(name)
+        }
+        (Selector::Risk(risk), Origin::Risk) => {
+            rule.block.risk.len() == 1 || lists(risk, ip, cause, facts)
+        }
+        _ => false,
+    };
+    let found = rule.block.selectors().find(fits);
+    found.map_or_else(
+        || cause.origin.as_str().to_owned(),
+        |selector| selector.to_string(),
+    )
+}
+
+fn lists(
+    risk: &RiskSelector,
+    ip: IpAddr,
+    cause: &Cause,
+    facts: &Facts<'_>,
+) -> bool {
+    let question = Question::new(risk.clone(), facts.settings.decision);
+    facts.standing.get(&question).is_some_and(|decision| {
+        cause.asn.is_some_and(|asn| decision.listed(asn).is_some())
+            || decision.blocks.iter().any(|b| b.prefix.contains(ip))
+    })
+}
+
+/// What speaks against an address: lists that name it or its block, and the
+/// reasons of the score of its network.
+fn evidence(
+    ip: IpAddr,
+    profile: Option<&Profile<'_>>,
+    facts: &Facts<'_>,
+) -> Vec<String> {
+    const MOST: usize = 10;
+    let world = &facts.snapshot.world;
+    let blocks = world.named.blocks_around(Prefix::host(ip)).map(|block| {
+        let source = world.source_name(block.source);
+        format!("{source} lists {} since {}", block.prefix, block.since)
+    });
+    let mentions = world.named.mentions(ip);
+    let named = mentions.iter().flat_map(|mention| {
+        mention.namers.iter().map(|namer| {
+            let source = world.source_name(namer.source);
+            format!(
+                "{source} names {} for {}, last on {}",
+                mention.prefix, namer.category, mention.last_seen
+            )
+        })
+    });
+    let details = profile.into_iter().flat_map(|profile| {
+        let bad = profile.assessment.details.iter().filter(|d| d.points > 0);
+        bad.map(|d| facts.snapshot.describe(profile, d.code))
+    });
+    blocks.chain(named).chain(details).take(MOST).collect()
+}
+
+/// Networks of the address that a rule selects by risk and a guard leaves out.
+fn left_out(
+    ip: IpAddr,
+    compiled: &Compiled,
+    ruleset: &Ruleset,
+    facts: &Facts<'_>,
+) -> Vec<LeftOut> {
+    let route = facts.snapshot.world.table.lookup(ip);
+    let origins = route.map_or(&[] as &[Asn], |route| route.origins);
+    let mut out = Vec::new();
+    let Some(now) = compiled.built_at else { return out };
+    for risk in ruleset.in_force(now).flat_map(|rule| &rule.block.risk) {
+        let question = Question::new(risk.clone(), facts.settings.decision);
+        let Some(decision) = facts.standing.get(&question) else { continue };
+        out.extend(origins.iter().filter_map(|&asn| {
+            let skipped = *decision.skipped(asn)?;
+            let selector = Selector::Risk(risk.clone()).to_string();
+            Some(LeftOut { selector, skipped })
+        }));
+    }
+    out
 }

@@ -3,14 +3,22 @@
 //! They restrict and never add. An unknown or contradictory one is refused: a
 //! misspelt filter must not widen a block list.
 
-use asgard_model::{Asn, CountryCode};
+use asgard_model::{Asn, Bands, CountryCode};
 use uuid::Uuid;
 
+pub use super::profile::{Order, Per, Translation};
 use super::{
     compile::{AllowMode, Compiled, Expand, Options},
-    entry::{Line, Origin},
+    entry::{Cause, Line, Origin},
+    format::{Families, Format},
 };
 use crate::access::RiskSelector;
+
+pub use parse::PARAMETERS;
+
+mod budget;
+mod parse;
+mod shape;
 
 /// Parameters of a request for a feed, parsed, with every default in place.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,13 +29,17 @@ pub struct FeedParams {
     /// Merge without loss.
     pub aggregate: bool,
     /// Prefixes, ranges, or the smallest cover of ranges.
-    pub tr: Ranges,
+    pub tr: Translation,
     /// At most so many entries, for paging.
     pub n: Option<usize>,
     /// Entries to pass over, for paging.
     pub s: usize,
     /// The budget of the device.
     pub max_entries: Option<usize>,
+    /// What the budget counts.
+    pub per: Per,
+    /// Whether lines may become ranges before anything is lost.
+    pub may_range: bool,
     /// What to do beyond the budget.
     pub overflow: Overflow,
     /// In which order.
@@ -78,18 +90,6 @@ pub enum Family {
     V6,
 }
 
-/// What a line holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Ranges {
-    /// Prefixes as they are: `tr=0`.
-    #[default]
-    Off,
-    /// Ranges `a-b`: `tr=1`.
-    Ranges,
-    /// The fewest prefixes of merged ranges: `tr=2`.
-    Cover,
-}
-
 /// What to do when a feed exceeds its budget.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Overflow {
@@ -100,16 +100,6 @@ pub enum Overflow {
     Truncate,
     /// Join neighbours at the price of fewest addresses more.
     Coarsen,
-}
-
-/// In which order entries are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Order {
-    /// IPv4 first, by address.
-    #[default]
-    Numeric,
-    /// The worst first.
-    Severity,
 }
 
 /// Which stage of a rollout.
@@ -182,28 +172,106 @@ pub struct Overflowed {
     pub note: String,
 }
 
+impl Default for FeedParams {
+    fn default() -> Self {
+        Self {
+            family: Family::Both,
+            aggregate: false,
+            tr: Translation::None,
+            n: None,
+            s: 0,
+            max_entries: None,
+            per: Per::List,
+            may_range: false,
+            overflow: Overflow::Error,
+            order: Order::Numeric,
+            profile: None,
+            min_prefix4: None,
+            min_prefix6: None,
+            host_suffix: true,
+            exclude_private: false,
+            risk: None,
+            asn: Vec::new(),
+            country: Vec::new(),
+            list: Vec::new(),
+            rule: Vec::new(),
+            origin: Vec::new(),
+            expand: Expand::Effective,
+            allow: AllowMode::Subtract,
+            comments: false,
+            version: None,
+            channel: Channel::Stable,
+        }
+    }
+}
+
 impl FeedParams {
-    /// Reads the query of a request, already decoded, in its order.
-    ///
-    /// # Errors
-    /// A parameter that is unknown, given twice, cannot be read, or
-    /// contradicts another.
-    pub fn parse<'a>(
-        pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
-    ) -> Result<Self, ParamError> {
-        let _ = pairs.into_iter().count();
-        unimplemented!()
-    }
-
-    /// The one spelling of these parameters: defaults left out, in order.
-    /// Equal feeds have equal texts; the key of a cache.
-    pub fn canonical(&self) -> String {
-        unimplemented!()
-    }
-
     /// The part that changes what is compiled.
     pub fn options(&self) -> Options {
         Options { expand: self.expand, allow: self.allow }
+    }
+
+    /// What a format can hold, taken into account: a device that reads only
+    /// IPv4 gets no IPv6, one that misreads overlaps gets none.
+    ///
+    /// # Errors
+    /// When it contradicts a parameter: ranges for a format without ranges,
+    /// routes for other people's routers without a budget.
+    pub fn for_format(mut self, format: Format) -> Result<Self, ParamError> {
+        let traits = format.traits();
+        let refuse = |parameter: &str, message: String| {
+            let parameter = parameter.to_owned();
+            Err(ParamError { parameter, message })
+        };
+        let only = match traits.families {
+            Families::Both => Family::Both,
+            Families::V4 => Family::V4,
+            Families::V6 => Family::V6,
+        };
+        match (self.family, only) {
+            (_, Family::Both) => {}
+            (Family::Both, only) => self.family = only,
+            (asked, only) if asked == only => {}
+            _ => {
+                let message = format!("{format} holds the other family only");
+                return refuse("ipv4only", message);
+            }
+        }
+        if self.tr == Translation::Ranges && !traits.ranges {
+            let message = format!("{format} has no ranges; use tr=0 or tr=2");
+            return refuse("tr", message);
+        }
+        self.may_range = traits.ranges;
+        self.aggregate |= traits.aggregated;
+        if traits.routers && self.max_entries.is_none() {
+            let message = format!(
+                "{format} acts on routers: say how many entries they may take"
+            );
+            return refuse("max_entries", message);
+        }
+        Ok(self)
+    }
+
+    fn takes(&self, cause: &Cause, bands: Bands) -> bool {
+        fn among<T: PartialEq>(wanted: &[T], found: Option<&T>) -> bool {
+            wanted.is_empty() || found.is_some_and(|f| wanted.contains(f))
+        }
+        let rules: Vec<String> =
+            self.rule.iter().map(ToString::to_string).collect();
+        let by_text = |wanted: &[String], found: Option<&str>| {
+            let same = |w: &String| found.is_some_and(|f| f == w.as_str());
+            wanted.is_empty() || wanted.iter().any(same)
+        };
+        let lists: Vec<String> =
+            self.list.iter().map(ToString::to_string).collect();
+        among(&self.origin, Some(&cause.origin))
+            && among(&self.asn, cause.asn.as_ref())
+            && among(&self.country, cause.country.as_ref())
+            && by_text(&lists, cause.list.as_deref())
+            && by_text(&rules, cause.rule.as_deref())
+            && self.risk.as_ref().is_none_or(|risk| {
+                cause.score.is_some_and(|score| risk.takes(score, bands))
+            })
     }
 }
 
@@ -215,6 +283,23 @@ pub fn select(
     compiled: &Compiled,
     params: &FeedParams,
 ) -> Result<Selected, Overflowed> {
-    let _ = (compiled, params);
-    unimplemented!()
+    let bands = compiled.bands;
+    let mut entries = compiled.entries_where(|c| params.takes(c, bands));
+    shape::restrict(&mut entries, params);
+    let mut selected = budget::fit(&entries, compiled, params)?;
+    if params.order == Order::Severity {
+        budget::worst_first(&mut selected.lines);
+    }
+    if params.s > 0 {
+        selected.lines.drain(..params.s.min(selected.lines.len()));
+    }
+    if let Some(n) = params.n {
+        selected.lines.truncate(n);
+    }
+    let space = shape::space(&selected.lines);
+    let v4 = selected.lines.iter().filter(|line| line.span.is_v4()).count();
+    selected.entries_v4 = v4;
+    selected.entries_v6 = selected.lines.len() - v4;
+    selected.addresses_v4 = space.addresses_v4();
+    Ok(selected)
 }

@@ -1,10 +1,17 @@
 //! The compiled policy: what it offers, and how it decides.
 
-use crate::diagnostic::Diagnostic;
+use std::collections::BTreeMap;
+
+use asgard_model::Prefix;
+
+use crate::diagnostic::{Diagnostic, Place};
 
 use super::{
     Action, ChallengeSpec, Counts, DenyResponse, PolicySource, RuleIndex,
-    Visit, rule::Mode,
+    TestCase, Visit, compile,
+    dispatch::Dispatch,
+    matching::Matchers,
+    rule::{AutoChallenge, Effect, Mode, OnError},
 };
 
 /// What the gateway offers to rules; names in the order of their indices.
@@ -12,16 +19,20 @@ use super::{
 pub struct Offered {
     /// `features.asn` is enabled and `policy_usage` is on.
     pub asn: Feature,
-    /// The ASN data carry scores and levels.
+    /// The ASN data may carry scores and levels.
     pub scores: Feature,
     /// `features.geoip` is enabled and `policy_usage` is on.
     pub geoip: Feature,
     /// `ip_lists`: [`super::ListIndex`] counts in this order.
     pub lists: Vec<String>,
+    /// What is known of each list at load (inline ones), for lint and tests.
+    pub entries: Vec<Vec<Prefix>>,
     /// `feeds`: [`super::FeedIndex`] counts in this order.
     pub feeds: Vec<String>,
     /// `crawlers`.
     pub crawlers: Vec<String>,
+    /// Blocks that an operator hardly wants to refuse, with their meaning.
+    pub own_networks: Vec<(String, Prefix)>,
 }
 
 /// Whether rules may use something, and else what would help.
@@ -60,6 +71,20 @@ pub struct Needs {
     pub reverse: bool,
 }
 
+impl Needs {
+    /// What either asks for.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            asn: self.asn || other.asn,
+            score: self.score || other.score,
+            country: self.country || other.country,
+            crawler: self.crawler || other.crawler,
+            reverse: self.reverse || other.reverse,
+        }
+    }
+}
+
 /// What happens to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decision<'p> {
@@ -84,10 +109,33 @@ pub struct Decision<'p> {
     pub intended: Action,
 }
 
+/// One rule, compiled.
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub(super) name: String,
+    pub(super) effect: Effect,
+    pub(super) mode: Mode,
+    pub(super) on_error: OnError,
+    pub(super) matchers: Matchers,
+    pub(super) place: Place,
+    pub(super) needs: Needs,
+}
+
 /// Rules, compiled.
 #[derive(Debug)]
 pub struct Policy {
-    mode: Mode,
+    pub(super) mode: Mode,
+    pub(super) default_action: Action,
+    pub(super) auto_challenge: AutoChallenge,
+    pub(super) exempt_paths: Vec<String>,
+    pub(super) rules: Vec<Rule>,
+    pub(super) dispatch: Dispatch,
+    pub(super) needs: Needs,
+    pub(super) cost: u64,
+    pub(super) tests: Vec<TestCase>,
+    pub(super) lists: Vec<String>,
+    pub(super) entries: Vec<Vec<Prefix>>,
+    pub(super) feeds: Vec<String>,
 }
 
 impl Policy {
@@ -99,41 +147,74 @@ impl Policy {
         source: &PolicySource,
         offered: &Offered,
     ) -> Result<(Self, Vec<Diagnostic>), Vec<Diagnostic>> {
-        let _ = offered;
-        Ok((Self { mode: source.mode }, Vec::new()))
+        compile::policy(source, offered)
     }
 
     /// What its rules ask for.
     pub fn needs(&self) -> Needs {
-        Needs::default()
+        self.needs
     }
 
-    /// Name of a rule, for logs and headers.
-    pub fn rule_name(&self, _rule: RuleIndex) -> &str {
-        ""
+    /// Name of a rule, for logs and headers; empty if there is no such rule.
+    pub fn rule_name(&self, rule: RuleIndex) -> &str {
+        self.rules.get(rule.0).map_or("", |rule| &rule.name)
+    }
+
+    /// Where a rule is written.
+    pub fn rule_place(&self, rule: RuleIndex) -> Option<Place> {
+        self.rules.get(rule.0).map(|rule| rule.place)
+    }
+
+    /// Whether a rule only counts: its own mode, or that of the policy.
+    pub fn rule_mode(&self, rule: RuleIndex) -> Mode {
+        let own = self.rules.get(rule.0).map_or(Mode::Enforce, |r| r.mode);
+        if self.mode == Mode::Shadow { Mode::Shadow } else { own }
+    }
+
+    /// `ALLOW`, `DENY`, `CHALLENGE` or `WEIGH`.
+    pub fn rule_effect(&self, rule: RuleIndex) -> &'static str {
+        self.rules.get(rule.0).map_or("", |rule| rule.effect.as_str())
     }
 
     /// How many rules there are; indices are below.
     pub fn rule_count(&self) -> usize {
-        0
+        self.rules.len()
     }
 
-    /// Decides about one request.
+    /// The most that the expressions of one request may cost, in units.
+    pub fn cost(&self) -> u64 {
+        self.cost
+    }
+
+    /// Name of a threshold, by its place in the configuration.
+    pub fn threshold_name(&self, threshold: usize) -> &str {
+        let found = self.auto_challenge.thresholds.get(threshold);
+        found.map_or("", |threshold| &threshold.name)
+    }
+
+    /// Unit tests of the file.
+    pub fn tests(&self) -> &[TestCase] {
+        &self.tests
+    }
+
+    /// How many times each rule is named by something countable: a map from
+    /// names to indices, for replays and tests.
+    pub fn rule_names(&self) -> BTreeMap<&str, RuleIndex> {
+        let names = self.rules.iter().enumerate();
+        names.map(|(n, rule)| (rule.name.as_str(), RuleIndex(n))).collect()
+    }
+
+    /// Decides about one request. It waits for nobody and cannot fail.
     pub fn decide(
         &self,
-        _visit: &Visit<'_>,
-        _counts: &mut dyn Counts,
+        visit: &Visit<'_>,
+        counts: &mut dyn Counts,
     ) -> Decision<'_> {
-        let _ = self.mode;
-        Decision {
-            action: Action::Allow,
-            rule: None,
-            weight: 0,
-            challenge: None,
-            threshold: None,
-            response: None,
-            retry: false,
-            intended: Action::Allow,
-        }
+        super::decide::decide(self, visit, counts)
+    }
+
+    /// The same, rule by rule, for a person.
+    pub fn explain(&self, visit: &Visit<'_>) -> super::Trace<'_> {
+        super::trace::explain(self, visit)
     }
 }

@@ -48,10 +48,12 @@ pub struct Visit<'a> {
     pub reverse: &'a dyn ReverseNames,
     /// The strongest challenge that the visitor has passed and can prove.
     pub pass: Option<ChallengeSpec>,
+    /// A random number of this request, for `randInt`.
+    pub random: u64,
 }
 
 /// The headers of a request.
-pub trait Headers {
+pub trait Headers: Sync {
     /// Value of a header by its lower-case name; repeats are joined by `", "`,
     /// those of `cookie` by `"; "`. Bytes that are not UTF-8 are replaced.
     fn get(&self, name: &str) -> Option<Cow<'_, str>>;
@@ -193,6 +195,7 @@ impl<'a> Visit<'a> {
             lists: &Nothing,
             reverse: &Nothing,
             pass: None,
+            random: 0,
         }
     }
 }

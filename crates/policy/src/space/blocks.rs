@@ -18,23 +18,36 @@ use super::{
 
 /// The blocks of one interval: first address and prefix length, ascending.
 #[derive(Clone, Debug)]
-pub struct Split<A>(Option<Interval<A>>);
+pub struct Split<A> {
+    left: Option<Interval<A>>,
+    /// Most host bits of a block.
+    most: u32,
+}
 
 impl<A: Address> Split<A> {
     /// The blocks of an interval.
     pub fn new(range: Interval<A>) -> Self {
-        Self(Some(range))
+        Self { left: Some(range), most: A::WIDTH.into() }
     }
+
+    /// The blocks of an interval of which none has a length below `shortest`.
+    pub fn bounded(range: Interval<A>, shortest: u8) -> Self {
+        let most = A::WIDTH.saturating_sub(shortest).into();
+        Self { left: Some(range), most }
+    }
+
+    const DONE: Self = Self { left: None, most: 0 };
 }
 
 impl<A: Address> Iterator for Split<A> {
     type Item = (A, u8);
 
     fn next(&mut self) -> Option<(A, u8)> {
-        let (first, last) = self.0?;
-        let host_bits = first.trailing_zeros().min(first.room(last));
+        let (first, last) = self.left?;
+        let fits = first.trailing_zeros().min(first.room(last));
+        let host_bits = fits.min(self.most);
         let end = first.fill(host_bits);
-        self.0 = end.next().filter(|&next| next <= last).map(|n| (n, last));
+        self.left = end.next().filter(|&next| next <= last).map(|n| (n, last));
         Some((first, length::<A>(host_bits)))
     }
 }
@@ -44,9 +57,10 @@ fn length<A: Address>(host_bits: u32) -> u8 {
     A::WIDTH - host_bits
 }
 
-/// Number of blocks of all intervals.
-pub(super) fn count<A: Address>(ranges: &[Interval<A>]) -> usize {
-    ranges.iter().map(|&range| Split::new(range).count()).sum()
+/// Number of blocks of all intervals; none is shorter than `shortest`.
+pub(super) fn count<A: Address>(ranges: &[Interval<A>], shortest: u8) -> usize {
+    let blocks = |&range| Split::bounded(range, shortest).count();
+    ranges.iter().map(blocks).sum()
 }
 
 /// The prefixes of a set in order of the feeds; see
@@ -57,15 +71,18 @@ pub struct Prefixes<'a> {
     v6: slice::Iter<'a, Interval<u128>>,
     block4: Split<u32>,
     block6: Split<u128>,
+    /// Shortest lengths of IPv4 and IPv6.
+    shortest: [u8; 2],
 }
 
 impl<'a> Prefixes<'a> {
-    pub(super) fn new(space: SpaceView<'a>) -> Self {
+    pub(super) fn new(space: SpaceView<'a>, shortest: [u8; 2]) -> Self {
         Self {
             v4: space.v4.iter(),
             v6: space.v6.iter(),
-            block4: Split(None),
-            block6: Split(None),
+            block4: Split::DONE,
+            block6: Split::DONE,
+            shortest,
         }
     }
 }
@@ -79,13 +96,14 @@ impl Iterator for Prefixes<'_> {
                 return Some(Prefix::V4(bits, len));
             }
             let Some(&range) = self.v4.next() else { break };
-            self.block4 = Split::new(range);
+            self.block4 = Split::bounded(range, self.shortest[0]);
         }
         loop {
             if let Some((bits, len)) = self.block6.next() {
                 return Some(Prefix::V6(bits, len));
             }
-            self.block6 = Split::new(*self.v6.next()?);
+            let &range = self.v6.next()?;
+            self.block6 = Split::bounded(range, self.shortest[1]);
         }
     }
 }
@@ -107,11 +125,11 @@ impl<'a> Remainder<'a> {
         match prefix {
             Prefix::V4(bits, len) => Self::V4(
                 Gaps::new((bits, bits | !mask4(len)), reach(minus.v4, bits)),
-                Split(None),
+                Split::DONE,
             ),
             Prefix::V6(bits, len) => Self::V6(
                 Gaps::new((bits, bits | !mask6(len)), reach(minus.v6, bits)),
-                Split(None),
+                Split::DONE,
             ),
         }
     }

@@ -31,6 +31,16 @@ pub trait Address: Copy + Ord + fmt::Debug {
     /// only.
     fn fill(self, bits: u32) -> Self;
 
+    /// The lowest address that differs from this in the lowest `bits` bits
+    /// only.
+    fn floor(self, bits: u32) -> Self;
+
+    /// Number of low bits from the first that differs on.
+    fn differing_bits(self, other: Self) -> u32;
+
+    /// How far it is to an address that is not below.
+    fn distance(self, last: Self) -> u128;
+
     /// Size of the largest block that fits from here to `last`, as the number
     /// of its host bits; alignment is not looked at. `last` is not below.
     fn room(self, last: Self) -> u32;
@@ -61,6 +71,18 @@ impl Address for u32 {
         self | Self::MAX.checked_shr(Self::BITS - bits).unwrap_or(0)
     }
 
+    fn floor(self, bits: u32) -> Self {
+        self & Self::MAX.checked_shl(bits).unwrap_or(0)
+    }
+
+    fn differing_bits(self, other: Self) -> u32 {
+        Self::BITS - (self ^ other).leading_zeros()
+    }
+
+    fn distance(self, last: Self) -> u128 {
+        u128::from(last - self)
+    }
+
     fn room(self, last: Self) -> u32 {
         (last - self).checked_add(1).map_or(Self::BITS, Self::ilog2)
     }
@@ -88,6 +110,18 @@ impl Address for u128 {
 
     fn fill(self, bits: u32) -> Self {
         self | Self::MAX.checked_shr(Self::BITS - bits).unwrap_or(0)
+    }
+
+    fn floor(self, bits: u32) -> Self {
+        self & Self::MAX.checked_shl(bits).unwrap_or(0)
+    }
+
+    fn differing_bits(self, other: Self) -> u32 {
+        Self::BITS - (self ^ other).leading_zeros()
+    }
+
+    fn distance(self, last: Self) -> u128 {
+        last - self
     }
 
     fn room(self, last: Self) -> u32 {

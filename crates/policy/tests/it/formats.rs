@@ -24,8 +24,9 @@ fn testdata() -> PathBuf {
 }
 
 fn sample() -> Listing {
-    let text = fs::read_to_string(testdata().join("sample.csv")).unwrap();
-    listing::read(&text).unwrap()
+    let text = fs::read_to_string(testdata().join("sample.csv"))
+        .expect("the sample is in the checkout");
+    listing::read(&text).expect("the sample is a listing")
 }
 
 fn options() -> Options {
@@ -38,8 +39,8 @@ fn options() -> Options {
 }
 
 fn text(format: Format, listing: &Listing, options: &Options) -> String {
-    let rendered = format.render(listing, options).unwrap();
-    String::from_utf8(rendered.bytes).unwrap()
+    let rendered = format.render(listing, options).expect("a good list");
+    String::from_utf8(rendered.bytes).expect("a text")
 }
 
 fn agree_with_golden_files(case: &str, listing: &Listing) {

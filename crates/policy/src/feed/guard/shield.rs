@@ -73,6 +73,12 @@ impl Shield {
         of.map(|(_, by)| by.clone()).collect()
     }
 
+    /// Who protects exactly this, by its name: `asn:AS64496`.
+    pub(crate) fn names(&self, selector: &str) -> Option<&ProtectedBy> {
+        let mut items = self.items.iter().map(|(_, by)| by);
+        items.find(|by| by.selector == selector)
+    }
+
     /// Who protects any address of a set, and how many IPv4 addresses of it.
     pub fn touching(
         &self,

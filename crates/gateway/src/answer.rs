@@ -1,0 +1,80 @@
+//! Responses that the gateway gives itself: refusals, pages, faults.
+
+use std::{borrow::Cow, io::Write as _};
+
+use crate::{headers::put_field, http1::head::Refusal, request::Version};
+
+/// A whole response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// 200 to 599.
+    pub status: u16,
+    /// Fields; no framing and no `Connection`.
+    pub fields: Vec<(Cow<'static, str>, String)>,
+    /// May be empty.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// Plain text that nobody keeps.
+    #[must_use]
+    pub fn text(status: u16, body: String) -> Self {
+        let field = |name, value: &str| (Cow::Borrowed(name), value.to_owned());
+        Self {
+            status,
+            fields: vec![
+                field("Content-Type", "text/plain; charset=utf-8"),
+                field("Cache-Control", "no-store"),
+                field("X-Content-Type-Options", "nosniff"),
+            ],
+            body: body.into_bytes(),
+        }
+    }
+
+    /// A fault in the words of its status, with the request id if there is one.
+    #[must_use]
+    pub fn fault(status: u16, request_id: &str) -> Self {
+        let words = reason(status);
+        match request_id {
+            "" => Self::text(status, format!("{words}\n")),
+            id => Self::text(status, format!("{words} ({id})\n")),
+        }
+    }
+
+    /// A request that is none.
+    pub(crate) fn refusal(refusal: Refusal) -> Self {
+        let words = reason(refusal.status);
+        Self::text(refusal.status, format!("{words}: {}\n", refusal.reason))
+    }
+
+    /// Writes its head in HTTP/1.1; the body follows, unless the request was
+    /// HEAD.
+    pub(crate) fn write_head(
+        &self,
+        version: Version,
+        keep_alive: bool,
+        out: &mut Vec<u8>,
+    ) {
+        // Writing into a Vec cannot fail.
+        let _ =
+            write!(out, "HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
+        for (name, value) in &self.fields {
+            put_field(out, name, value.as_bytes());
+        }
+        if self.status != 204 {
+            let _ = write!(out, "Content-Length: {}\r\n", self.body.len());
+        }
+        if !keep_alive || version == Version::Http10 {
+            out.extend_from_slice(b"Connection: close\r\n");
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// The words of a status.
+fn reason(status: u16) -> &'static str {
+    http::StatusCode::from_u16(status)
+        .ok()
+        .and_then(|status| status.canonical_reason())
+        .unwrap_or("Error")
+}

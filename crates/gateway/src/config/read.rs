@@ -1,0 +1,201 @@
+//! From a YAML tree to a [`Config`]: one file a part of the configuration.
+//!
+//! A reader never stops at a fault; it notes it and goes on with the default.
+
+use asgard_policy::{
+    diagnostic::Diagnostic,
+    gate,
+    yaml::{Node, Reading, Section},
+};
+
+use super::{
+    Config, HostPort, IpList, ListSource, Log, LogFormat, LogLevel,
+    TrustedProxies,
+};
+
+mod backends;
+mod challenge;
+mod features;
+mod limits;
+mod listeners;
+mod lists;
+
+const KEYS: [&str; 17] = [
+    "log",
+    "health",
+    "server",
+    "listeners",
+    "tls",
+    "trusted_proxies",
+    "backends",
+    "limits",
+    "features",
+    "ip_lists",
+    "feeds",
+    "asgard",
+    "crawlers",
+    "resolver",
+    "challenge",
+    "verdict",
+    "version",
+];
+
+/// Reads everything but the rule files.
+pub(super) fn config(reading: &mut Reading, root: &Node) -> Option<Config> {
+    let known: Vec<&str> =
+        KEYS.iter().chain(&gate::read::KEYS).copied().collect();
+    let mut section = Section::open(reading, root, "", &known)?;
+    let log = log(&mut section);
+    let ip_lists = lists::ip_lists(&mut section);
+    let tls = listeners::tls(&mut section);
+    let listeners = listeners::listeners(&mut section, &tls);
+    let mut policy = gate::read::policy(&mut section);
+    let challenge = challenge::challenge(&mut section);
+    policy.exempt_paths.clone_from(&challenge.exempt_paths);
+    let config = Config {
+        log,
+        health: host_port(&mut section, "health", 8081)
+            .unwrap_or(HostPort { host: LOCAL, port: 8081 }),
+        server: host_port(&mut section, "server", 50051),
+        trusted_proxies: trusted_proxies(&mut section, &ip_lists),
+        backends: backends::backends(&mut section),
+        limits: limits::limits(&mut section),
+        features: features::features(&mut section),
+        feeds: lists::feeds(&mut section),
+        asgard: lists::asgard(&mut section),
+        crawlers: lists::crawlers(&mut section, &ip_lists),
+        resolver: lists::resolver(&mut section),
+        verdict: challenge::verdict(&mut section),
+        listeners,
+        tls,
+        ip_lists,
+        challenge,
+        policy,
+        files: Vec::new(),
+    };
+    whole(&mut section, &config);
+    Some(config)
+}
+
+const LOCAL: std::net::IpAddr =
+    std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+fn log(section: &mut Section<'_, '_>) -> Log {
+    let default = Log { level: LogLevel::Info, format: LogFormat::Json };
+    let Some(mut log) = section.child("log", &["level", "format"]) else {
+        return default;
+    };
+    let levels = [
+        ("debug", LogLevel::Debug),
+        ("info", LogLevel::Info),
+        ("warn", LogLevel::Warn),
+        ("error", LogLevel::Error),
+    ];
+    let formats = [("json", LogFormat::Json), ("text", LogFormat::Text)];
+    Log {
+        level: log.choice("level", default.level, &levels),
+        format: log.choice("format", default.format, &formats),
+    }
+}
+
+fn host_port(
+    section: &mut Section<'_, '_>,
+    key: &str,
+    port: u16,
+) -> Option<HostPort> {
+    let mut inner = section.child(key, &["host", "port"])?;
+    let port = inner.integer("port", port, 0..=u16::MAX);
+    let path = inner.path("host");
+    let Some(node) = inner.get("host") else {
+        return Some(HostPort { host: LOCAL, port });
+    };
+    let text = inner.reading.text(node, &path)?;
+    let host = match text {
+        "localhost" => Ok(LOCAL),
+        text => text.parse(),
+    };
+    if host.is_err() {
+        let message = format!("`{path}` must be an address");
+        inner.reading.wrong(node, message, "for example 127.0.0.1 or ::");
+    }
+    Some(HostPort { host: host.unwrap_or(LOCAL), port })
+}
+
+fn trusted_proxies(
+    section: &mut Section<'_, '_>,
+    lists: &[IpList],
+) -> TrustedProxies {
+    let none = TrustedProxies::Blocks(Vec::new());
+    let Some(node) = section.get("trusted_proxies") else { return none };
+    if !matches!(node.value, asgard_policy::yaml::Value::Map(_)) {
+        let blocks = section.items("trusted_proxies", Reading::prefix);
+        if let Some(all) = blocks.iter().find(|block| block.len() == 0) {
+            let message = format!("`trusted_proxies` names everybody ({all})");
+            section.reading.note(
+                Diagnostic::lint("W212", message)
+                    .at(node.place)
+                    .hint("then every client can forge its address"),
+            );
+        }
+        return TrustedProxies::Blocks(blocks);
+    }
+    let keys = ["file", "ip_list"];
+    let Some(mut inner) = section.child("trusted_proxies", &keys) else {
+        return none;
+    };
+    if let Some(path) = inner.file("file") {
+        return TrustedProxies::File(path);
+    }
+    let found = lists::reference(&mut inner, "ip_list", lists);
+    found.map_or(none, TrustedProxies::IpList)
+}
+
+/// What only shows when everything is read.
+fn whole(section: &mut Section<'_, '_>, config: &Config) {
+    let place = section.place();
+    if config.listeners.is_empty()
+        && config.verdict.is_none()
+        && config.server.is_none()
+    {
+        // A file of rules alone is checked as such; the binary refuses to
+        // start without a way in.
+        return;
+    }
+    let proxies = !config.listeners.is_empty();
+    if proxies && config.backends.is_empty() {
+        section.reading.missing(
+            place,
+            "backends",
+            "backends: [{name: app, servers: [\"http://127.0.0.1:3000\"]}]",
+        );
+    }
+    let asgard = config
+        .feeds
+        .iter()
+        .any(|feed| matches!(feed.source, super::FeedSource::Asgard));
+    if asgard && config.asgard.is_none() {
+        let node = section.get("feeds");
+        let lint = Diagnostic::lint(
+            "W213",
+            "a feed comes from asgard, but `asgard.url` is not set",
+        )
+        .at_opt(node.map(|node| node.place));
+        section.reading.note(lint.hint("needs an asgard in this process"));
+    }
+    for list in &config.ip_lists {
+        if let (ListSource::Inline(entries), true) =
+            (&list.source, list.refresh_interval.is_some())
+        {
+            let message = format!(
+                "ip list `{}` is inline ({} entries) and never changes",
+                list.name,
+                entries.len()
+            );
+            let node = section.get("ip_lists");
+            section.reading.note(
+                Diagnostic::lint("W214", message)
+                    .at_opt(node.map(|node| node.place)),
+            );
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What a request is decided by: one consistent whole.
+//!
+//! A request loads one `Arc` and reads everything from it: configuration, rules,
+//! tables, lists. A reload or a new database replaces the whole by one swap, so
+//! no request ever sees parts of two. Two writers at once (a reload and a
+//! refresh) come one after the other, and none undoes the other.
+
+use std::{
+    fmt,
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use arc_swap::ArcSwap;
+use asgard_model::{NetworkTable, PlaceTable};
+use asgard_policy::{
+    AddressSet,
+    gate::{FeedIndex, ListIndex, Lists},
+};
+
+use crate::setup::Setup;
+
+/// What was loaded from elsewhere, in the order of the configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Data {
+    /// Addresses to networks; `None` until it is loaded, or if it is off.
+    pub networks: Option<Arc<NetworkTable>>,
+    /// Addresses to places; likewise.
+    pub places: Option<Arc<PlaceTable>>,
+    /// By [`ListIndex`]; `None` until a list is loaded.
+    pub lists: Vec<Option<Arc<AddressSet>>>,
+    /// By [`FeedIndex`]; likewise.
+    pub feeds: Vec<Option<Arc<AddressSet>>>,
+}
+
+/// Everything that a request is decided by.
+#[derive(Clone, Debug)]
+pub struct Generation {
+    /// What is configured, made ready.
+    pub setup: Arc<Setup>,
+    /// What was loaded.
+    pub data: Arc<Data>,
+}
+
+/// The generation in force.
+pub struct Generations {
+    current: ArcSwap<Generation>,
+    // A std lock: held while a new generation is put together from the old.
+    writing: Mutex<()>,
+}
+
+impl Generations {
+    /// Begins with a first generation.
+    #[must_use]
+    pub fn new(first: Generation) -> Self {
+        Self {
+            current: ArcSwap::from_pointee(first),
+            writing: Mutex::default(),
+        }
+    }
+
+    /// The generation in force. Takes no lock.
+    #[must_use]
+    pub fn load(&self) -> Arc<Generation> {
+        self.current.load_full()
+    }
+
+    /// Publishes a generation made from the one in force. `change` must not
+    /// wait for anything.
+    pub fn update(&self, change: impl FnOnce(&Generation) -> Generation) {
+        let _one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = change(&self.current.load());
+        self.current.store(Arc::new(next));
+    }
+
+    /// Publishes data made from those in force.
+    pub fn update_data(&self, change: impl FnOnce(&Generation) -> Data) {
+        self.update(|old| Generation {
+            setup: Arc::clone(&old.setup),
+            data: Arc::new(change(old)),
+        });
+    }
+}
+
+impl fmt::Debug for Generations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.current.load().fmt(f)
+    }
+}
+
+/// Which lists and feeds name an address.
+#[derive(Clone, Copy, Debug)]
+pub struct Membership<'d> {
+    /// Where to look.
+    pub data: &'d Data,
+    /// Never v4-mapped.
+    pub address: IpAddr,
+}
+
+impl Membership<'_> {
+    fn holds(&self, set: Option<&Option<Arc<AddressSet>>>) -> Option<bool> {
+        set?.as_ref().map(|set| set.contains(self.address))
+    }
+}
+
+impl Lists for Membership<'_> {
+    fn in_list(&self, list: ListIndex) -> Option<bool> {
+        self.holds(self.data.lists.get(list.0))
+    }
+
+    fn in_feed(&self, feed: FeedIndex) -> Option<bool> {
+        self.holds(self.data.feeds.get(feed.0))
+    }
+}

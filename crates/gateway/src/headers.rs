@@ -1,0 +1,364 @@
+//! What reaches the backend: copies of our headers stripped, ours set.
+//!
+//! In this order: strip what only we may say (also when a feature is off, and
+//! whatever its spelling: CGI and WSGI fold `_` into `-`), drop what belongs to
+//! the connection, then write ours. So a client can neither forge a header of
+//! ours nor have it removed through `Connection`. `Host` and framing are always
+//! written by us.
+
+use std::{io::Write as _, net::IpAddr};
+
+use httparse::Header;
+
+use crate::{
+    client_address::ClientHeader, http1::body::Framing, request::Request,
+};
+
+pub(crate) mod injected;
+pub(crate) mod response;
+
+use injected::{Downstream, Known};
+
+/// Prefixes that only the gateway may use.
+const OURS: [&str; 3] = ["x-rescaled-asn-", "x-rescaled-geo-", "x-asgard-"];
+
+/// Fields by which proxies speak about clients, beside `x-forwarded-…`.
+const CLAIMS: [&str; 11] = [
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-original-forwarded-for",
+    "x-envoy-external-address",
+    "forwarded",
+    "cf-connecting-ip",
+    "client-ip",
+    "true-client-ip",
+    "fastly-client-ip",
+    "x-original-host",
+];
+
+/// Fields of the connection (RFC 9110, section 7.6.1), those that we write
+/// anew, and `Proxy`, which CGI would take for a setting (httpoxy).
+const OF_CONNECTION: [&str; 13] = [
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "proxy",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+    "x-request-id",
+];
+
+/// What happens to a field of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is passed on.
+    Keep,
+    /// It is of the connection, or written anew.
+    Drop,
+    /// It pretends to be ours.
+    Forged,
+    /// It speaks about the client, and the peer may not.
+    Claim,
+    /// It may hold our cookie.
+    Cookie,
+}
+
+/// Which fields are stripped.
+#[derive(Clone, Debug, Default)]
+pub struct Strip {
+    /// Beyond [`OURS`]: lower case, `-` for `_`.
+    names: Vec<Box<str>>,
+    client_header: Box<str>,
+    /// Cookie of passed challenges; empty if there is none.
+    cookie: Box<str>,
+}
+
+impl Strip {
+    /// `names` are the configured names of injected headers.
+    #[must_use]
+    pub fn new<'a>(
+        names: impl IntoIterator<Item = &'a str>,
+        client_header: &ClientHeader,
+        cookie: &str,
+    ) -> Self {
+        let folded = |name: &str| name.to_ascii_lowercase().replace('_', "-");
+        let names = names
+            .into_iter()
+            .map(folded)
+            .filter(|name| !name.is_empty())
+            .filter(|name| !OURS.iter().any(|ours| name.starts_with(ours)))
+            .map(String::into_boxed_str)
+            .collect();
+        let client_header = folded(client_header.name()).into();
+        Self { names, client_header, cookie: cookie.into() }
+    }
+
+    /// What happens to a field; `trusted` if the peer may speak of clients.
+    pub(crate) fn fate(&self, name: &str, trusted: bool) -> Fate {
+        if self.is_ours(name) {
+            return Fate::Forged;
+        }
+        if !trusted && self.is_claim(name) {
+            return Fate::Claim;
+        }
+        let first = name.as_bytes().first().map_or(0, u8::to_ascii_lowercase);
+        match first {
+            b'c' | b'e' | b'f' | b'h' | b'k' | b'p' | b't' | b'u' | b'x' => {}
+            _ => return Fate::Keep,
+        }
+        // From a trusted peer these were read; they are written anew.
+        if is_rewritten(name) || OF_CONNECTION.iter().any(|n| same(name, n)) {
+            return Fate::Drop;
+        }
+        if same(name, "cookie") { Fate::Cookie } else { Fate::Keep }
+    }
+
+    /// Whether nobody but the gateway may use the name.
+    pub(crate) fn is_ours(&self, name: &str) -> bool {
+        let starts_ours = matches!(name.as_bytes().first(), Some(b'x' | b'X'))
+            && OURS.iter().any(|ours| {
+                name.get(..ours.len()).is_some_and(|head| same(head, ours))
+            });
+        starts_ours || self.names.iter().any(|ours| same(name, ours))
+    }
+
+    fn is_claim(&self, name: &str) -> bool {
+        let first = name.as_bytes().first().map_or(0, u8::to_ascii_lowercase);
+        let may = matches!(first, b'x' | b'f' | b'c' | b't');
+        may && (is_forwarded(name) || CLAIMS.iter().any(|c| same(name, c)))
+            || same(name, &self.client_header)
+    }
+}
+
+fn is_forwarded(name: &str) -> bool {
+    name.get(..12).is_some_and(|head| same(head, "x-forwarded-"))
+}
+
+/// Fields about the client that we write ourselves.
+fn is_rewritten(name: &str) -> bool {
+    [
+        "x-forwarded-for",
+        "x-forwarded-proto",
+        "x-forwarded-host",
+        "x-real-ip",
+        "forwarded",
+    ]
+    .iter()
+    .any(|rewritten| same(name, rewritten))
+}
+
+/// Equality of names when case and `_` against `-` do not matter; `lower` is in
+/// its folded form.
+fn same(name: &str, lower: &str) -> bool {
+    name.len() == lower.len()
+        && name.bytes().zip(lower.bytes()).all(|(have, want)| {
+            have.to_ascii_lowercase() == want || have == b'_' && want == b'-'
+        })
+}
+
+/// What is known about the sender, for the fields that we write.
+#[derive(Clone, Debug)]
+pub(crate) struct Sender<'a> {
+    pub(crate) client: IpAddr,
+    /// Trusted hops between client and peer, in the order of the request.
+    pub(crate) via: &'a [IpAddr],
+    pub(crate) peer: IpAddr,
+    pub(crate) peer_is_trusted: bool,
+    /// The connection to us is TLS.
+    pub(crate) secure: bool,
+}
+
+/// How a request is written to a server.
+#[derive(Clone, Debug)]
+pub(crate) struct Rewrite<'a> {
+    pub(crate) strip: &'a Strip,
+    pub(crate) fates: &'a [Fate],
+    pub(crate) sender: Sender<'a>,
+    pub(crate) request_id: &'a str,
+    pub(crate) downstream: &'a Downstream,
+    pub(crate) known: Known<'a>,
+    /// `Host` for a request that has none.
+    pub(crate) authority: &'a str,
+}
+
+impl Rewrite<'_> {
+    /// Writes the head of a request in HTTP/1.1.
+    pub(crate) fn write(&self, request: &Request<'_>, out: &mut Vec<u8>) {
+        let put = |out: &mut Vec<u8>, parts: &[&[u8]]| {
+            for part in parts {
+                out.extend_from_slice(part);
+            }
+        };
+        let target = request.target.path_and_query.as_bytes();
+        put(out, &[request.method.as_bytes(), b" ", target, b" HTTP/1.1\r\n"]);
+        let host = match request.host {
+            "" => self.authority,
+            host => host,
+        };
+        put(out, &[b"Host: ", host.as_bytes(), b"\r\n"]);
+        for (field, fate) in request.fields.iter().zip(self.fates) {
+            match fate {
+                Fate::Keep if !request.connection.names(field.name) => {
+                    put_field(out, field.name, field.value);
+                }
+                Fate::Cookie => self.put_cookie(out, field),
+                _ => {}
+            }
+        }
+        self.write_connection(request, out);
+        self.write_sender(request, out);
+        self.downstream.write(&self.known, out);
+        out.extend_from_slice(b"\r\n");
+    }
+
+    fn write_connection(&self, request: &Request<'_>, out: &mut Vec<u8>) {
+        match request.framing {
+            Framing::Length(length) => {
+                // Writing into a Vec cannot fail.
+                let _ = write!(out, "Content-Length: {length}\r\n");
+            }
+            Framing::Chunked => {
+                out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+            }
+            Framing::None | Framing::UntilClose => {}
+        }
+        let connection: &[u8] = match (request.websocket, request.trailers) {
+            (true, _) => b"Connection: Upgrade\r\nUpgrade: websocket\r\n",
+            (false, true) => b"Connection: te\r\nTE: trailers\r\n",
+            (false, false) => b"",
+        };
+        out.extend_from_slice(connection);
+        if request.expects_continue {
+            out.extend_from_slice(b"Expect: 100-continue\r\n");
+        }
+    }
+
+    fn write_sender(&self, request: &Request<'_>, out: &mut Vec<u8>) {
+        let sender = &self.sender;
+        let _ = write!(out, "X-Forwarded-For: {}", sender.client);
+        for hop in sender.via {
+            let _ = write!(out, ", {hop}");
+        }
+        if sender.peer != sender.client || !sender.via.is_empty() {
+            let _ = write!(out, ", {}", sender.peer);
+        }
+        let _ = write!(out, "\r\nX-Real-IP: {}\r\n", sender.client);
+        let told = |name: &str| match sender.peer_is_trusted {
+            true => only(request.fields, name),
+            false => None,
+        };
+        let proto = match told("x-forwarded-proto") {
+            Some(b"https") => "https",
+            Some(b"http") => "http",
+            _ if sender.secure => "https",
+            _ => "http",
+        };
+        put_field(out, "X-Forwarded-Proto", proto.as_bytes());
+        let host = told("x-forwarded-host")
+            .and_then(|host| crate::request::target::host(host).ok())
+            .unwrap_or(request.host);
+        if !host.is_empty() {
+            put_field(out, "X-Forwarded-Host", host.as_bytes());
+        }
+        put_field(out, "X-Request-Id", self.request_id.as_bytes());
+    }
+
+    /// The cookies without ours, which proves something to us alone.
+    fn put_cookie(&self, out: &mut Vec<u8>, field: &Header<'_>) {
+        let ours = self.strip.cookie.as_bytes();
+        let value = field.value;
+        if ours.is_empty() || memchr::memmem::find(value, ours).is_none() {
+            return put_field(out, field.name, value);
+        }
+        let mut others = value
+            .split(|&byte| byte == b';')
+            .map(<[u8]>::trim_ascii)
+            .filter(|crumb| {
+                let name = crumb.split(|&byte| byte == b'=').next();
+                name.is_none_or(|name| name.trim_ascii() != ours)
+            })
+            .peekable();
+        if others.peek().is_none() {
+            return;
+        }
+        out.extend_from_slice(b"Cookie: ");
+        for (at, crumb) in others.enumerate() {
+            if at > 0 {
+                out.extend_from_slice(b"; ");
+            }
+            out.extend_from_slice(crumb);
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// The request id of a trusted peer, if it is one: printable, at most 128
+/// bytes, so that it can be written to logs and headers.
+pub(crate) fn told_request_id<'r>(request: &Request<'r>) -> Option<&'r str> {
+    let id = only(request.fields, "x-request-id")?;
+    let is_plain = |byte: &u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'_' | b'.' | b':')
+    };
+    let fits = (1..=128).contains(&id.len()) && id.iter().all(is_plain);
+    fits.then(|| std::str::from_utf8(id).ok()).flatten()
+}
+
+/// The value of a field that is there exactly once.
+fn only<'r>(fields: &'r [Header<'r>], name: &str) -> Option<&'r [u8]> {
+    let mut values =
+        fields.iter().filter(|field| field.name.eq_ignore_ascii_case(name));
+    let value = values.next()?.value;
+    values.next().is_none().then_some(value)
+}
+
+/// One line.
+pub(crate) fn put_field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Trailers as they may be passed on: no framing, no routing, nothing of ours
+/// (RFC 9110, section 6.5.1). `raw` is a checked trailer section.
+pub(crate) fn trailers(strip: &Strip, raw: &[u8]) -> Vec<u8> {
+    let mut fields = [httparse::EMPTY_HEADER; 64];
+    let mut out = Vec::new();
+    if let Ok(httparse::Status::Complete((_, fields))) =
+        httparse::parse_headers(raw, &mut fields)
+    {
+        for field in fields {
+            if may_trail(strip, field.name) {
+                put_field(&mut out, field.name, field.value);
+            }
+        }
+    }
+    out
+}
+
+/// Whether a field may stand in a trailer.
+pub(crate) fn may_trail(strip: &Strip, name: &str) -> bool {
+    let about_message = [
+        "authorization",
+        "cache-control",
+        "content-encoding",
+        "content-range",
+        "content-type",
+        "max-forwards",
+        "set-cookie",
+        "trailer",
+    ];
+    strip.fate(name, false) == Fate::Keep
+        && !about_message.iter().any(|other| same(name, other))
+}
+
+#[cfg(test)]
+mod tests;

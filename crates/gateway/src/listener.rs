@@ -1,0 +1,167 @@
+//! Where clients come in: accepted, limited, driven, ended.
+//!
+//! Each worker listens by itself (`SO_REUSEPORT`), so the kernel deals out
+//! connections and no thread hands them to another; a new process can listen
+//! before the old one has gone. Above the limit of connections nobody is
+//! refused: further clients wait in the kernel's queue.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+    time::Instant,
+};
+
+use crate::{config, drain::Phase, worker::Worker};
+
+mod arrival;
+mod http1;
+mod http2;
+
+/// Clients that may wait to be accepted; the kernel may allow fewer.
+const BACKLOG: i32 = 4096;
+/// Pause after an accept that failed for want of descriptors or memory.
+const BREATH: Duration = Duration::from_millis(100);
+/// Silence after which the kernel asks whether the other side is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+/// How often idle connections to servers are looked through.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// Opens a listening socket. Every worker opens its own on the same address.
+///
+/// # Errors
+/// Whatever the system says: in use, not permitted.
+pub fn open(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Serves the clients of one listener, on the runtime of `worker`, until the
+/// end has come and its connections have ended.
+///
+/// # Errors
+/// When the socket cannot be used by this runtime.
+pub async fn serve(
+    socket: std::net::TcpListener,
+    listener: config::Listener,
+    worker: Arc<Worker>,
+) -> io::Result<()> {
+    let socket = TcpListener::from_std(socket)?;
+    let listener = Arc::new(listener);
+    let mut connections = JoinSet::new();
+    let mut phase = worker.phase.clone();
+    let mut sweep = tokio::time::interval(SWEEP);
+    let closing = phase.wait_for(|phase| *phase >= Phase::Closing);
+    tokio::pin!(closing);
+    loop {
+        tokio::select! {
+            _ = &mut closing => break,
+            Some(_) = connections.join_next() => {}
+            _ = sweep.tick() => sweep_servers(&worker),
+            accepted = accept(&socket, &worker) => {
+                drive(accepted, &listener, &worker, &mut connections);
+            }
+        }
+    }
+    // Who has been let in by the kernel already is served.
+    while let Some(accepted) = waiting(&socket, &worker) {
+        drive(accepted, &listener, &worker, &mut connections);
+    }
+    drop(socket);
+    let mut phase = worker.phase.clone();
+    let cut = phase.wait_for(|phase| *phase >= Phase::Cut);
+    tokio::pin!(cut);
+    while !connections.is_empty() {
+        tokio::select! {
+            _ = &mut cut => {
+                connections.shutdown().await;
+            }
+            _ = connections.join_next() => {}
+        }
+    }
+    Ok(())
+}
+
+/// A connection with its place among all.
+struct Accepted {
+    stream: TcpStream,
+    peer: SocketAddr,
+    place: tokio::sync::OwnedSemaphorePermit,
+}
+
+/// The next connection, once there is room for it.
+async fn accept(socket: &TcpListener, worker: &Worker) -> Accepted {
+    let room = Arc::clone(&worker.room).acquire_owned().await;
+    let place = room.expect("the semaphore is never closed");
+    loop {
+        match socket.accept().await {
+            Ok((stream, peer)) => return Accepted { stream, peer, place },
+            // The client went away while it waited.
+            Err(error) if is_of_client(&error) => {}
+            Err(error) => {
+                tracing::error!(%error, "cannot accept connections");
+                tokio::time::sleep(BREATH).await;
+            }
+        }
+    }
+}
+
+/// A connection that waits to be accepted right now.
+fn waiting(socket: &TcpListener, worker: &Worker) -> Option<Accepted> {
+    let place = Arc::clone(&worker.room).try_acquire_owned().ok()?;
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    match socket.poll_accept(&mut cx) {
+        std::task::Poll::Ready(Ok((stream, peer))) => {
+            Some(Accepted { stream, peer, place })
+        }
+        _ => None,
+    }
+}
+
+fn drive(
+    accepted: Accepted,
+    listener: &Arc<config::Listener>,
+    worker: &Arc<Worker>,
+    connections: &mut JoinSet<()>,
+) {
+    let Accepted { stream, peer, place } = accepted;
+    let keep_alive = TcpKeepalive::new().with_time(KEEP_ALIVE);
+    // Without these the connection works as well, only less well.
+    let _ = SockRef::from(&stream).set_tcp_keepalive(&keep_alive);
+    let _ = stream.set_nodelay(true);
+    let (listener, worker) = (Arc::clone(listener), Arc::clone(worker));
+    connections.spawn(async move {
+        worker.metrics.connections.inc();
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        arrival::welcome(stream, peer, &listener, &worker).await;
+        worker.metrics.connections.dec();
+        drop(place);
+    });
+}
+
+fn is_of_client(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+    )
+}
+
+/// Drops idle connections to servers that are too old or have ended.
+fn sweep_servers(worker: &Worker) {
+    let now = Instant::now();
+    for backend in worker.generations.load().setup.backends.all() {
+        for server in &backend.servers {
+            server.sweep(worker.index, now);
+        }
+    }
+}

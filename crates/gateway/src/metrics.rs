@@ -1,0 +1,347 @@
+//! What a monitoring system may count.
+//!
+//! Names begin with `asgard_gateway_`. No label takes a value from a request:
+//! classes, reasons and names of the configuration only, and of AS numbers the
+//! fifty with the most requests ([`top`]). Counters that every request moves are
+//! found once, at start.
+
+use std::time::Duration;
+
+use asgard_policy::{
+    Policy,
+    gate::{Action, RuleIndex},
+};
+use prometheus::{
+    Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter,
+    IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+use crate::client_address::Rejected;
+
+pub mod top;
+
+use top::TopNetworks;
+
+/// Bounds of `request_duration_seconds`.
+const SECONDS: [f64; 12] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+
+/// Who asked: a client of the proxy, or a proxy of somebody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// A client of ours.
+    Proxy,
+    /// A proxy that asks for a verdict.
+    Verdict,
+}
+
+/// What became of a request, for its labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It was passed on, or allowed.
+    Allow,
+    /// A rule refused it.
+    Deny,
+    /// It was challenged.
+    Challenge,
+    /// It was no proper request.
+    Malformed,
+}
+
+const MODES: [&str; 2] = ["proxy", "verdict"];
+const KINDS: [&str; 4] = ["allow", "deny", "challenge", "malformed"];
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+impl From<Action> for Kind {
+    fn from(action: Action) -> Self {
+        match action {
+            Action::Allow => Self::Allow,
+            Action::Deny => Self::Deny,
+            Action::Challenge => Self::Challenge,
+        }
+    }
+}
+
+/// Everything that is counted.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// By mode, kind and class.
+    requests: Vec<(IntCounter, Histogram)>,
+    rejected: Vec<IntCounter>,
+    /// Forged copies of our headers, by `head` or `trailer`.
+    pub(crate) forged: IntCounter,
+    pub(crate) unknown_network: IntCounter,
+    pub(crate) connections: IntGauge,
+    pub(crate) tunnels: IntGauge,
+    pub(crate) backend_errors: IntCounterVec,
+    pub(crate) backend_connections: IntGaugeVec,
+    pub(crate) log_dropped: IntCounter,
+    /// 1 if the last reload worked.
+    pub config_reload_success: IntGauge,
+    /// When the configuration in force was loaded, in seconds since 1970.
+    pub config_reload_timestamp: IntGauge,
+    /// Requests by network.
+    pub networks: TopNetworks,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// All at zero.
+    #[must_use]
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "names are constants, registered once"
+    )]
+    pub fn new() -> Self {
+        let registry =
+            Registry::new_custom(Some("asgard_gateway".into()), None)
+                .expect("the prefix is a valid name");
+        let make = Make { registry: &registry };
+        let labels = ["mode", "action", "code_class"];
+        let requests = make.counters(
+            "requests_total",
+            "Requests that were answered.",
+            &labels,
+        );
+        let durations = make.histograms(&labels);
+        let mut all = Vec::new();
+        for mode in MODES {
+            for kind in KINDS {
+                for class in CLASSES {
+                    let values = [mode, kind, class];
+                    all.push((
+                        requests.with_label_values(&values),
+                        durations.with_label_values(&values),
+                    ));
+                }
+            }
+        }
+        let rejected = make.counters(
+            "client_ip_rejected_total",
+            "Claims about the client's address that were not followed.",
+            &["reason"],
+        );
+        let stripped = make.counters(
+            "headers_stripped_total",
+            "Header fields that pretended to be ours, or that the peer may not \
+             send.",
+            &["reason"],
+        );
+        let unknown = make.counters(
+            "asn_unknown_total",
+            "Requests from addresses whose network is not known.",
+            &["reason"],
+        );
+        Self {
+            requests: all,
+            rejected: Rejected::ALL
+                .map(|(_, label)| rejected.with_label_values(&[label]))
+                .into(),
+            forged: stripped.with_label_values(&["forged"]),
+            unknown_network: unknown.with_label_values(&["not_announced"]),
+            connections: make
+                .gauge("connections", "Open connections with clients."),
+            tunnels: make.gauge("tunnels", "Open upgraded connections."),
+            backend_errors: make.counters(
+                "backend_errors_total",
+                "Exchanges with a backend that failed.",
+                &["backend", "reason"],
+            ),
+            backend_connections: make.gauges(
+                "backend_connections",
+                "Connections with servers of a backend.",
+                &["backend", "state"],
+            ),
+            log_dropped: make.counter(
+                "log_dropped_total",
+                "Decisions that were not logged, because there were too many.",
+            ),
+            config_reload_success: make.gauge(
+                "config_reload_success",
+                "Whether the last reload of the configuration worked.",
+            ),
+            config_reload_timestamp: make.gauge(
+                "config_last_success_timestamp_seconds",
+                "When the configuration in force was loaded.",
+            ),
+            networks: TopNetworks::new(&registry),
+            registry,
+        }
+    }
+
+    /// For counters of other rooms.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Counts an answer.
+    pub fn answered(
+        &self,
+        mode: Mode,
+        kind: Kind,
+        status: u16,
+        taken: Duration,
+    ) {
+        let class = match status {
+            100..=199 => 0,
+            200..=299 => 1,
+            300..=399 => 2,
+            400..=499 => 3,
+            _ => 4,
+        };
+        let at = (mode as usize * KINDS.len() + kind as usize) * CLASSES.len();
+        if let Some((count, duration)) = self.requests.get(at + class) {
+            count.inc();
+            duration.observe(taken.as_secs_f64());
+        }
+    }
+
+    /// Counts a claim that was not followed.
+    pub(crate) fn rejected(&self, reason: Rejected) {
+        let at = Rejected::ALL.iter().position(|(one, _)| *one == reason);
+        if let Some(counter) = at.and_then(|at| self.rejected.get(at)) {
+            counter.inc();
+        }
+    }
+
+    /// The text form of everything, with the rules in force.
+    ///
+    /// # Errors
+    /// When a metric has no valid text form.
+    pub fn text(
+        &self,
+        rules: &RuleMetrics,
+    ) -> Result<String, prometheus::Error> {
+        let mut families = self.registry.gather();
+        families.extend(rules.registry.gather());
+        let mut out = Vec::new();
+        TextEncoder::new().encode(&families, &mut out)?;
+        Ok(String::from_utf8_lossy(&out).into_owned())
+    }
+}
+
+/// Counters of the rules of one configuration, by rule.
+#[derive(Debug)]
+pub struct RuleMetrics {
+    registry: Registry,
+    rules: Vec<Rule>,
+}
+
+#[derive(Debug)]
+struct Rule {
+    hits: IntCounter,
+    would_change: IntCounter,
+    errors: IntCounter,
+}
+
+impl RuleMetrics {
+    /// All rules at zero.
+    #[must_use]
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "names are constants, registered once"
+    )]
+    pub fn new(policy: &Policy) -> Self {
+        let registry =
+            Registry::new_custom(Some("asgard_gateway".into()), None)
+                .expect("the prefix is a valid name");
+        let make = Make { registry: &registry };
+        let counters = |name, help| make.counters(name, help, &["rule"]);
+        let hits = counters("rule_hits_total", "Requests that a rule matched.");
+        let would_change = counters(
+            "rule_would_change_total",
+            "Requests whose outcome a rule in shadow mode would change.",
+        );
+        let errors = counters(
+            "rule_errors_total",
+            "Requests for which a rule could not be evaluated.",
+        );
+        let rules = (0..policy.rule_count())
+            .map(|at| {
+                let name = [policy.rule_name(RuleIndex(at))];
+                Rule {
+                    hits: hits.with_label_values(&name),
+                    would_change: would_change.with_label_values(&name),
+                    errors: errors.with_label_values(&name),
+                }
+            })
+            .collect();
+        Self { registry, rules }
+    }
+
+    /// A rule matched.
+    pub fn hit(&self, rule: RuleIndex) {
+        self.count(rule, |rule| &rule.hits);
+    }
+
+    /// A rule in shadow mode would change the outcome.
+    pub fn would_change(&self, rule: RuleIndex) {
+        self.count(rule, |rule| &rule.would_change);
+    }
+
+    /// A rule could not be evaluated.
+    pub fn error(&self, rule: RuleIndex) {
+        self.count(rule, |rule| &rule.errors);
+    }
+
+    fn count(&self, rule: RuleIndex, which: fn(&Rule) -> &IntCounter) {
+        if let Some(rule) = self.rules.get(rule.0) {
+            which(rule).inc();
+        }
+    }
+}
+
+/// Makes and registers.
+struct Make<'r> {
+    registry: &'r Registry,
+}
+
+impl Make<'_> {
+    fn register<C: prometheus::core::Collector + Clone + 'static>(
+        &self,
+        made: prometheus::Result<C>,
+    ) -> C {
+        let made = made.expect("the name is a constant and valid");
+        self.registry
+            .register(Box::new(made.clone()))
+            .expect("each name is registered once");
+        made
+    }
+
+    fn counter(&self, name: &str, help: &str) -> IntCounter {
+        self.register(IntCounter::new(name, help))
+    }
+
+    fn counters(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> IntCounterVec {
+        self.register(IntCounterVec::new(Opts::new(name, help), labels))
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> IntGauge {
+        self.register(IntGauge::new(name, help))
+    }
+
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+        self.register(IntGaugeVec::new(Opts::new(name, help), labels))
+    }
+
+    fn histograms(&self, labels: &[&str]) -> HistogramVec {
+        let options = HistogramOpts::new(
+            "request_duration_seconds",
+            "Time from the head of a request to the end of its answer.",
+        )
+        .buckets(SECONDS.to_vec());
+        self.register(HistogramVec::new(options, labels))
+    }
+}

@@ -1,0 +1,206 @@
+//! A configuration made ready: files read, certificates loaded, backends with
+//! their connections.
+//!
+//! Made whole or not at all; a reload that cannot be made ready leaves the one
+//! in force untouched. Servers that a reload does not change keep their
+//! connections and their health.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use asgard_model::Prefix;
+use asgard_policy::{AddressSet, Policy};
+use rustls::ServerConfig;
+use tokio::time::Instant;
+
+use crate::{
+    client_address::ClientHeader,
+    config::{self, Config, Loaded, TrustedProxies},
+    forward::{
+        backend::{Backend, Backends},
+        server::Server,
+    },
+    generation::Data,
+    headers::{Strip, injected::Downstream},
+    metrics::RuleMetrics,
+    tls::{self, TlsError},
+};
+
+/// Why a configuration cannot be put into force.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// A certificate, key or authority.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The file of trusted proxies.
+    #[error("trusted_proxies: {path}: {reason}")]
+    Trusted {
+        /// The file.
+        path: String,
+        /// Why, with the line.
+        reason: String,
+    },
+}
+
+/// A configuration made ready.
+#[derive(Debug)]
+pub struct Setup {
+    /// Everything that is configured.
+    pub config: Config,
+    /// Its rules.
+    pub policy: Arc<Policy>,
+    /// Whose word is believed; `None`: the list of [`TrustedProxies::IpList`].
+    trusted: Option<AddressSet>,
+    pub(crate) client_header: ClientHeader,
+    pub(crate) strip: Strip,
+    pub(crate) downstream: Downstream,
+    pub(crate) backends: Backends,
+    pub(crate) tls: BTreeMap<(String, bool), Arc<ServerConfig>>,
+    pub(crate) rules: RuleMetrics,
+}
+
+impl Setup {
+    /// Makes a configuration ready for `workers` threads. Blocking: it reads
+    /// files. `before` is the setup in force, whose connections are kept.
+    ///
+    /// # Errors
+    /// What is wrong with a file; nothing has changed then.
+    pub fn new(
+        loaded: Loaded,
+        workers: usize,
+        before: Option<&Self>,
+    ) -> Result<Self, SetupError> {
+        let Loaded { config, policy, .. } = loaded;
+        let trusted = match &config.trusted_proxies {
+            TrustedProxies::Blocks(blocks) => {
+                Some(AddressSet::from_prefixes(blocks.iter().copied()))
+            }
+            TrustedProxies::File(path) => Some(trusted_file(path)?),
+            TrustedProxies::IpList(_) => None,
+        };
+        let client_header =
+            ClientHeader::named(&config.features.client_ip_header);
+        let asn = &config.features.asn;
+        let names = &asn.downstream_headers;
+        let sends = asn.enabled && names.enabled;
+        let configured =
+            [&names.number, &names.org, &names.score, &names.level];
+        let strip = Strip::new(
+            configured.into_iter().map(String::as_str),
+            &client_header,
+            &config.challenge.cookie,
+        );
+        let geo = &config.features.geoip;
+        Ok(Self {
+            trusted,
+            strip,
+            downstream: Downstream {
+                asn: sends.then(|| names.clone()),
+                geo: geo.enabled && geo.downstream_headers,
+            },
+            backends: backends(&config, workers, before)?,
+            tls: certificates(&config)?,
+            rules: RuleMetrics::new(&policy),
+            client_header,
+            policy,
+            config,
+        })
+    }
+
+    /// Whose word about clients is believed.
+    pub(crate) fn trusted<'s>(&'s self, data: &'s Data) -> &'s AddressSet {
+        static NOBODY: std::sync::LazyLock<AddressSet> =
+            std::sync::LazyLock::new(AddressSet::default);
+        match (&self.trusted, &self.config.trusted_proxies) {
+            (Some(trusted), _) => trusted,
+            (None, TrustedProxies::IpList(at)) => data
+                .lists
+                .get(*at)
+                .and_then(Option::as_deref)
+                .unwrap_or(&NOBODY),
+            (None, _) => &NOBODY,
+        }
+    }
+}
+
+/// One address or block a line; `#` begins a comment.
+fn trusted_file(path: &std::path::Path) -> Result<AddressSet, SetupError> {
+    let error = |reason: String| SetupError::Trusted {
+        path: path.display().to_string(),
+        reason,
+    };
+    let text =
+        std::fs::read_to_string(path).map_err(|e| error(e.to_string()))?;
+    let mut blocks = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let entry = line.split('#').next().unwrap_or_default().trim();
+        if entry.is_empty() {
+            continue;
+        }
+        let block = match entry.parse() {
+            Ok(address) => Prefix::host(address),
+            Err(_) => entry
+                .parse::<Prefix>()
+                .map_err(|e| error(format!("line {}: {e}", number + 1)))?,
+        };
+        blocks.push(block);
+    }
+    Ok(AddressSet::from_prefixes(blocks))
+}
+
+fn certificates(
+    config: &Config,
+) -> Result<BTreeMap<(String, bool), Arc<ServerConfig>>, TlsError> {
+    let mut ready = BTreeMap::new();
+    for listener in &config.listeners {
+        let Some(name) = &listener.tls else { continue };
+        let Some(tls) = config.tls.get(name) else { continue };
+        let key = (name.clone(), listener.http2);
+        if let std::collections::btree_map::Entry::Vacant(entry) =
+            ready.entry(key)
+        {
+            entry.insert(tls::server(tls, listener.http2)?);
+        }
+    }
+    Ok(ready)
+}
+
+fn backends(
+    config: &Config,
+    workers: usize,
+    before: Option<&Setup>,
+) -> Result<Backends, TlsError> {
+    let mut all = Vec::with_capacity(config.backends.len());
+    for backend in &config.backends {
+        let known = before.and_then(|setup| {
+            // Certificates may have changed in their files: those servers
+            // begin anew.
+            let same = |b: &&Arc<Backend>| {
+                b.config == *backend && !backend.servers.iter().any(|s| s.tls)
+            };
+            setup.backends.all().iter().find(same)
+        });
+        if let Some(known) = known {
+            all.push(Arc::clone(known));
+            continue;
+        }
+        let mut servers = Vec::with_capacity(backend.servers.len());
+        for server in &backend.servers {
+            servers.push(Arc::new(one_server(server, backend, workers)?));
+        }
+        all.push(Arc::new(Backend::new(backend.clone(), servers)));
+    }
+    Ok(Backends::new(all))
+}
+
+fn one_server(
+    server: &config::Server,
+    backend: &config::Backend,
+    workers: usize,
+) -> Result<Server, TlsError> {
+    let secure = match server.tls {
+        true => Some(tls::client(backend, &server.host)?),
+        false => None,
+    };
+    let born = Instant::now();
+    Ok(Server::new(server.clone(), backend, secure, workers, born))
+}

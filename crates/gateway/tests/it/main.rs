@@ -1,0 +1,3 @@
+//! The gateway from outside: configuration files as people write them.
+
+mod configuration;

@@ -1,0 +1,251 @@
+//! One selector → the prefixes that the present data give it, before anything
+//! protected is taken out.
+
+use std::sync::Arc;
+
+use asgard_model::{
+    Asn, Day, Prefix, Route, RpkiState, SourceId, World, named::Mention,
+};
+use jiff::Timestamp;
+
+use super::{Expand, Piece};
+use crate::{
+    AddressSet,
+    access::{Facts, RiskSelector, Selector},
+    feed::decision::{Decision, Ground},
+};
+
+/// What a selector resolves to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Resolution {
+    pub(crate) pieces: Vec<Piece>,
+    /// Prefixes that are too short to be blocked on anybody's word.
+    pub(crate) too_short: Vec<Prefix>,
+}
+
+/// Resolves a selector. An explicit prefix is itself.
+pub(crate) fn resolve(
+    selector: &Selector,
+    facts: &Facts<'_>,
+    expand: Expand,
+    now: Timestamp,
+) -> Resolution {
+    let none = Resolution::default();
+    match selector {
+        Selector::Ip(prefix) => {
+            Resolution { pieces: vec![piece(None, vec![*prefix])], ..none }
+        }
+        Selector::Asn(asn) => network(*asn, facts, expand),
+        Selector::Country(code) => {
+            let space = facts.atlas.country(*code).to_set();
+            let prefixes = bounded(&space, facts);
+            Resolution { pieces: vec![piece(None, prefixes)], ..none }
+        }
+        Selector::Risk(risk) => risky(risk, facts, expand, now),
+        Selector::List(name) => list(name, facts),
+    }
+}
+
+fn piece(asn: Option<Asn>, prefixes: Vec<Prefix>) -> Piece {
+    Piece { asn, score: None, whole: false, prefixes: prefixes.into() }
+}
+
+fn network(asn: Asn, facts: &Facts<'_>, expand: Expand) -> Resolution {
+    let ground = facts.ground();
+    let prefixes = match expand {
+        Expand::Effective => {
+            bounded(&own_space(asn, ground, is_long_enough), facts)
+        }
+        Expand::Announced => announced(asn, ground, is_long_enough),
+    };
+    let too_short = routes(asn, &facts.snapshot.world)
+        .filter(|(route, _)| {
+            !is_long_enough(route, RpkiState::NotFound, ground)
+        })
+        .map(|(route, _)| route.prefix)
+        .collect();
+    let score = score(asn, facts);
+    let whole = Piece { score, whole: true, ..piece(Some(asn), prefixes) };
+    Resolution { pieces: vec![whole], too_short }
+}
+
+fn score(asn: Asn, facts: &Facts<'_>) -> Option<u8> {
+    facts.snapshot.profile(asn).map(|profile| profile.assessment.score)
+}
+
+fn risky(
+    risk: &RiskSelector,
+    facts: &Facts<'_>,
+    expand: Expand,
+    now: Timestamp,
+) -> Resolution {
+    let decision: Arc<Decision> = facts.decision(risk, now);
+    let ground = facts.ground();
+    let listed = decision.listed.iter().map(|listed| {
+        let prefixes = match expand {
+            Expand::Effective => {
+                bounded(&sound_space(listed.asn, ground), facts)
+            }
+            Expand::Announced => announced(listed.asn, ground, is_sound),
+        };
+        let score = Some(listed.score);
+        Piece { score, whole: true, ..piece(Some(listed.asn), prefixes) }
+    });
+    let blocks = decision.blocks.iter().map(|block| {
+        let score = block.asn.and_then(|asn| score(asn, facts));
+        Piece { score, ..piece(block.asn, vec![block.prefix]) }
+    });
+    let pieces = listed.chain(blocks).collect();
+    Resolution { pieces, too_short: Vec::new() }
+}
+
+/// Routes of a network with the RPKI verdict about it.
+fn routes(
+    asn: Asn,
+    world: &World,
+) -> impl Iterator<Item = (Route<'_>, RpkiState)> {
+    let node = world.node(asn);
+    let routes = node.into_iter().flat_map(|node| world.routes_of(node));
+    routes.map(move |route| {
+        let mut own = route.origins.iter().zip(route.rpki);
+        let state = own.find(|(origin, _)| **origin == asn);
+        (route, state.map_or(RpkiState::NotFound, |(_, state)| *state))
+    })
+}
+
+fn shortest(prefix: Prefix, ground: Ground<'_>) -> u8 {
+    let limits = &ground.settings.limits;
+    let set =
+        if prefix.is_v4() { limits.min_prefix4 } else { limits.min_prefix6 };
+    set.max(1)
+}
+
+/// A route that is no default route, nor close to one.
+fn is_long_enough(route: &Route<'_>, _: RpkiState, ground: Ground<'_>) -> bool {
+    route.prefix.len() >= shortest(route.prefix, ground)
+}
+
+/// And that nobody's ROA contradicts: an invalid route is somebody else's
+/// space, and its owner must not pay for the network that announces it.
+fn is_sound(route: &Route<'_>, state: RpkiState, ground: Ground<'_>) -> bool {
+    state != RpkiState::Invalid && is_long_enough(route, state, ground)
+}
+
+type Accept = fn(&Route<'_>, RpkiState, Ground<'_>) -> bool;
+
+fn announced(asn: Asn, ground: Ground<'_>, accept: Accept) -> Vec<Prefix> {
+    let good = routes(asn, &ground.snapshot.world)
+        .filter(|(route, state)| accept(route, *state, ground));
+    let mut prefixes: Vec<Prefix> = good.map(|(r, _)| r.prefix).collect();
+    prefixes.sort_unstable();
+    prefixes.dedup();
+    prefixes
+}
+
+/// Effective space of a network, as far as it comes from acceptable routes.
+fn own_space(asn: Asn, ground: Ground<'_>, accept: Accept) -> AddressSet {
+    let effective = ground.atlas.asn(asn);
+    let all_good = routes(asn, &ground.snapshot.world)
+        .all(|(route, state)| accept(&route, state, ground));
+    match all_good {
+        true => effective.to_set(),
+        false => {
+            let good = announced(asn, ground, accept);
+            effective.intersect(AddressSet::from_prefixes(good).view())
+        }
+    }
+}
+
+/// Effective space of a network without what ROAs contradict.
+pub(crate) fn sound_space(asn: Asn, ground: Ground<'_>) -> AddressSet {
+    own_space(asn, ground, is_sound)
+}
+
+/// The fewest prefixes of a set; two neighbours that are long enough must not
+/// become one that is too short.
+fn bounded(space: &AddressSet, facts: &Facts<'_>) -> Vec<Prefix> {
+    let mut prefixes = Vec::with_capacity(space.prefix_count());
+    for prefix in space.prefixes() {
+        cut(prefix, shortest(prefix, facts.ground()), &mut prefixes);
+    }
+    prefixes
+}
+
+/// A prefix, in parts if it is too short.
+pub(crate) fn cut(prefix: Prefix, shortest: u8, out: &mut Vec<Prefix>) {
+    if prefix.len() >= shortest {
+        out.push(prefix);
+        return;
+    }
+    for half in halves(prefix) {
+        cut(half, shortest, out);
+    }
+}
+
+fn halves(prefix: Prefix) -> [Prefix; 2] {
+    match prefix {
+        Prefix::V4(bits, len) => [
+            Prefix::V4(bits, len + 1),
+            Prefix::V4(bits | 1 << (31 - len), len + 1),
+        ],
+        Prefix::V6(bits, len) => [
+            Prefix::V6(bits, len + 1),
+            Prefix::V6(bits | 1 << (127 - len), len + 1),
+        ],
+    }
+}
+
+/// What a threat list names now. An address that its newest version no longer
+/// has is gone; entries on landmarks (resolvers, crawlers, delivery networks)
+/// are false, whoever lists them.
+fn list(name: &str, facts: &Facts<'_>) -> Resolution {
+    let mut resolution = Resolution::default();
+    if facts.settings.withheld_lists.contains(name) {
+        return resolution;
+    }
+    let world = &facts.snapshot.world;
+    let sources = sources_named(name, world);
+    let mut prefixes: Vec<Prefix> = world
+        .named
+        .blocks()
+        .iter()
+        .filter(|block| sources.contains(&block.source))
+        .map(|block| block.prefix)
+        .collect();
+    let newest = newest_version(&sources, world);
+    let by_it = |m: &Mention<'_>| {
+        m.last_seen >= newest
+            && m.namers.iter().any(|n| sources.contains(&n.source))
+            && !world.landmarks.classes(m.prefix.network()).is_false_entry()
+    };
+    prefixes.extend(world.named.all().filter(by_it).map(|m| m.prefix));
+    prefixes.sort_unstable();
+    prefixes.dedup();
+    let ground = facts.ground();
+    let long_enough = |p: &Prefix| p.len() >= shortest(*p, ground);
+    let (good, short) = prefixes.into_iter().partition(long_enough);
+    resolution.pieces.push(piece(None, good));
+    resolution.too_short = short;
+    resolution
+}
+
+/// Whether a list of this name has said anything.
+pub(crate) fn knows_list(name: &str, facts: &Facts<'_>) -> bool {
+    !facts.settings.withheld_lists.contains(name)
+        && !sources_named(name, &facts.snapshot.world).is_empty()
+}
+
+fn sources_named(name: &str, world: &World) -> Vec<SourceId> {
+    let ids = (0u16..).zip(&world.sources);
+    let ids = ids.filter(|(_, known)| known.eq_ignore_ascii_case(name));
+    ids.map(|(id, _)| SourceId(id)).collect()
+}
+
+/// The day of the newest version, as far as it can be told: the last day of the
+/// addresses that nobody else names. A mark that others share may be newer.
+fn newest_version(sources: &[SourceId], world: &World) -> Day {
+    let own = world.named.all().filter(|mention| {
+        mention.namers.iter().all(|n| sources.contains(&n.source))
+    });
+    own.map(|mention| mention.last_seen).max().unwrap_or_default()
+}

@@ -1,0 +1,196 @@
+//! Names that an expression may use, and where their values come from.
+
+use super::{
+    evaluate::Bindings,
+    kind::Kind,
+    lazy_map::LazyMap,
+    value::{Fail, Outcome, Value},
+};
+use crate::gate::{
+    policy::{Feature, Offered},
+    visit::{Crawler, Visit},
+};
+
+/// Variables of rules, in the order of their numbers.
+pub const VARIABLES: &[(&str, Variable)] = &[
+    ("asnNumber", Variable::AsnNumber),
+    ("asnOrg", Variable::AsnOrg),
+    ("asnScore", Variable::AsnScore),
+    ("asnLevel", Variable::AsnLevel),
+    ("asnScored", Variable::AsnScored),
+    ("geoCountry", Variable::GeoCountry),
+    ("remoteAddress", Variable::RemoteAddress),
+    ("method", Variable::Method),
+    ("host", Variable::Host),
+    ("path", Variable::Path),
+    ("rawPath", Variable::RawPath),
+    ("userAgent", Variable::UserAgent),
+    ("query", Variable::Query),
+    ("headers", Variable::Headers),
+    ("contentLength", Variable::ContentLength),
+    ("verifiedCrawler", Variable::VerifiedCrawler),
+];
+
+/// A variable of rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variable {
+    /// 0 if nobody announces the address.
+    AsnNumber,
+    /// `""` if unknown.
+    AsnOrg,
+    /// Unknown if not scored.
+    AsnScore,
+    /// `"UNKNOWN"` if not scored.
+    AsnLevel,
+    /// Whether there is a score.
+    AsnScored,
+    /// `""` if unknown.
+    GeoCountry,
+    /// Canonical, unmapped.
+    RemoteAddress,
+    /// As it was sent.
+    Method,
+    /// Lower case, without a port.
+    Host,
+    /// Normalised.
+    Path,
+    /// As it was sent.
+    RawPath,
+    /// `""` if absent.
+    UserAgent,
+    /// A map.
+    Query,
+    /// A map.
+    Headers,
+    /// −1 if absent.
+    ContentLength,
+    /// `""` if none.
+    VerifiedCrawler,
+}
+
+impl Variable {
+    /// Its kind.
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::AsnNumber | Self::AsnScore | Self::ContentLength => Kind::Int,
+            Self::AsnScored => Kind::Bool,
+            Self::Query | Self::Headers => {
+                Kind::map(Kind::String, Kind::String)
+            }
+            _ => Kind::String,
+        }
+    }
+
+    /// Why rules may not use it, if so.
+    pub(super) fn off(self, offered: &Offered) -> Option<(&str, &str)> {
+        let feature = match self {
+            Self::AsnNumber | Self::AsnOrg => &offered.asn,
+            Self::AsnScore | Self::AsnLevel | Self::AsnScored => {
+                &offered.scores
+            }
+            Self::GeoCountry => &offered.geoip,
+            _ => return None,
+        };
+        match feature {
+            Feature::On => None,
+            Feature::Off { reason, fix } => Some((reason, fix)),
+        }
+    }
+}
+
+/// How strict the checker is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strictness {
+    /// Every kind is known before the first request.
+    Rules,
+    /// The CEL specification with its `dyn`; for conformance.
+    Checked,
+    /// Kinds are looked at while evaluating; for conformance.
+    Unchecked,
+}
+
+/// What an expression may use.
+#[derive(Clone, Debug)]
+pub struct Declarations<'o> {
+    /// How strict.
+    pub strictness: Strictness,
+    /// Names and kinds; numbers count in this order.
+    pub variables: Vec<(String, Kind)>,
+    /// Prefix of names, as `package.name`.
+    pub container: String,
+    /// What the gateway offers, for rules.
+    pub offered: Option<&'o Offered>,
+}
+
+impl<'o> Declarations<'o> {
+    /// Those of rules.
+    pub fn of_rules(offered: &'o Offered) -> Self {
+        let variables = VARIABLES
+            .iter()
+            .map(|(name, variable)| ((*name).to_owned(), variable.kind()))
+            .collect();
+        Self {
+            strictness: Strictness::Rules,
+            variables,
+            container: String::new(),
+            offered: Some(offered),
+        }
+    }
+}
+
+/// The variables of rules, out of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct OfVisit<'v> {
+    /// The request.
+    pub visit: &'v Visit<'v>,
+    /// `remoteAddress`, written once for all rules.
+    pub address: &'v str,
+}
+
+impl Bindings for OfVisit<'_> {
+    fn variable(&self, index: usize) -> Outcome<'_> {
+        let visit = self.visit;
+        let Some((_, variable)) = VARIABLES.get(index) else {
+            return Err(Fail::Unknown);
+        };
+        Ok(match variable {
+            Variable::AsnNumber => {
+                Value::Int(visit.asn.map_or(0, |asn| i64::from(asn.0)))
+            }
+            Variable::AsnOrg => Value::text(visit.asn_org),
+            Variable::AsnScore => match visit.score {
+                Some(score) => Value::Int(i64::from(score)),
+                None => return Err(Fail::Unknown),
+            },
+            Variable::AsnLevel => {
+                Value::text(visit.level.map_or("UNKNOWN", |l| l.as_str()))
+            }
+            Variable::AsnScored => Value::Bool(visit.score.is_some()),
+            Variable::GeoCountry => {
+                Value::text(visit.country.as_ref().map_or("", |c| c.as_str()))
+            }
+            Variable::RemoteAddress => Value::text(self.address),
+            Variable::Method => Value::text(visit.method),
+            Variable::Host => Value::text(visit.host),
+            Variable::Path => Value::text(visit.path),
+            Variable::RawPath => Value::text(visit.raw_path),
+            Variable::UserAgent => Value::text(visit.user_agent),
+            Variable::Query => Value::Lazy(LazyMap::Query(visit.query)),
+            Variable::Headers => Value::Lazy(LazyMap::Headers(visit.headers)),
+            Variable::ContentLength => Value::Int(
+                visit
+                    .content_length
+                    .map_or(-1, |n| i64::try_from(n).unwrap_or(i64::MAX)),
+            ),
+            Variable::VerifiedCrawler => match visit.crawler {
+                Crawler::None => Value::text(""),
+                Crawler::Pending { .. } => return Err(Fail::Unknown),
+                Crawler::Verified(name) => Value::text(name),
+            },
+        })
+    }
+
+    fn visit(&self) -> Option<&Visit<'_>> {
+        Some(self.visit)
+    }
+}

@@ -1,0 +1,154 @@
+//! What `path` is: percent-decoded once, `//` merged, dot segments removed,
+//! `%2F` kept as it is, so that two spellings of a path are one to a rule.
+//!
+//! The original is what is forwarded. A malformed `%`, a NUL, and bytes that are
+//! not UTF-8 after decoding are refused (RFC 3986 sections 2.1 and 5.2.4).
+
+use std::borrow::Cow;
+
+/// Why a path is refused with 400.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// `%` without two hex digits.
+    #[error("a `%` is not followed by two hex digits")]
+    Percent,
+    /// `%00`, or a NUL itself.
+    #[error("it contains a NUL")]
+    Nul,
+    /// Not UTF-8 after decoding.
+    #[error("it is not UTF-8")]
+    Utf8,
+    /// It does not begin with `/`.
+    #[error("it does not begin with `/`")]
+    NotAbsolute,
+}
+
+/// Path and query of a target, without the `?`.
+pub fn split(target: &str) -> (&str, &str) {
+    target.split_once('?').unwrap_or((target, ""))
+}
+
+/// The normalised form of a path.
+///
+/// # Errors
+/// A path that no rule could understand in one way.
+pub fn normalise(raw: &str) -> Result<Cow<'_, str>, PathError> {
+    // `OPTIONS *` has no path (RFC 9112 section 3.2.4).
+    if raw == "*" {
+        return Ok(Cow::Borrowed(raw));
+    }
+    if !raw.starts_with('/') {
+        return Err(PathError::NotAbsolute);
+    }
+    if raw.contains('\0') {
+        return Err(PathError::Nul);
+    }
+    let plain =
+        !raw.contains('%') && !raw.contains("//") && !raw.contains("/.");
+    if plain {
+        return Ok(Cow::Borrowed(raw));
+    }
+    let decoded = decode(raw)?;
+    Ok(Cow::Owned(merge(&decoded)))
+}
+
+fn decode(raw: &str) -> Result<String, PathError> {
+    let bytes = raw.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        if bytes[at] != b'%' {
+            out.push(bytes[at]);
+            at += 1;
+            continue;
+        }
+        let hex = |b: Option<&u8>| (*b? as char).to_digit(16);
+        let (Some(high), Some(low)) =
+            (hex(bytes.get(at + 1)), hex(bytes.get(at + 2)))
+        else {
+            return Err(PathError::Percent);
+        };
+        match u8::try_from(high * 16 + low) {
+            Ok(0) | Err(_) => return Err(PathError::Nul),
+            // A slash inside a segment stays what it was.
+            Ok(b'/') => out.extend_from_slice(b"%2F"),
+            Ok(byte) => out.push(byte),
+        }
+        at += 3;
+    }
+    String::from_utf8(out).map_err(|_| PathError::Utf8)
+}
+
+fn merge(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    let mut open = false;
+    for segment in path.split('/') {
+        open = false;
+        match segment {
+            "" | "." => open = true,
+            ".." => {
+                kept.pop();
+                open = true;
+            }
+            segment => kept.push(segment),
+        }
+    }
+    let mut out = String::with_capacity(path.len());
+    for segment in &kept {
+        out.push('/');
+        out.push_str(segment);
+    }
+    if open || out.is_empty() {
+        out.push('/');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_a_path_become_one() {
+        for (raw, normal) in [
+            ("/", "/"),
+            ("/a/b", "/a/b"),
+            ("//a///b/", "/a/b/"),
+            ("/a/./b/../c", "/a/c"),
+            ("/a/..", "/"),
+            ("/../../etc", "/etc"),
+            ("/%61dmin", "/admin"),
+            ("/a%2Fb", "/a%2Fb"),
+            ("/a%2fb", "/a%2Fb"),
+            ("/%2e%2e/x", "/x"),
+            ("/%252e", "/%2e"),
+            ("/caf%C3%A9", "/caf\u{e9}"),
+            ("*", "*"),
+        ] {
+            assert_eq!(normalise(raw).unwrap(), normal, "{raw}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_one_meaning_is_refused() {
+        for (raw, error) in [
+            ("/%", PathError::Percent),
+            ("/%4", PathError::Percent),
+            ("/%zz", PathError::Percent),
+            ("/a%00b", PathError::Nul),
+            ("/%ff", PathError::Utf8),
+            ("a", PathError::NotAbsolute),
+            ("", PathError::NotAbsolute),
+        ] {
+            assert_eq!(normalise(raw), Err(error), "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_normal_path_stays_as_it_is() {
+        for raw in ["/a/./b//c%20d", "/x/../y/", "/%2F%2f"] {
+            let once = normalise(raw).unwrap().into_owned();
+            assert!(!once.contains("//"), "{once}");
+        }
+    }
+}
