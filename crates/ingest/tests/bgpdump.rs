@@ -31,7 +31,7 @@ enum Difference {
     /// The same address or prefix in another form: a single group of zeros is
     /// `0` (RFC 5952, 4.2.2), and bits behind the length of a prefix are none.
     Form,
-    /// Type 5: bgpdump leaves out the empty column of communities.
+    /// Type 5: bgpdump writes no separator between metric and communities.
     Column,
     /// Type 5: bgpdump writes the peer's address for the withdrawn one.
     Withdrawn,
@@ -137,8 +137,11 @@ fn explain(ours: &str, theirs: &str, seen: &mut Seen) -> Result<(), ()> {
     let ours: Vec<&str> = ours.split('|').collect();
     let mut theirs: Vec<&str> = theirs.split('|').collect();
     let mut found = Vec::new();
-    if theirs[0] == "BGP" && theirs.len() == 14 && ours.len() == 15 {
-        theirs.insert(11, "");
+    if theirs[0] == "BGP"
+        && (ours.len(), theirs.len()) == (15, 14)
+        && theirs[10] == [ours[10], ours[11]].concat()
+    {
+        theirs.splice(10..11, [ours[10], ours[11]]);
         found.push(Difference::Column);
     }
     if ours.len() != theirs.len() {

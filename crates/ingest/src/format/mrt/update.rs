@@ -15,7 +15,7 @@ use bgpkit_parser::{
 };
 use bytes::Bytes;
 
-use super::{Reader, path};
+use super::{Reader, path, plain};
 use crate::bgp::{
     Attributes, Envelope, Event, Moment, Nlri, Peer, State, What,
 };
@@ -111,7 +111,8 @@ impl Reader<'_> {
                 raw_bytes,
             } = warning
             {
-                self.unreadable(&format!("{nlri_type} routes: {reason}"));
+                let why = plain(reason);
+                self.unreadable(&format!("{nlri_type} routes: {why}"));
                 let announced = usize::from(*nlri_type == "announced");
                 rescued[announced] = rescue(raw_bytes);
             }
