@@ -64,14 +64,16 @@ const WHOLE: [(&str, Difference); 5] = [
 
 /// Files that end with an error of ours, and where: number of events before,
 /// record, byte.
-const BROKEN: [(&str, u64, u64, u64); 6] = [
+const BROKEN: [(&str, u64, u64, u64); 5] = [
     ("rib.20080501.0644_firstMB.bz2", 139_291, 139_292, 9_876_131),
     ("rib.20140523.0600_firstMB.bz2", 270_005, 9_074, 15_273_283),
     ("bview.20140112.1600_3samples.bz2", 0, 1, 0),
     ("openbgpd_rib_table-mp", 0, 1, 0),
     ("rrc00_updates.20000325.0345.gz", 4, 6, 14_756),
-    ("updates.nlri_mask_trailing_bits.gz", 1, 1, 0),
 ];
+
+/// A file of one message, behind whose routes stands a byte too much.
+const UNREADABLE: &str = "updates.nlri_mask_trailing_bits.gz";
 
 #[expect(clippy::disallowed_methods, reason = "the switch of these tests")]
 fn mirror() -> Option<PathBuf> {
@@ -288,7 +290,8 @@ fn damaged_files_are_read_up_to_the_damage() {
         match (known, end) {
             (None, Ok(summary)) => {
                 assert_eq!(summary.events, lines.len() as u64, "{file}");
-                assert_eq!(summary.unreadable, 0, "{file}: {summary:?}");
+                let bad = u64::from(file == UNREADABLE);
+                assert_eq!(summary.unreadable, bad, "{file}: {summary:?}");
             }
             (Some(&(_, events, record, offset)), Err(broken)) => {
                 println!("{file}: {broken}");

@@ -14,7 +14,7 @@
 //! one router's nonsense is no fault of the file. The file itself is broken
 //! ([`Broken`]) when it was cut, when a record of a table contradicts itself,
 //! when a type of record is unknown (the reader would be lost), and when more
-//! than half of its records cannot be read. **What was handed to the sink
+//! than half of its messages cannot be read. **What was handed to the sink
 //! before stays true.**
 
 #[cfg(test)]
@@ -97,10 +97,14 @@ pub enum Damage {
 impl From<Broken> for FormatError {
     fn from(broken: Broken) -> Self {
         match broken.damage {
+            Damage::Corrupt(_) => Self::NotThisFormat(broken.to_string()),
             Damage::Foreign(error) => error,
             Damage::Io(error) => Self::Io(error),
-            Damage::Cut(_) => Self::Truncated(broken.to_string()),
-            Damage::Corrupt(_) => Self::NotThisFormat(broken.to_string()),
+            Damage::Cut(why) => {
+                let Place { record, offset } = broken.place;
+                let at = format!("MRT record {record} at byte {offset}");
+                Self::Truncated(format!("{at}: {why}"))
+            }
         }
     }
 }
@@ -113,18 +117,35 @@ impl From<Broken> for FormatError {
 /// # Errors
 /// When the file is broken; the error says where, and what was read before.
 pub fn mrt(input: &mut dyn BufRead, sink: Sink<'_>) -> Result<Summary, Broken> {
+    run(input, sink, false)
+}
+
+/// The same for a table of which nothing may be missing: other records, and
+/// entries that cannot be read, break the file.
+pub(super) fn table(
+    input: &mut dyn BufRead,
+    sink: Sink<'_>,
+) -> Result<Summary, Broken> {
+    run(input, sink, true)
+}
+
+fn run(
+    input: &mut dyn BufRead,
+    sink: Sink<'_>,
+    whole_table: bool,
+) -> Result<Summary, Broken> {
     let mut reader = Reader {
         summary: Summary::default(),
         place: Place::default(),
         peers: None,
         path: AsPath::default(),
+        whole_table,
         sink,
     };
     let mut records = Records::new(input);
     match reader.read(&mut records) {
         Ok(()) => Ok(reader.summary),
         Err(damage) => {
-            // A file of nonsense is best named by its first record.
             let place = reader.place;
             Err(Broken { place, damage, before: Box::new(reader.summary) })
         }
@@ -142,6 +163,8 @@ struct Reader<'s> {
     peers: Option<Vec<Peer>>,
     /// The path of the current route, filled again and again.
     path: AsPath,
+    /// See [`table`].
+    whole_table: bool,
     sink: Sink<'s>,
 }
 
@@ -166,6 +189,9 @@ impl Reader<'_> {
             let flow = match header.entry_type {
                 EntryType::TABLE_DUMP => self.table_dump(at, &record)?,
                 EntryType::TABLE_DUMP_V2 => self.table_dump_v2(at, &record)?,
+                kind if self.whole_table => {
+                    return Err(records.no_table(kind));
+                }
                 EntryType::BGP4MP | EntryType::BGP4MP_ET | EntryType::BGP => {
                     self.message(at, record)
                 }
@@ -193,17 +219,21 @@ impl Reader<'_> {
     /// Refuses a file that was read to its end and made no sense.
     fn judge(&mut self) -> Result<(), Damage> {
         let summary = &self.summary;
-        let (bad, all) = (summary.unreadable, summary.records);
+        let (bad, records) = (summary.unreadable, summary.records);
+        // A message may hold many routes, and a record of a table is as many.
+        let all = records.max(summary.events + bad);
+        let most = if self.whole_table { 0 } else { all / 2 };
+        // A file of nonsense is best named by its first.
         if let Some((place, why)) = &summary.first_unreadable
-            && bad > all / 2
+            && bad > most
         {
             self.place = *place;
             return Err(Damage::Corrupt(format!(
-                "{bad} of {all} records cannot be read; this is the first: \
+                "{bad} of {all} messages cannot be read; this is the first: \
                  {why}"
             )));
         }
-        if all > 0 && summary.unsupported == all {
+        if records > 0 && summary.unsupported == records {
             self.place = Place { record: 1, offset: 0 };
             let none = "no record of the file is about BGP routes";
             return Err(Damage::Corrupt(none.to_owned()));

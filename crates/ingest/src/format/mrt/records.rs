@@ -3,7 +3,9 @@
 
 use std::io::{self, BufRead, Read};
 
-use bgpkit_parser::{ParserError, RawMrtRecord, chunk_mrt_record};
+use bgpkit_parser::{
+    ParserError, RawMrtRecord, chunk_mrt_record, models::EntryType,
+};
 
 use super::{Damage, Place, plain};
 use crate::format::{lines::refuse_foreign, report::FormatError};
@@ -48,6 +50,18 @@ impl<'r> Records<'r> {
             Ok(record) => Ok(Some(record)),
             Err(error) => Err(self.damage(error.error)),
         }
+    }
+
+    /// Why a record is out of place among those of a table.
+    pub(super) fn no_table(&self, kind: EntryType) -> Damage {
+        if self.place.record > 1 {
+            return Damage::Corrupt(format!("{kind:?} in a BGP table"));
+        }
+        let foreign = refuse_other(&self.head).err();
+        Damage::Foreign(foreign.unwrap_or_else(|| {
+            let why = format!("MRT record 1: {kind:?} is no BGP table");
+            FormatError::NotThisFormat(why)
+        }))
     }
 
     fn damage(&self, error: ParserError) -> Damage {
