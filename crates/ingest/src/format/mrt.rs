@@ -122,7 +122,7 @@ pub fn mrt(input: &mut dyn BufRead, sink: Sink<'_>) -> Result<Summary, Broken> {
 
 /// The same for a table of which nothing may be missing: other records, and
 /// entries that cannot be read, break the file.
-pub(super) fn table(
+pub(super) fn whole_table(
     input: &mut dyn BufRead,
     sink: Sink<'_>,
 ) -> Result<Summary, Broken> {
@@ -163,7 +163,7 @@ struct Reader<'s> {
     peers: Option<Vec<Peer>>,
     /// The path of the current route, filled again and again.
     path: AsPath,
-    /// See [`table`].
+    /// See [`whole_table()`].
     whole_table: bool,
     sink: Sink<'s>,
 }

@@ -57,13 +57,14 @@ pub fn mrt_rib(
     }
     let mut table = Table::default();
     let mut refusal = None;
-    let summary = mrt::table(input, &mut |event| match table.add(event) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(problem) => {
-            refusal = Some(problem);
-            ControlFlow::Break(())
-        }
-    })?;
+    let summary =
+        mrt::whole_table(input, &mut |event| match table.add(event) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(problem) => {
+                refusal = Some(problem);
+                ControlFlow::Break(())
+            }
+        })?;
     if let Some(problem) = refusal {
         let at = summary.records;
         return Err(FormatError::NotThisFormat(format!(

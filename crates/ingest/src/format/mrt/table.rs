@@ -58,16 +58,16 @@ impl Reader<'_> {
             }
         };
         let body = &record.message_bytes;
-        let begin = |_: &Self| Cursor { body, at: VIEW };
+        let begin = Cursor { body, at: VIEW };
         // Once to check, once to hand on.
-        let mut cursor = begin(self);
+        let mut cursor = begin;
         while cursor.at < body.len() {
             cursor.old_entry(v4).ok_or_else(overrun)?;
         }
         if body.len() <= VIEW {
             return Err(overrun());
         }
-        let mut cursor = begin(self);
+        let mut cursor = begin;
         while cursor.at < body.len() {
             let entry = cursor.old_entry(v4).ok_or_else(overrun)?;
             let width = Width::Two;
