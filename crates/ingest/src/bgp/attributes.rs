@@ -167,7 +167,8 @@ impl Details {
         for attribute in all {
             match attribute {
                 AttributeValue::Origin(origin) => {
-                    details.origin.get_or_insert(OriginCode::from(*origin));
+                    let origin = OriginCode::from(*origin);
+                    details.origin.get_or_insert(origin);
                 }
                 AttributeValue::NextHop(hop) => {
                     details.next_hop.get_or_insert(*hop);
@@ -180,7 +181,8 @@ impl Details {
                 }
                 AttributeValue::AtomicAggregate => details.atomic = true,
                 AttributeValue::OnlyToCustomer(asn) => {
-                    details.otc.get_or_insert(Asn(asn.to_u32()));
+                    let asn = Asn(asn.to_u32());
+                    details.otc.get_or_insert(asn);
                 }
                 AttributeValue::Aggregator { asn, id } => {
                     let asn = Asn(asn.to_u32());
