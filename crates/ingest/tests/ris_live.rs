@@ -43,8 +43,10 @@ fn recorded_messages_become_events() {
         "RIS_LIVE|1553625081.880000|STATE|195.66.224.59|24931|0|1\n".into(),
     ];
     assert_eq!(lines, wanted);
-    // An error message, an opening, a notification and keep-alives.
-    assert_eq!((report.rows, report.ignored, report.skipped), (2, 5, 0));
+    // An error message, an opening, a notification and a keep-alive; another
+    // one lacks its last brace.
+    assert_eq!((report.rows, report.ignored, report.skipped), (2, 4, 1));
+    assert_eq!(report.first_bad.unwrap().line, 7);
 }
 
 #[test]
