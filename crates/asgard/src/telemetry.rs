@@ -20,6 +20,11 @@ pub(crate) fn install(form: LogForm, verbose: u8, quiet: bool) {
         }
         _ => "debug",
     };
+    install_at(form, level);
+}
+
+/// The same with a level, or a list of them by target.
+pub(crate) fn install_at(form: LogForm, level: &str) {
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| level.into());
     let base = fmt()
