@@ -82,6 +82,11 @@ impl Kept {
         self.respond(kind, PUBLIC)
     }
 
+    /// Any type, for the bearer of the key.
+    pub(crate) fn private(&self, kind: HeaderValue) -> Response {
+        self.respond(kind, PRIVATE)
+    }
+
     fn respond(&self, kind: HeaderValue, cache: HeaderValue) -> Response {
         let mut response = Response::new(self.body.plain().clone().into());
         // At once for all that answers have, so that the map never grows.

@@ -1,5 +1,6 @@
 //! One resource a file: validate, ask, view. The list with paths is `router.rs`.
 
+pub(crate) mod alias;
 pub(crate) mod asn;
 pub(crate) mod bulk;
 #[expect(unused_qualifications, reason = "in what `IntoParams` makes")]
@@ -9,6 +10,7 @@ pub(crate) mod docs;
 pub(crate) mod domain_risk;
 #[expect(unused_qualifications, reason = "in what `IntoParams` makes")]
 pub(crate) mod edl;
+pub(crate) mod gateway;
 pub(crate) mod health;
 #[expect(unused_qualifications, reason = "in what `IntoParams` makes")]
 pub(crate) mod history;

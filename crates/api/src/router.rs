@@ -13,8 +13,9 @@ use crate::{
     error::ApiError,
     limits, middleware,
     resource::{
-        asn, bulk, compare, docs, domain_risk, edl, health, history, metrics,
-        peeringdb, status, stream, taxii, threat, upstreams, whitelist,
+        alias, asn, bulk, compare, docs, domain_risk, edl, gateway, health,
+        history, metrics, peeringdb, status, stream, taxii, threat, upstreams,
+        whitelist,
     },
 };
 
@@ -76,7 +77,7 @@ pub(crate) const KEY_IN_QUERY: [&str; 2] = ["/stream", "/stream/sse"];
 /// Paths without mount, and who answers. The narrowest scope is named: `read`
 /// includes `tools`, and `admin` everything.
 #[rustfmt::skip]
-pub(crate) fn endpoints() -> [(&'static str, MethodRouter<Arc<App>>); 51] {
+pub(crate) fn endpoints() -> [(&'static str, MethodRouter<Arc<App>>); 53] {
     [
         // one network
         ("/asn/{asn}", get(asn::show_profile)),                     // read
@@ -89,6 +90,8 @@ pub(crate) fn endpoints() -> [(&'static str, MethodRouter<Arc<App>>); 51] {
         ("/tools/compare", get(compare::compare)),                  // tools
         ("/tools/domain-risk", get(domain_risk::judge_domain)),     // tools
         ("/feeds/edl", get(edl::show_edl)),      // none: firewalls poll it
+        ("/gateway/table", get(gateway::show_table)),               // read
+        ("/alias/asn.gz", get(alias::show_asn_table)),       // as the EDL
         ("/stream", get(stream::open_web_socket)),                  // stream
         ("/stream/sse", get(stream::show_events)),                  // stream
         // what an organisation blocks: its feeds

@@ -9,6 +9,7 @@ use asgard_model::CountryCode;
 use asgard_store::Scopes;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::command::rules::RulesAction;
 use crate::config::EdlAuthSetting;
 use crate::key_option::{Lifetime, RateClass};
 
@@ -57,12 +58,16 @@ pub(crate) struct Common {
 pub(crate) enum Command {
     /// Score, and answer over HTTP.
     Serve(Serve),
+    /// Stand in front of web applications: a proxy with rules by network.
+    Gateway(Gateway),
     /// Say who is behind an address, prefix or AS number, and how bad.
     Lookup(Query),
     /// Explain a score: reasons, evidence, sources, ages.
     Why(Query),
     /// List the worst or the best networks.
     Top(Top),
+    /// Print BGP data: MRT files and recordings of RIS Live.
+    Mrt(Mrt),
     /// Show and refresh the sources.
     Source {
         #[command(subcommand)]
@@ -72,6 +77,11 @@ pub(crate) enum Command {
     Feed {
         #[command(subcommand)]
         action: FeedAction,
+    },
+    /// Check, test, explain and replay rules of the gateway.
+    Rules {
+        #[command(subcommand)]
+        action: RulesAction,
     },
     /// What an organisation blocks.
     Block {
@@ -93,6 +103,11 @@ pub(crate) enum Command {
     Audit {
         #[command(subcommand)]
         action: AuditAction,
+    },
+    /// Write the routing table as a MaxMind DB.
+    Mmdb {
+        #[command(subcommand)]
+        action: MmdbAction,
     },
     /// Check or show the configuration.
     Config {
@@ -313,6 +328,14 @@ pub(crate) struct Serve {
     pub(crate) peeringdb_url: Option<String>,
 }
 
+/// Options of `gateway`; everything else is in the file of `--config`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Gateway {
+    /// Threads that serve clients [default: one a core].
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<std::num::NonZero<usize>>,
+}
+
 /// Options of `lookup` and `why`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Query {
@@ -357,6 +380,71 @@ pub(crate) struct Top {
     pub(crate) country: Option<CountryCode>,
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+/// Options of `mrt`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Mrt {
+    /// Files, in any compression; `-` is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Form of the output, one line for each route or state.
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub(crate) output: MrtForm,
+    /// What the files are; `auto` takes lines that begin with `{"` for
+    /// messages of RIS Live, and all else for MRT.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub(crate) from: MrtSource,
+}
+
+/// Forms of routes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MrtForm {
+    /// The columns of `bgpdump -m`.
+    Text,
+    /// A JSON object on each line, with every attribute that is read.
+    Jsonl,
+}
+
+/// Kinds of BGP data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MrtSource {
+    /// As the first bytes tell.
+    Auto,
+    /// RFC 6396.
+    Mrt,
+    /// JSON lines.
+    RisLive,
+}
+
+/// What to do with MaxMind DB files.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum MmdbAction {
+    /// Every announced network with its AS, and what else is asked for.
+    Build(MmdbBuild),
+}
+
+/// Options of `mmdb build`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct MmdbBuild {
+    /// The file; it is replaced whole.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// What a record says, separated by commas.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "number,org,score,level,country",
+        value_name = "number,org,score,level,country"
+    )]
+    pub(crate) fields: Vec<asgard_model::mmdb::Field>,
+    /// Type of the database; some readers want to see a known name in it.
+    #[arg(
+        long,
+        default_value = asgard_model::mmdb::DATABASE_TYPE,
+        value_name = "TYPE"
+    )]
+    pub(crate) database_type: String,
 }
 
 /// What to do with sources.

@@ -30,6 +30,15 @@ pub(crate) use api::EdlAuthSetting;
 use api::prefixes;
 use feeds::FeedSettings;
 
+/// The environment, for the file of the gateway; names and values that are not
+/// UTF-8 are left out.
+pub(crate) fn environment() -> Vec<(String, String)> {
+    let text = |text: std::ffi::OsString| text.into_string().ok();
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((text(name)?, text(value)?)))
+        .collect()
+}
+
 /// The file as it is written; every key may be missing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

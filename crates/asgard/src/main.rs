@@ -40,6 +40,10 @@ fn main() -> ExitCode {
 }
 
 fn start(cli: Cli, out: &mut Out) -> anyhow::Result<Exit> {
+    if let Command::Gateway(options) = &cli.command {
+        // Its file is another than that of the API, and so is its runtime.
+        return command::gateway::run(&cli.common, options, out);
+    }
     let config = Config::load(&cli).map_err(exit::usage)?;
     let serving = matches!(cli.command, Command::Serve(_));
     telemetry::install(config.log, cli.common.verbose, !serving);
@@ -57,14 +61,17 @@ async fn run(
 ) -> anyhow::Result<Exit> {
     match command {
         Command::Serve(_) => command::serve::run(config, out).await,
+        Command::Gateway(_) => Err(anyhow::anyhow!("started elsewhere")),
         Command::Lookup(query) => {
             command::query::lookup(&config, &query, out).await
         }
         Command::Why(query) => command::query::why(&config, &query, out).await,
         Command::Top(top) => command::top::run(&config, &top, out).await,
+        Command::Mrt(mrt) => command::mrt::run(&mrt, out),
         Command::Source { action } => {
             command::source::run(&config, action, out).await
         }
+        Command::Rules { action } => command::rules::run(action, out),
         Command::Feed { action } => command::feed::run(&action, out).await,
         Command::Block { action } => {
             command::access::run(&config, Side::Block, action, out).await
@@ -77,6 +84,9 @@ async fn run(
         }
         Command::Audit { action } => {
             command::audit::run(&config, action, out).await
+        }
+        Command::Mmdb { action } => {
+            command::mmdb::run(&config, action, out).await
         }
         Command::Config { action } => {
             command::config::run(&config, action, out)

@@ -11,11 +11,20 @@ use crate::config::LogForm;
 /// for: 0 warnings and the course of the service, 1 debug of asgard, 2 all.
 pub(crate) fn install(form: LogForm, verbose: u8, quiet: bool) {
     let level = match (quiet, verbose) {
-        (true, 0) => "warn",
-        (_, 0) => "info",
-        (_, 1) => "info,asgard=debug,asgard_ingest=debug,asgard_api=debug",
+        // What bgpkit-parser says of a record we say of the file.
+        (true, 0) => "warn,bgpkit_parser=off",
+        (_, 0) => "info,bgpkit_parser=off",
+        (_, 1) => {
+            "info,asgard=debug,asgard_ingest=debug,asgard_api=debug,\
+             bgpkit_parser=off"
+        }
         _ => "debug",
     };
+    install_at(form, level);
+}
+
+/// The same with a level, or a list of them by target.
+pub(crate) fn install_at(form: LogForm, level: &str) {
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| level.into());
     let base = fmt()

@@ -7,6 +7,13 @@
 //!    connections are told to go away, what is under way goes on.
 //! 3. `Cut`: the time is over; what is left is cut.
 
+use tokio::sync::watch;
+
+/// Resolves once the end has come so far; also if nobody is left to say so.
+pub(crate) async fn reached(mut phase: watch::Receiver<Phase>, goal: Phase) {
+    drop(phase.wait_for(|phase| *phase >= goal).await);
+}
+
 /// How far the end has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {

@@ -9,6 +9,8 @@
 pub(crate) mod backend;
 pub(crate) mod exchange;
 pub(crate) mod fault;
+pub(crate) mod http2;
 pub(crate) mod pump;
 pub(crate) mod server;
+pub(crate) mod stream;
 pub(crate) mod tunnel;

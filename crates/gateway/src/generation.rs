@@ -18,7 +18,10 @@ use asgard_policy::{
     gate::{FeedIndex, ListIndex, Lists},
 };
 
-use crate::setup::Setup;
+use crate::{
+    config::{Config, Feed, IpList, ListSource},
+    setup::Setup,
+};
 
 /// What was loaded from elsewhere, in the order of the configuration.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +34,40 @@ pub struct Data {
     pub lists: Vec<Option<Arc<AddressSet>>>,
     /// By [`FeedIndex`]; likewise.
     pub feeds: Vec<Option<Arc<AddressSet>>>,
+}
+
+impl Data {
+    /// What a configuration holds itself, and of `before` what it still names:
+    /// lists and feeds whose definition is the same, and the tables of features
+    /// that are still on.
+    #[must_use]
+    pub fn of(config: &Config, before: Option<(&Setup, &Self)>) -> Self {
+        let list = |list: &IpList| {
+            if let ListSource::Inline(blocks) = &list.source {
+                let blocks = blocks.iter().copied();
+                return Some(Arc::new(AddressSet::from_prefixes(blocks)));
+            }
+            let (setup, data) = before?;
+            let mut known = setup.config.ip_lists.iter();
+            let at = known.position(|old| old == list)?;
+            data.lists.get(at)?.clone()
+        };
+        let feed = |feed: &Feed| {
+            let (setup, data) = before?;
+            let mut known = setup.config.feeds.iter();
+            let at = known.position(|old| old == feed)?;
+            data.feeds.get(at)?.clone()
+        };
+        let data = before.map(|(_, data)| data);
+        let asn = config.features.asn.enabled;
+        let geo = config.features.geoip.enabled;
+        Self {
+            networks: data.filter(|_| asn).and_then(|d| d.networks.clone()),
+            places: data.filter(|_| geo).and_then(|d| d.places.clone()),
+            lists: config.ip_lists.iter().map(list).collect(),
+            feeds: config.feeds.iter().map(feed).collect(),
+        }
+    }
 }
 
 /// Everything that a request is decided by.

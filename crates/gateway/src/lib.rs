@@ -6,11 +6,14 @@
 //! All of it reads one [`generation`]. There is no path to the store: a gateway
 //! must decide while every database is down.
 
+pub mod admin;
 pub mod answer;
 pub mod challenge;
 pub mod client_address;
 pub mod config;
+pub mod control;
 pub mod crawler;
+pub mod data;
 pub mod drain;
 pub mod generation;
 pub mod headers;
@@ -24,12 +27,15 @@ pub mod tls;
 pub mod worker;
 
 mod alarm;
+mod clock;
 mod decide;
 mod forward;
 mod http1;
 mod request;
+mod verdict;
 mod wire;
 
+pub use control::{Gateway, LoadError};
 pub use generation::{Data, Generation, Generations};
 pub use lookup::{Facts, facts};
 pub use setup::{Setup, SetupError};

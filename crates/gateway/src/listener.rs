@@ -14,7 +14,12 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{config, drain::Phase, worker::Worker};
+use crate::{
+    config,
+    decide::Surface,
+    drain::{Phase, reached},
+    worker::Worker,
+};
 
 mod arrival;
 mod http1;
@@ -54,34 +59,58 @@ pub async fn serve(
     listener: config::Listener,
     worker: Arc<Worker>,
 ) -> io::Result<()> {
+    serve_as(socket, listener, Surface::Proxy, worker).await
+}
+
+/// Answers the questions of other proxies, as [`serve`] does clients.
+///
+/// # Errors
+/// When the socket cannot be used by this runtime.
+pub async fn serve_verdicts(
+    socket: std::net::TcpListener,
+    worker: Arc<Worker>,
+) -> io::Result<()> {
+    let listener = config::Listener {
+        bind: socket.local_addr()?,
+        tls: None,
+        http2: false,
+        proxy_protocol: config::ProxyProtocol::Off,
+    };
+    serve_as(socket, listener, Surface::Verdict, worker).await
+}
+
+async fn serve_as(
+    socket: std::net::TcpListener,
+    listener: config::Listener,
+    surface: Surface,
+    worker: Arc<Worker>,
+) -> io::Result<()> {
     let socket = TcpListener::from_std(socket)?;
     let listener = Arc::new(listener);
     let mut connections = JoinSet::new();
-    let mut phase = worker.phase.clone();
     let mut sweep = tokio::time::interval(SWEEP);
-    let closing = phase.wait_for(|phase| *phase >= Phase::Closing);
+    let closing = reached(worker.phase.clone(), Phase::Closing);
     tokio::pin!(closing);
     loop {
         tokio::select! {
-            _ = &mut closing => break,
+            () = &mut closing => break,
             Some(_) = connections.join_next() => {}
             _ = sweep.tick() => sweep_servers(&worker),
             accepted = accept(&socket, &worker) => {
-                drive(accepted, &listener, &worker, &mut connections);
+                drive(accepted, (&listener, surface), &worker, &mut connections);
             }
         }
     }
     // Who has been let in by the kernel already is served.
     while let Some(accepted) = waiting(&socket, &worker) {
-        drive(accepted, &listener, &worker, &mut connections);
+        drive(accepted, (&listener, surface), &worker, &mut connections);
     }
     drop(socket);
-    let mut phase = worker.phase.clone();
-    let cut = phase.wait_for(|phase| *phase >= Phase::Cut);
+    let cut = reached(worker.phase.clone(), Phase::Cut);
     tokio::pin!(cut);
     while !connections.is_empty() {
         tokio::select! {
-            _ = &mut cut => {
+            () = &mut cut => {
                 connections.shutdown().await;
             }
             _ = connections.join_next() => {}
@@ -128,7 +157,7 @@ fn waiting(socket: &TcpListener, worker: &Worker) -> Option<Accepted> {
 
 fn drive(
     accepted: Accepted,
-    listener: &Arc<config::Listener>,
+    (listener, surface): (&Arc<config::Listener>, Surface),
     worker: &Arc<Worker>,
     connections: &mut JoinSet<()>,
 ) {
@@ -141,7 +170,7 @@ fn drive(
     connections.spawn(async move {
         worker.metrics.connections.inc();
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        arrival::welcome(stream, peer, &listener, &worker).await;
+        arrival::welcome(stream, peer, (&listener, surface), &worker).await;
         worker.metrics.connections.dec();
         drop(place);
     });

@@ -100,7 +100,7 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 
 /// Every client is an open file; the usual soft limit of 1,024 is far below
 /// what the hard limit allows.
-fn raise_file_limit() {
+pub(super) fn raise_file_limit() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {

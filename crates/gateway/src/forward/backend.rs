@@ -48,6 +48,14 @@ impl Backend {
         Some(only)
     }
 
+    /// Requests under way, and connections that wait for one.
+    pub(crate) fn connections(&self) -> (usize, usize) {
+        self.servers.iter().fold((0, 0), |(active, idle), server| {
+            let now = server.active.load(Relaxed);
+            (active + now, idle + server.idle_count())
+        })
+    }
+
     fn choose(
         &self,
         fits: impl Fn(&Arc<Server>) -> bool,

@@ -20,7 +20,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::fault::Fault;
+use super::{fault::Fault, http2::Shared};
 use crate::{
     config,
     http1::buffer::{Incoming, Outgoing},
@@ -64,6 +64,8 @@ pub(crate) struct Server {
     rests_until: AtomicU64,
     born: Instant,
     idle: Box<[Mutex<Vec<Idle>>]>,
+    /// Connections of HTTP/2, one a worker.
+    shared: Box<[Shared]>,
 }
 
 struct Idle {
@@ -104,6 +106,7 @@ impl Server {
             rests_until: AtomicU64::new(0),
             born,
             idle: (0..workers.max(1)).map(|_| Mutex::default()).collect(),
+            shared: (0..workers.max(1)).map(|_| Shared::default()).collect(),
         }
     }
 
@@ -128,6 +131,11 @@ impl Server {
             }
         }
         None
+    }
+
+    /// The connection of HTTP/2 of a worker.
+    pub(crate) fn shared(&self, worker: usize) -> &Shared {
+        &self.shared[worker % self.shared.len()]
     }
 
     /// A new connection.

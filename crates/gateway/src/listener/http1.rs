@@ -14,12 +14,14 @@ use tokio::{
     time::{Instant, timeout},
 };
 
+mod over_http2;
+
 use crate::{
     alarm::Alarm,
     answer::Answer,
     config::Limits,
     decide::{From, Record, Verdict, decide},
-    drain::Phase,
+    drain::{Phase, reached},
     forward::{
         backend::Backend,
         exchange::{self, Ended, Failed, Job},
@@ -33,7 +35,7 @@ use crate::{
         buffer::{Incoming, Outgoing},
         head::{HeadLimits, Refusal, Scan, no_fields, parse},
     },
-    metrics::{Kind, Mode},
+    metrics::Kind,
     request::{Request, Version},
     wire::Wire,
     worker::Worker,
@@ -120,8 +122,7 @@ impl<'w> Connection<'w> {
     }
 
     pub(super) async fn serve(mut self) {
-        let mut phase = self.worker.phase.clone();
-        let closing = phase.wait_for(|phase| *phase >= Phase::Closing);
+        let closing = reached(self.worker.phase.clone(), Phase::Closing);
         tokio::pin!(closing);
         let mut now = Instant::now();
         loop {
@@ -134,7 +135,7 @@ impl<'w> Connection<'w> {
                 Arrived::Refused(refusal) => {
                     let answer = Answer::refusal(refusal);
                     self.worker.metrics.answered(
-                        Mode::Proxy,
+                        self.from.mode(),
                         Kind::Malformed,
                         refusal.status,
                         Duration::ZERO,
@@ -233,7 +234,12 @@ impl<'w> Connection<'w> {
             Err(refusal) => {
                 let answer = Answer::refusal(refusal);
                 let (kind, none) = (Kind::Malformed, Duration::ZERO);
-                worker.metrics.answered(Mode::Proxy, kind, answer.status, none);
+                worker.metrics.answered(
+                    self.from.mode(),
+                    kind,
+                    answer.status,
+                    none,
+                );
                 self.answer(&answer, CURT).await;
                 return Next::Linger;
             }
@@ -261,7 +267,12 @@ impl<'w> Connection<'w> {
         *now = Instant::now();
         let taken = now.duration_since(begun);
         let second = now.duration_since(worker.born).as_secs();
-        worker.metrics.answered(Mode::Proxy, ready.record.kind, status, taken);
+        worker.metrics.answered(
+            self.from.mode(),
+            ready.record.kind,
+            status,
+            taken,
+        );
         worker.log.write(
             &ready.record,
             &generation.setup.policy,
@@ -321,6 +332,24 @@ impl<'w> Connection<'w> {
         Ok(ready)
     }
 
+    /// To a server of HTTP/2.
+    async fn forward_over_http2(
+        &mut self,
+        backend: &Backend,
+        generation: &Generation,
+        ready: &Ready,
+    ) -> (u16, Next) {
+        let sent =
+            Box::pin(over_http2::forward(self, backend, generation, ready));
+        match sent.await {
+            Ok(ended) => ended,
+            Err((answered, fault)) => {
+                let failed = Failed { fault, answered };
+                self.broke(failed, backend, ready).await
+            }
+        }
+    }
+
     /// Passes a request on; tries once more where that is safe.
     async fn forward(
         &mut self,
@@ -329,6 +358,9 @@ impl<'w> Connection<'w> {
         ready: &Ready,
         begun: Instant,
     ) -> (u16, Next) {
+        if backend.config.http2 {
+            return self.forward_over_http2(backend, generation, ready).await;
+        }
         let mut tried: Option<Arc<Server>> = None;
         let mut stale = false;
         loop {

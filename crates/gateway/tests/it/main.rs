@@ -1,3 +1,16 @@
-//! The gateway from outside: configuration files as people write them.
+//! The gateway from outside: configuration files as people write them, real
+//! sockets, real protocols, a backend that repeats what it was sent.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod backend;
+mod bodies;
+mod clients;
 mod configuration;
+mod http2;
+mod lifecycle;
+mod proxy_header;
+mod smuggling;
+mod spoofing;
+mod stage;
+mod tls;
+mod websocket;

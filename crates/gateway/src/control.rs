@@ -1,0 +1,253 @@
+//! One gateway: what its workers, its admin listener and its operator share.
+//!
+//! A reload reads the configuration anew, makes it ready, and swaps; whatever
+//! fails on the way leaves everything as it is, and `/healthz` says why. What
+//! only a restart can change (addresses of listeners, workers, the limit of
+//! connections) is named in the log when a reload brings it.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+mod library;
+
+use tokio::{
+    sync::{Semaphore, watch},
+    time::Instant,
+};
+
+use crate::{
+    clock,
+    config::{self, Config, Faults, Loaded, Overrides},
+    data::{DataError, Library},
+    drain::Phase,
+    generation::{Data, Generation, Generations},
+    log::DecisionLog,
+    metrics::Metrics,
+    setup::{Setup, SetupError},
+    worker::{Ids, Worker},
+};
+
+/// Why a configuration is not put into force.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file has faults.
+    #[error("{0}")]
+    Faults(Faults),
+    /// What it names cannot be used.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// A database or list cannot be loaded.
+    #[error(transparent)]
+    Data(#[from] DataError),
+}
+
+/// How the last reload went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReloadState {
+    /// Why it failed; `None` if it worked, or there was none.
+    pub error: Option<String>,
+    /// When, in seconds since 1970.
+    pub at: u64,
+}
+
+/// A gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    path: PathBuf,
+    overrides: Overrides,
+    workers: usize,
+    room: Arc<Semaphore>,
+    phase: watch::Sender<Phase>,
+    // A std lock: held to copy or replace a line of text.
+    reloaded: Mutex<ReloadState>,
+    // Reloads come one after the other.
+    reloading: tokio::sync::Mutex<()>,
+    /// What reads databases, lists and feeds; `None` until the first load.
+    library: watch::Sender<Option<Arc<Library>>>,
+    /// What requests are decided by.
+    pub generations: Arc<Generations>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Gateway {
+    /// Makes a gateway of a configuration that was loaded from `path`. Blocking:
+    /// it reads files. `now` is in seconds since 1970.
+    ///
+    /// # Errors
+    /// When something that the configuration names cannot be used.
+    pub fn new(
+        path: &Path,
+        overrides: Overrides,
+        loaded: Loaded,
+        workers: usize,
+        now: u64,
+    ) -> Result<Self, LoadError> {
+        let setup = Setup::new(loaded, workers, None)?;
+        let data = Data::of(&setup.config, None);
+        let room = Arc::new(Semaphore::new(setup.config.limits.connections));
+        let generation =
+            Generation { setup: Arc::new(setup), data: Arc::new(data) };
+        let metrics = Arc::new(Metrics::new());
+        let state = ReloadState { error: None, at: now };
+        let gateway = Self {
+            path: path.to_owned(),
+            overrides,
+            workers,
+            room,
+            phase: watch::Sender::new(Phase::Serving),
+            reloaded: Mutex::new(state.clone()),
+            reloading: tokio::sync::Mutex::default(),
+            library: watch::Sender::new(None),
+            generations: Arc::new(Generations::new(generation)),
+            metrics,
+        };
+        gateway.note(state);
+        Ok(gateway)
+    }
+
+    /// One worker's part; `seed` names its requests and must be random.
+    #[must_use]
+    pub fn worker(&self, index: usize, seed: u64) -> Worker {
+        Worker {
+            index,
+            generations: Arc::clone(&self.generations),
+            metrics: Arc::clone(&self.metrics),
+            room: Arc::clone(&self.room),
+            phase: self.phase.subscribe(),
+            born: Instant::now(),
+            ids: Ids::new(seed),
+            log: DecisionLog::default(),
+        }
+    }
+
+    /// Reads the configuration again and puts it into force.
+    ///
+    /// # Errors
+    /// Why not; everything stays as it was.
+    pub async fn reload(self: &Arc<Self>, now: u64) -> Result<(), LoadError> {
+        let _one = self.reloading.lock().await;
+        let gateway = Arc::clone(self);
+        let result = tokio::task::spawn_blocking(move || gateway.ready())
+            .await
+            .expect("reading a configuration does not panic");
+        let result = match result {
+            Ok(setup) => match self.next_library(&setup.config).await {
+                Ok(library) => {
+                    self.put_into_force(setup, library);
+                    Ok(())
+                }
+                Err(error) => Err(error),
+            },
+            Err(error) => Err(error),
+        };
+        let error = result.as_ref().err().map(ToString::to_string);
+        match &error {
+            Some(error) => tracing::error!(
+                "the configuration was refused, the old one stays:\n{error}"
+            ),
+            None => tracing::info!("the configuration was reloaded"),
+        }
+        self.note(ReloadState { error, at: now });
+        result
+    }
+
+    fn ready(&self) -> Result<Setup, LoadError> {
+        let loaded = config::load(&self.path, &self.overrides)
+            .map_err(LoadError::Faults)?;
+        let before = self.generations.load();
+        Ok(Setup::new(loaded, self.workers, Some(&before.setup))?)
+    }
+
+    fn put_into_force(&self, setup: Setup, library: Arc<Library>) {
+        self.generations.update(|old| {
+            tell_what_needs_a_restart(&old.setup.config, &setup.config);
+            let data = Arc::new(library.data());
+            // In here, so that nothing of the old library is published under
+            // the places of the new configuration.
+            self.library.send_replace(Some(library));
+            Generation { setup: Arc::new(setup), data }
+        });
+    }
+
+    fn note(&self, state: ReloadState) {
+        let metrics = &self.metrics;
+        metrics.config_reload_success.set(state.error.is_none().into());
+        if state.error.is_none() {
+            let at = i64::try_from(state.at).unwrap_or(i64::MAX);
+            metrics.config_reload_timestamp.set(at);
+        }
+        *self.reloaded.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+
+    /// How the last reload went.
+    #[must_use]
+    pub fn last_reload(&self) -> ReloadState {
+        self.reloaded.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How far the end has come.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        *self.phase.borrow()
+    }
+
+    /// Goes on towards the end.
+    pub fn enter(&self, phase: Phase) {
+        self.phase.send_replace(phase);
+    }
+
+    /// Whether requests can be decided: nothing that the rules need is missing.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        let generation = self.generations.load();
+        let needs = generation.setup.policy.needs();
+        let has_networks = generation.data.networks.is_some();
+        let has_places = generation.data.places.is_some();
+        let lacks_networks = (needs.asn || needs.score) && !has_networks;
+        let lacks_places = needs.country && !has_places;
+        self.phase() == Phase::Serving && !lacks_networks && !lacks_places
+    }
+
+    /// The text form of all metrics.
+    ///
+    /// # Errors
+    /// When a metric has no valid text form.
+    pub fn metrics_text(&self) -> Result<String, prometheus::Error> {
+        let generation = self.generations.load();
+        let gauges = &self.metrics.backend_connections;
+        for backend in generation.setup.backends.all() {
+            let (active, idle) = backend.connections();
+            for (state, count) in [("active", active), ("idle", idle)] {
+                gauges
+                    .with_label_values(&[&backend.config.name, state])
+                    .set(i64::try_from(count).unwrap_or(i64::MAX));
+            }
+        }
+        let status = self.data_status();
+        self.metrics.set_data(&status, clock::seconds());
+        self.metrics.text(&generation.setup.rules)
+    }
+}
+
+fn tell_what_needs_a_restart(old: &Config, new: &Config) {
+    let places = |config: &Config| {
+        let of = |l: &config::Listener| (l.bind, l.tls.clone(), l.http2);
+        config.listeners.iter().map(of).collect::<Vec<_>>()
+    };
+    let changes = [
+        ("listeners", places(old) != places(new)),
+        ("health", old.health != new.health),
+        (
+            "limits.connections",
+            old.limits.connections != new.limits.connections,
+        ),
+    ];
+    for (key, changed) in changes {
+        if changed {
+            tracing::warn!("`{key}` has changed: that needs a restart");
+        }
+    }
+}

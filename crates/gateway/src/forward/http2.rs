@@ -1,0 +1,271 @@
+//! Backends that are spoken to in HTTP/2: one connection a worker and server,
+//! many requests on it.
+//!
+//! The connection is opened when it is first needed, and anew when it has
+//! ended. The head that was written for the backend in HTTP/1.1 is translated,
+//! so both kinds of backend see the same fields.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri};
+use hyper::{
+    body::{Body, Bytes, Frame, Incoming, SizeHint},
+    client::conn::http2::{Builder, SendRequest},
+};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::{sync::mpsc, time::timeout};
+
+use super::{fault::Fault, server::Server};
+use crate::{
+    headers::{self, Strip},
+    http1::head::{MAX_FIELDS, no_fields},
+};
+
+/// Silence after which the server is asked whether it is still there.
+const PROBE: Duration = Duration::from_secs(30);
+/// How long it may take to answer that.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The body of a request on its way to the server.
+#[derive(Debug)]
+pub(crate) enum Upload {
+    /// None.
+    Empty,
+    /// A stream of the client's connection, as it is.
+    Stream { body: Incoming, strip: Arc<Strip>, limit: u64, moved: u64 },
+    /// Frames that somebody else reads.
+    Frames { frames: mpsc::Receiver<Frame<Bytes>>, length: Option<u64> },
+}
+
+/// A body that is longer than allowed, or whose client has gone.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UploadError {
+    #[error("body too large")]
+    TooLarge,
+    #[error(transparent)]
+    Client(hyper::Error),
+}
+
+impl Body for Upload {
+    type Data = Bytes;
+    type Error = UploadError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
+        match self.get_mut() {
+            Self::Empty => Poll::Ready(None),
+            Self::Frames { frames, .. } => {
+                frames.poll_recv(cx).map(|frame| frame.map(Ok))
+            }
+            Self::Stream { body, strip, limit, moved } => {
+                let frame = std::task::ready!(Pin::new(body).poll_frame(cx));
+                Poll::Ready(frame.map(|frame| {
+                    let frame = frame.map_err(UploadError::Client)?;
+                    *moved +=
+                        frame.data_ref().map_or(0, |data| data.len() as u64);
+                    if *limit > 0 && *moved > *limit {
+                        return Err(UploadError::TooLarge);
+                    }
+                    Ok(filtered(frame, strip))
+                }))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Stream { body, .. } => body.is_end_stream(),
+            Self::Frames { .. } => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Stream { body, .. } => body.size_hint(),
+            Self::Frames { length, .. } => {
+                length.map_or_else(SizeHint::default, SizeHint::with_exact)
+            }
+        }
+    }
+}
+
+/// A frame whose trailers say only what trailers may.
+pub(crate) fn filtered(frame: Frame<Bytes>, strip: &Strip) -> Frame<Bytes> {
+    match frame.into_trailers() {
+        Err(data) => data,
+        Ok(trailers) => {
+            let allowed = trailers
+                .iter()
+                .filter(|(name, _)| headers::may_trail(strip, name.as_str()))
+                .map(|(name, value)| (name.clone(), value.clone()));
+            Frame::trailers(allowed.collect())
+        }
+    }
+}
+
+/// The connection of one worker to one server.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    // A std lock: held to copy or replace the handle.
+    current: Mutex<Option<SendRequest<Upload>>>,
+    // Whoever needs a connection first opens it; the others wait for that.
+    opening: tokio::sync::Mutex<()>,
+}
+
+impl Shared {
+    fn usable(&self) -> Option<SendRequest<Upload>> {
+        let current =
+            self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let sender = current.as_ref()?;
+        (!sender.is_closed()).then(|| sender.clone())
+    }
+
+    /// A handle to send a request with; and whether the connection is new.
+    async fn sender(
+        &self,
+        server: &Server,
+    ) -> Result<SendRequest<Upload>, Fault> {
+        if let Some(sender) = self.usable() {
+            return Ok(sender);
+        }
+        let _one = self.opening.lock().await;
+        if let Some(sender) = self.usable() {
+            return Ok(sender);
+        }
+        let wire = server.connect().await?.wire;
+        let handshake = Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .keep_alive_interval(PROBE)
+            .keep_alive_timeout(PROBE_TIMEOUT)
+            .max_header_list_size(64 * 1024)
+            .handshake(TokioIo::new(wire));
+        let (sender, connection) = handshake.await.map_err(broken)?;
+        // It ends by itself once every handle is gone and every response is
+        // whole; with the worker's runtime at the latest.
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "connection to a backend ended");
+            }
+        });
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(sender.clone());
+        Ok(sender)
+    }
+}
+
+/// Sends a request and waits for the head of its response.
+pub(crate) async fn send(
+    server: &Server,
+    worker: usize,
+    request: Request<Upload>,
+    first_byte: Duration,
+) -> Result<Response<Incoming>, Fault> {
+    let mut sender = server.shared(worker).sender(server).await?;
+    sender.ready().await.map_err(broken)?;
+    let sent = sender.send_request(request);
+    let answered = match first_byte.is_zero() {
+        true => sent.await,
+        false => match timeout(first_byte, sent).await {
+            Ok(answered) => answered,
+            Err(_) => return Err(Fault::FirstByte),
+        },
+    };
+    answered.map_err(|error| match source::<UploadError>(&error) {
+        Some(UploadError::TooLarge) => {
+            let reason = "body too large";
+            Fault::Client(crate::http1::head::Refusal { status: 413, reason })
+        }
+        _ => broken(error),
+    })
+}
+
+fn broken(error: hyper::Error) -> Fault {
+    Fault::Broken(std::io::Error::other(error))
+}
+
+/// The cause of a certain type among all causes.
+fn source<'e, T: std::error::Error + 'static>(
+    error: &'e (dyn std::error::Error + 'static),
+) -> Option<&'e T> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// Translates a head of ours. It was written by us, so it is one.
+pub(crate) fn request(
+    head: &[u8],
+    secure: bool,
+    body: Upload,
+) -> Option<Request<Upload>> {
+    let mut fields = no_fields();
+    let mut parsed = httparse::Request::new(&mut []);
+    httparse::ParserConfig::default()
+        .parse_request_with_uninit_headers(
+            &mut parsed,
+            head,
+            &mut fields[..MAX_FIELDS],
+        )
+        .ok()?;
+    let mut request = Request::new(body);
+    *request.method_mut() = parsed.method?.parse().ok()?;
+    let mut host = "";
+    for field in &*parsed.headers {
+        let is = |name: &str| field.name.eq_ignore_ascii_case(name);
+        match () {
+            () if is("host") => host = std::str::from_utf8(field.value).ok()?,
+            () if is("connection")
+                || is("transfer-encoding")
+                || is("upgrade")
+                || is("expect") => {}
+            () => {
+                let name =
+                    HeaderName::from_bytes(field.name.as_bytes()).ok()?;
+                let value = HeaderValue::from_bytes(field.value).ok()?;
+                request.headers_mut().append(name, value);
+            }
+        }
+    }
+    *request.uri_mut() = Uri::builder()
+        .scheme(if secure { "https" } else { "http" })
+        .authority(host)
+        .path_and_query(parsed.path?)
+        .build()
+        .ok()?;
+    *request.version_mut() = http::Version::HTTP_2;
+    Some(request)
+}
+
+/// Lines of HTTP/1.1 as trailers.
+pub(crate) fn trailer_map(raw: &[u8], strip: &Strip) -> HeaderMap {
+    let mut fields = [httparse::EMPTY_HEADER; 64];
+    let mut map = HeaderMap::new();
+    if let Ok(httparse::Status::Complete((_, fields))) =
+        httparse::parse_headers(raw, &mut fields)
+    {
+        for field in fields {
+            let name = HeaderName::from_bytes(field.name.as_bytes());
+            let value = HeaderValue::from_bytes(field.value);
+            if let (Ok(name), Ok(value)) = (name, value)
+                && headers::may_trail(strip, field.name)
+            {
+                map.append(name, value);
+            }
+        }
+    }
+    map
+}

@@ -1,0 +1,190 @@
+//! HTTP/2 from clients, to backends, and across.
+
+use std::{convert::Infallible, net::SocketAddr};
+
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full, combinators::BoxBody};
+use hyper::{
+    body::{Bytes, Incoming},
+    client::conn::http2::{SendRequest, handshake},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream},
+};
+
+use crate::{
+    backend::Backend,
+    stage::{Stage, one_response, status},
+};
+
+type Sent = Full<Bytes>;
+
+fn config(backend: SocketAddr, to_http2: &str) -> String {
+    format!(
+        "health: {{host: 127.0.0.1, port: 0}}\n\
+         listeners: [{{bind: '127.0.0.1:0', http2: true}}]\n\
+         backends: [{{name: app, servers: ['http://{backend}'], \
+         http2: {to_http2}, timeouts: {{first_byte: 5s}}}}]\n"
+    )
+}
+
+async fn client(address: SocketAddr) -> SendRequest<Sent> {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let io = TokioIo::new(stream);
+    let (sender, connection) =
+        handshake(TokioExecutor::new(), io).await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+/// A backend of HTTP/2 that repeats what it was sent.
+async fn http2_backend() -> SocketAddr {
+    async fn repeat(
+        request: Request<Incoming>,
+    ) -> Result<Response<BoxBody<Bytes, Infallible>>, Infallible> {
+        let mut text = format!("{} {}\n", request.method(), request.uri());
+        for (name, value) in request.headers() {
+            let value = value.to_str().unwrap();
+            text.push_str(&format!("{name}: {value}\n"));
+        }
+        let body = request.into_body().collect().await.unwrap();
+        let trailers = body.trailers().cloned();
+        text.push_str(&format!("{trailers:?}\n"));
+        text.push_str(&String::from_utf8_lossy(&body.to_bytes()));
+        let body = Full::new(Bytes::from(text)).boxed();
+        Ok(Response::builder().header("x-two", "2").body(body).unwrap())
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(
+                hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+                    .serve_connection(TokioIo::new(stream), service_fn(repeat)),
+            );
+        }
+    });
+    address
+}
+
+async fn asked(
+    sender: &mut SendRequest<Sent>,
+    request: Request<Sent>,
+) -> (u16, http::HeaderMap, String) {
+    sender.ready().await.unwrap();
+    let response = sender.send_request(request).await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (status.as_u16(), headers, String::from_utf8_lossy(&body).into_owned())
+}
+
+fn get(path: &str) -> http::request::Builder {
+    Request::builder().uri(format!("http://shop.example{path}"))
+}
+
+#[tokio::test]
+async fn streams_reach_a_backend_of_http_1_rewritten_like_any_request() {
+    let backend = Backend::start().await;
+    let stage = Stage::of(&config(backend.address, "false")).await;
+    let mut sender = client(stage.address()).await;
+    let request = get("/a?b=c")
+        .header("x-rescaled-asn-number", "forged")
+        .header("x_asgard_action", "forged")
+        .header("cookie", "a=1")
+        .header("cookie", "b=2")
+        .body(Sent::default())
+        .unwrap();
+    let (status, headers, body) = asked(&mut sender, request).await;
+    assert_eq!(status, 200);
+    assert_eq!(headers["x-backend"], "1");
+    assert!(body.starts_with("GET /a?b=c HTTP/1.1\r\nHost: shop.example\r\n"));
+    assert!(!body.contains("forged"), "{body}");
+    assert!(body.contains("\r\ncookie: a=1; b=2\r\n"), "{body}");
+    assert!(body.contains("\r\nX-Real-IP: 127.0.0.1\r\n"), "{body}");
+    let post = get("/count").method("POST");
+    let large = Sent::from(vec![b'x'; 3_000_000]);
+    let (_, _, count) = asked(&mut sender, post.body(large).unwrap()).await;
+    assert_eq!(count, "3000000");
+    let (status, _, body) =
+        asked(&mut sender, get("/big/2000000").body(Sent::default()).unwrap())
+            .await;
+    assert_eq!((status, body.len()), (200, 2_000_000));
+    let (status, ..) =
+        asked(&mut sender, get("/%zz").body(Sent::default()).unwrap()).await;
+    assert_eq!(status, 400);
+    let (status, ..) =
+        asked(&mut sender, get("/die").body(Sent::default()).unwrap()).await;
+    assert_eq!(status, 502);
+}
+
+#[tokio::test]
+async fn many_streams_share_one_connection() {
+    let backend = Backend::start().await;
+    let stage = Stage::of(&config(backend.address, "false")).await;
+    let sender = client(stage.address()).await;
+    let mut all = tokio::task::JoinSet::new();
+    for at in 0..100 {
+        let mut sender = sender.clone();
+        all.spawn(async move {
+            let request = get(&format!("/{at}")).body(Sent::default()).unwrap();
+            let (status, _, body) = asked(&mut sender, request).await;
+            status == 200 && body.starts_with(&format!("GET /{at} "))
+        });
+    }
+    assert!(all.join_all().await.into_iter().all(|good| good));
+}
+
+#[tokio::test]
+async fn trailers_of_a_backend_reach_a_client_of_http_2() {
+    let backend = Backend::start().await;
+    let stage = Stage::of(&config(backend.address, "false")).await;
+    let mut sender = client(stage.address()).await;
+    let request = get("/trailers").body(Sent::default()).unwrap();
+    let response = sender.send_request(request).await.unwrap();
+    let body = response.into_body().collect().await.unwrap();
+    let trailers = body.trailers().unwrap();
+    assert_eq!(trailers["x-sum"], "7");
+    assert!(!trailers.contains_key("x-asgard-evil"));
+}
+
+#[tokio::test]
+async fn a_backend_of_http_2_is_spoken_to_in_http_2() {
+    let backend = http2_backend().await;
+    let stage = Stage::of(&config(backend, "true")).await;
+    let mut sender = client(stage.address()).await;
+    let request =
+        get("/a").header("te", "trailers").body(Sent::default()).unwrap();
+    let (status, headers, body) = asked(&mut sender, request).await;
+    assert_eq!(status, 200);
+    assert_eq!(headers["x-two"], "2");
+    assert!(body.starts_with("GET http://shop.example/a\n"), "{body}");
+    assert!(body.contains("x-real-ip: 127.0.0.1\n"), "{body}");
+    let post = get("/b").method("POST");
+    let sent = Sent::from("hello");
+    let (_, _, body) = asked(&mut sender, post.body(sent).unwrap()).await;
+    assert!(body.ends_with("hello"), "{body}");
+}
+
+#[tokio::test]
+async fn a_client_of_http_1_reaches_a_backend_of_http_2() {
+    let backend = http2_backend().await;
+    let stage = Stage::of(&config(backend, "true")).await;
+    let mut stream = stage.connect().await;
+    for _ in 0..3 {
+        let request = "POST /x HTTP/1.1\r\nHost: shop.example\r\n\
+                       Transfer-Encoding: chunked\r\n\r\n\
+                       3\r\nabc\r\n0\r\nX-Sum: 7\r\nHost: evil\r\n\r\n";
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let answer = one_response(&mut stream).await;
+        assert_eq!(status(&answer), 200, "{answer}");
+        assert!(answer.contains("POST http://shop.example/x\n"), "{answer}");
+        assert!(answer.contains("\"x-sum\": \"7\""), "{answer}");
+        assert!(!answer.contains("evil"), "{answer}");
+        assert!(answer.ends_with("abc"), "{answer}");
+    }
+    let answer = stage.get("/y", "").await;
+    assert!(answer.contains("GET http://shop.example/y\n"), "{answer}");
+}

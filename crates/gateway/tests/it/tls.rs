@@ -1,0 +1,126 @@
+//! TLS towards clients: certificates by name, HTTP by ALPN; and to backends.
+
+use std::{path::Path, sync::Arc};
+
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, ServerName, pem::PemObject},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use tokio_rustls::TlsConnector;
+
+use crate::{
+    backend::Backend,
+    stage::{Stage, status},
+};
+
+fn data(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/tls");
+    folder.join(name).display().to_string()
+}
+
+fn listener(certificates: &str) -> String {
+    format!(
+        "health: {{host: 127.0.0.1, port: 0}}\n\
+         listeners: [{{bind: '127.0.0.1:0', tls: default, http2: true}}]\n\
+         tls: {{default: {{certs: [{certificates}]}}}}\n"
+    )
+}
+
+async fn secure(
+    stage: &Stage,
+    name: &str,
+    alpn: &[u8],
+) -> std::io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
+    let mut roots = RootCertStore::empty();
+    for file in ["shop.pem", "api.pem"] {
+        roots.add(CertificateDer::from_pem_file(data(file)).unwrap()).unwrap();
+    }
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols.push(alpn.to_vec());
+    let stream = stage.connect().await;
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await
+}
+
+#[tokio::test]
+async fn the_server_name_picks_the_certificate_and_alpn_the_protocol() {
+    let backend = Backend::start().await;
+    let certificates = format!(
+        "{{cert: '{}', key: '{}'}}, {{cert: '{}', key: '{}'}}",
+        data("shop.pem"),
+        data("shop.key"),
+        data("api.pem"),
+        data("api.key")
+    );
+    let text = format!(
+        "{}backends: [{{name: app, servers: ['http://{}']}}]\n",
+        listener(&certificates),
+        backend.address
+    );
+    let stage = Stage::of(&text).await;
+    for name in ["shop.example", "api.example"] {
+        let mut stream = secure(&stage, name, b"http/1.1").await.unwrap();
+        let request = format!(
+            "GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer).await;
+        assert_eq!(status(&answer), 200, "{answer}");
+        assert!(answer.contains("X-Forwarded-Proto: https\r\n"), "{answer}");
+    }
+    assert!(secure(&stage, "other.example", b"http/1.1").await.is_err());
+    let stream = secure(&stage, "shop.example", b"h2").await.unwrap();
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(b"h2".as_slice()));
+}
+
+#[tokio::test]
+async fn a_backend_with_https_is_verified() {
+    // The gateway itself is the backend with TLS of another gateway.
+    let backend = Backend::start().await;
+    let certificate = format!(
+        "{{cert: '{}', key: '{}'}}",
+        data("shop.pem"),
+        data("shop.key")
+    );
+    let inner = Stage::of(&format!(
+        "{}backends: [{{name: app, servers: ['http://{}']}}]\n",
+        listener(&certificate),
+        backend.address
+    ))
+    .await;
+    let outer = |tls: &str, http2: &str| {
+        format!(
+            "health: {{host: 127.0.0.1, port: 0}}\n\
+             listeners: [{{bind: '127.0.0.1:0'}}]\n\
+             backends: [{{name: app, servers: ['https://{}'], \
+             http2: {http2}, tls: {{{tls}}}}}]\n",
+            inner.address()
+        )
+    };
+    let good = format!("ca: '{}', server_name: shop.example", data("shop.pem"));
+    for http2 in ["false", "true"] {
+        let stage = Stage::of(&outer(&good, http2)).await;
+        let answer = stage.get("/", "").await;
+        assert_eq!(status(&answer), 200, "{answer}");
+    }
+    let name =
+        format!("ca: '{}', server_name: other.example", data("shop.pem"));
+    let stage = Stage::of(&outer(&name, "false")).await;
+    assert_eq!(status(&stage.get("/", "").await), 502, "another name");
+    let ca = format!("ca: '{}', server_name: shop.example", data("api.pem"));
+    let stage = Stage::of(&outer(&ca, "false")).await;
+    assert_eq!(status(&stage.get("/", "").await), 502, "another authority");
+    let stage = Stage::of(&outer("verify: false", "false")).await;
+    assert_eq!(status(&stage.get("/", "").await), 200, "as the operator wants");
+}
