@@ -27,7 +27,8 @@ async fn one_connection_carries_many_requests_and_so_does_the_backend_s() {
         let answer = one_response(&mut stream).await;
         assert!(answer.contains(&format!("GET /{at} HTTP/1.1")), "{answer}");
     }
-    let connections = backend.connections.load(std::sync::atomic::Ordering::SeqCst);
+    let connections =
+        backend.connections.load(std::sync::atomic::Ordering::SeqCst);
     assert_eq!(connections, 1, "the backend's connection is used again");
 }
 
@@ -39,10 +40,9 @@ async fn requests_that_were_sent_ahead_are_answered_in_order() {
                  POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nxyz\
                  GET /c HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     let all = stage.raw(ahead.as_bytes()).await;
-    let places: Vec<usize> =
-        ["GET /a ", "POST /b ", "xyz", "GET /c "]
-            .map(|text| all.find(text).unwrap_or_else(|| panic!("{text}: {all}")))
-            .into();
+    let places: Vec<usize> = ["GET /a ", "POST /b ", "xyz", "GET /c "]
+        .map(|text| all.find(text).unwrap_or_else(|| panic!("{text}: {all}")))
+        .into();
     assert!(places.is_sorted(), "{all}");
 }
 
@@ -52,7 +52,9 @@ async fn a_large_body_goes_through_in_constant_memory() {
     let backend = Backend::start().await;
     let stage = Stage::plain(backend.address).await;
     let mut stream = stage.connect().await;
-    let request = format!("GET /big/{BYTES} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    let request = format!(
+        "GET /big/{BYTES} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    );
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut piece = vec![0; 1 << 20];
     let (mut read, mut most) = (0, 0);
@@ -116,7 +118,8 @@ async fn an_early_answer_reaches_a_client_that_is_still_sending() {
     let backend = Backend::start().await;
     let stage = Stage::plain(backend.address).await;
     let mut stream = stage.connect().await;
-    let head = "POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 50000000\r\n\r\n";
+    let head =
+        "POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 50000000\r\n\r\n";
     stream.write_all(head.as_bytes()).await.unwrap();
     let _ = stream.write_all(&vec![b'x'; 200_000]).await;
     let answer = one_response(&mut stream).await;
@@ -136,17 +139,19 @@ async fn trailers_go_through_without_what_is_ours() {
 async fn limits_answer_in_their_own_words() {
     let backend = Backend::start().await;
     let limits = "limits: {body_bytes: 1000, header_bytes: 4096, headers: 20, \
-                  uri_bytes: 200}\n";
+                  uri_bytes: 256}\n";
     let stage = Stage::of(&yaml(backend.address, limits)).await;
-    let long = stage.get(&format!("/{}", "a".repeat(300)), "").await;
+    let long = stage.get(&format!("/{}", "a".repeat(400)), "").await;
     assert_eq!(status(&long), 414);
     let many = stage.get("/", &"A: b\r\n".repeat(30)).await;
     assert_eq!(status(&many), 431);
     let large = stage.get("/", &format!("A: {}\r\n", "b".repeat(9000))).await;
     assert_eq!(status(&large), 431);
-    let announced = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n\r\n";
+    let announced =
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n\r\n";
     assert_eq!(status(&stage.raw(announced.as_bytes()).await), 413);
-    let chunks = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let chunks =
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
     let chunk = format!("3e9\r\n{}\r\n0\r\n\r\n", "x".repeat(1001));
     let answer = stage.raw(format!("{chunks}{chunk}").as_bytes()).await;
     assert_eq!(status(&answer), 413, "{answer}");

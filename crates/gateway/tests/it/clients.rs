@@ -54,7 +54,8 @@ async fn a_body_that_comes_too_slowly_is_cut() {
     let backend = Backend::start().await;
     let stage = Stage::plain(backend.address).await;
     let mut stream = stage.connect().await;
-    let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nabc";
+    let head =
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nabc";
     stream.write_all(head.as_bytes()).await.unwrap();
     let begun = Instant::now();
     let mut answer = String::new();
@@ -85,7 +86,8 @@ async fn a_client_that_has_said_everything_still_gets_its_answer() {
     let backend = Backend::start().await;
     let stage = Stage::plain(backend.address).await;
     let mut stream = stage.connect().await;
-    let request = "POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
+    let request =
+        "POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
     stream.write_all(request.as_bytes()).await.unwrap();
     stream.shutdown().await.unwrap();
     let mut answer = String::new();
@@ -93,7 +95,8 @@ async fn a_client_that_has_said_everything_still_gets_its_answer() {
     assert!(answer.ends_with("\r\n\r\n3"), "{answer}");
     // One that goes away inside its request gets nothing, nor does it harm.
     let mut stream = stage.connect().await;
-    let part = "POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 30\r\n\r\nabc";
+    let part =
+        "POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 30\r\n\r\nabc";
     stream.write_all(part.as_bytes()).await.unwrap();
     stream.shutdown().await.unwrap();
     let mut answer = String::new();

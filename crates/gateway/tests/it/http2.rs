@@ -155,7 +155,8 @@ async fn a_backend_of_http_2_is_spoken_to_in_http_2() {
     let backend = http2_backend().await;
     let stage = Stage::of(&config(backend, "true")).await;
     let mut sender = client(stage.address()).await;
-    let request = get("/a").header("te", "trailers").body(Sent::default()).unwrap();
+    let request =
+        get("/a").header("te", "trailers").body(Sent::default()).unwrap();
     let (status, headers, body) = asked(&mut sender, request).await;
     assert_eq!(status, 200);
     assert_eq!(headers["x-two"], "2");

@@ -116,7 +116,8 @@ async fn what_is_under_way_is_finished_before_the_end() {
     let backend = Backend::start().await;
     let mut stage = Stage::plain(backend.address).await;
     let mut stream = stage.connect().await;
-    let head = "POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc";
+    let head =
+        "POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc";
     stream.write_all(head.as_bytes()).await.unwrap();
     let client = tokio::spawn(async move {
         tokio::time::sleep(Duration::from_millis(500)).await;

@@ -66,7 +66,11 @@ async fn an_ambiguous_head_is_refused_and_its_connection_closed() {
         let got = status(&answer);
         assert!((400..600).contains(&got), "{head:?}: {answer}");
         assert!(answer.contains("Connection: close\r\n"), "{head:?}");
-        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{head:?}: {answer}");
+        assert_eq!(
+            answer.matches("HTTP/1.1 ").count(),
+            1,
+            "{head:?}: {answer}"
+        );
     }
     assert_eq!(backend.seen(), 0, "nothing reached the backend");
 }

@@ -35,7 +35,9 @@ async fn forged_headers_do_not_survive_in_any_spelling() {
                 format!("{spelling}:forged\r\n{spelling}: forged\r\n"),
                 format!("Connection: {spelling}\r\n{spelling}: forged\r\n"),
                 format!("A: b\r\n{spelling}: \t forged \t\r\nC: d\r\n"),
-                format!("Connection: X-Real-IP, X-Forwarded-For\r\n{spelling}: forged\r\n"),
+                format!(
+                    "Connection: X-Real-IP, X-Forwarded-For\r\n{spelling}: forged\r\n"
+                ),
             ] {
                 let answer = stage.get("/", &fields).await;
                 assert_eq!(status(&answer), 200, "{answer}");
@@ -49,7 +51,9 @@ async fn forged_headers_do_not_survive_in_any_spelling() {
     assert!(forms >= 200, "{forms} forms");
     let text = stage.gateway.metrics_text().unwrap();
     let rejected = "client_ip_rejected_total{reason=\"untrusted_peer\"} ";
-    assert!(text.contains(rejected) && !text.contains(&format!("{rejected}0\n")));
+    assert!(
+        text.contains(rejected) && !text.contains(&format!("{rejected}0\n"))
+    );
 }
 
 #[tokio::test]

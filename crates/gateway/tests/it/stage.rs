@@ -1,12 +1,7 @@
 //! A gateway in this process, with its configuration in a file, as operators
 //! have it.
 
-use std::{
-    net::SocketAddr,
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use asgard_gateway::{
     Gateway,

@@ -70,8 +70,9 @@ async fn the_server_name_picks_the_certificate_and_alpn_the_protocol() {
     let stage = Stage::of(&text).await;
     for name in ["shop.example", "api.example"] {
         let mut stream = secure(&stage, name, b"http/1.1").await.unwrap();
-        let request =
-            format!("GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n");
+        let request = format!(
+            "GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n"
+        );
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         let _ = stream.read_to_string(&mut answer).await;
@@ -87,8 +88,11 @@ async fn the_server_name_picks_the_certificate_and_alpn_the_protocol() {
 async fn a_backend_with_https_is_verified() {
     // The gateway itself is the backend with TLS of another gateway.
     let backend = Backend::start().await;
-    let certificate =
-        format!("{{cert: '{}', key: '{}'}}", data("shop.pem"), data("shop.key"));
+    let certificate = format!(
+        "{{cert: '{}', key: '{}'}}",
+        data("shop.pem"),
+        data("shop.key")
+    );
     let inner = Stage::of(&format!(
         "{}backends: [{{name: app, servers: ['http://{}']}}]\n",
         listener(&certificate),
@@ -110,7 +114,8 @@ async fn a_backend_with_https_is_verified() {
         let answer = stage.get("/", "").await;
         assert_eq!(status(&answer), 200, "{answer}");
     }
-    let name = format!("ca: '{}', server_name: other.example", data("shop.pem"));
+    let name =
+        format!("ca: '{}', server_name: other.example", data("shop.pem"));
     let stage = Stage::of(&outer(&name, "false")).await;
     assert_eq!(status(&stage.get("/", "").await), 502, "another name");
     let ca = format!("ca: '{}', server_name: shop.example", data("api.pem"));
