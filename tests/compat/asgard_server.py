@@ -147,10 +147,11 @@ class Asgard(Process):
         self.admin = self.make_key("admin")
         self.key = self.make_key("read")
 
-    def make_key(self, scope):
+    def make_key(self, scope, org=None):
         made = subprocess.run(
             [self.binary, "keys", "create", "--demo",
-             "--data-dir", str(self.data), "--scope", scope],
+             "--data-dir", str(self.data), "--scope", scope,
+             *(["--org", org] if org else [])],
             capture_output=True, text=True, timeout=START_SECONDS, check=True,
         )  # fmt: skip
         return made.stdout.split()[-1]

@@ -27,6 +27,14 @@ PATHS = {
     "/v1/tools/compare", "/v1/tools/domain-risk", "/v1/whitelist",
     "/v1/whitelist/{asn}", "/v1/status", "/v1/feeds/edl", "/v1/health",
     "/v1/livez", "/v1/readyz", "/v1/metrics",
+    "/v1/threat", "/v1/threat/feeds", "/v1/threat/feeds/{format}",
+    "/v1/threat/feeds/manifest", "/v1/threat/feeds/manifest.minisig",
+    "/v1/threat/feeds/manifest.sig", "/v1/threat/feeds/key",
+    "/v1/threat/feeds/diff", "/v1/threat/feeds/versions",
+    "/v1/threat/feeds/preview", "/v1/threat/feeds/rollback",
+    "/v1/threat/feeds/publish", "/v1/threat/feeds/release",
+    "/v1/explain", "/v1/config", "/v1/signal", "/v1/access-rules",
+    "/v1/access-rules/{id}", "/v1/protected", "/v1/protected/{id}",
 }  # fmt: skip
 
 

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::{
-    Live, Lookups, Metrics, error::ApiError, limits, published::Published,
+    FeedConfig, Feeds, Live, Lookups, Metrics, error::ApiError,
+    feeds::Rulebook, limits, published::Published,
 };
 
 /// Tells the time; tests stop it.
@@ -32,7 +33,7 @@ pub trait Republish: Send + Sync {
 }
 
 /// What the operator decides about the API.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ApiConfig {
     /// Requests a minute for each key, and for each address without a key; 0
     /// switches the limit off.
@@ -44,6 +45,8 @@ pub struct ApiConfig {
     pub trusted_proxies: Arc<[Prefix]>,
     /// Whether `/feeds/edl` needs a key.
     pub edl_auth: EdlAuth,
+    /// The feeds of organisations.
+    pub feeds: FeedConfig,
     /// Origins (`https://soc.example.net`) whose pages may call the API from a
     /// browser; `*` is any. None by default.
     pub cors_origins: Vec<String>,
@@ -66,6 +69,7 @@ impl Default for ApiConfig {
             rate_classes: Arc::default(),
             trusted_proxies: Arc::default(),
             edl_auth: EdlAuth::None,
+            feeds: FeedConfig::default(),
             cors_origins: Vec::new(),
         }
     }
@@ -82,6 +86,8 @@ pub struct App {
     pub config: ApiConfig,
     /// Makes whitelist writes take effect.
     pub republish: Arc<dyn Republish>,
+    /// Rules and feeds of organisations.
+    pub feeds: Arc<Feeds>,
     /// Who is asked about domains and profiles.
     pub lookups: Arc<Lookups>,
     /// The time.
@@ -104,6 +110,15 @@ impl App {
     /// The Snapshot, or 503 before the first.
     pub(crate) fn snapshot(&self) -> Result<Arc<Snapshot>, ApiError> {
         self.live.snapshot().ok_or_else(ApiError::no_snapshot)
+    }
+
+    /// What an organisation blocks, or 503 before the store was read.
+    pub(crate) fn rulebook(
+        &self,
+        org: &Arc<str>,
+    ) -> Result<Arc<Rulebook>, ApiError> {
+        let unknown = || ApiError::unavailable("Rules have not been read yet");
+        self.feeds.rulebook(org).ok_or_else(unknown)
     }
 
     /// The Snapshot with its rendered feeds, or 503 before the first.

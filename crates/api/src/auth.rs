@@ -6,6 +6,8 @@
 //! query is read for the live stream only, since browsers can send no header
 //! there: queries end up in the logs of proxies.
 
+mod organisation;
+
 use asgard_store::{KeyFacts, KeyRefusal, Permission, Scope};
 use axum::{
     extract::FromRequestParts,
@@ -15,6 +17,8 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 
 use crate::{Live, error::ApiError, live::KeyFault};
+
+pub(crate) use organisation::{FeedReader, Member, RulesReader, RulesWriter};
 
 const NO_KEY: &str = "Invalid or missing API key";
 

@@ -70,6 +70,10 @@ fn peer(extensions: &Extensions) -> IpAddr {
         })
 }
 
+/// The address of the client of a request, for handlers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ClientAt(pub(crate) IpAddr);
+
 /// What counts as one client: an IPv4 address, or an IPv6 /64, in which one
 /// host has all addresses it wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -6,7 +6,7 @@
 
 use std::{
     io::{self, Write},
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
 };
 
 use axum::{
@@ -14,6 +14,9 @@ use axum::{
     http::{HeaderMap, header::ACCEPT_ENCODING},
 };
 use flate2::{Compression, write::GzEncoder};
+use tokio::task::spawn_blocking;
+
+use crate::limits;
 
 /// A way to make a body shorter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,6 +136,21 @@ impl KeptBody {
 
     pub(crate) fn plain(&self) -> &Bytes {
         &self.plain
+    }
+
+    /// As [`Self::coded`], but a large body is coded where it keeps no other
+    /// request waiting.
+    pub(crate) async fn coded_elsewhere(
+        self: Arc<Self>,
+        coding: Coding,
+    ) -> Option<Bytes> {
+        let made = self.coded[coding as usize].get().is_some();
+        if made || self.plain.len() < limits::CODED_ELSEWHERE_BYTES {
+            return self.coded(coding);
+        }
+        let coded = spawn_blocking(move || self.coded(coding)).await;
+        // A coder that panics: the plain form is always good.
+        coded.unwrap_or(None)
     }
 
     /// As [`Coding::encode`].

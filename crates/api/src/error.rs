@@ -1,16 +1,21 @@
 //! The one error type of handlers and middleware.
 //!
 //! It travels as an extension of an empty response; `middleware/envelope.rs`
-//! writes the body, for it knows the request id. A message never repeats what
-//! the client sent.
+//! writes the body, for it knows the request id and which of the two envelopes
+//! the endpoint has. A message never repeats what the client sent; where the
+//! client must be told which word was wrong, it is in `details`.
 
 use std::borrow::Cow;
 
 use asgard_store::StoreError;
 use axum::{
-    http::{HeaderName, HeaderValue, StatusCode, header::RETRY_AFTER},
+    http::{
+        HeaderName, HeaderValue, StatusCode,
+        header::{RETRY_AFTER, WWW_AUTHENTICATE},
+    },
     response::{IntoResponse, Response},
 };
+use serde_json::{Map, Value};
 use tokio::time::timeout;
 
 use crate::limits;
@@ -20,6 +25,8 @@ use crate::limits;
 pub(crate) struct ApiError {
     pub(crate) status: StatusCode,
     pub(crate) message: Cow<'static, str>,
+    /// More for programs; shown by the threat feeds only.
+    pub(crate) details: Map<String, Value>,
     /// What the answer says beside the status: when to try again, what to ask
     /// for instead.
     header: Option<(HeaderName, HeaderValue)>,
@@ -31,7 +38,8 @@ impl ApiError {
         status: StatusCode,
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { status, message: message.into(), header: None }
+        let message = message.into();
+        Self { status, message, details: Map::new(), header: None }
     }
 
     /// An error about which only the status is known.
@@ -71,6 +79,32 @@ impl ApiError {
     pub(crate) fn unavailable(message: &'static str) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
             .with_header(RETRY_AFTER, limits::RETRY_SECONDS.into())
+    }
+
+    /// No key, or a bad one, where the contract of the threat feeds holds.
+    pub(crate) fn unauthorized() -> Self {
+        let schemes =
+            HeaderValue::from_static("Basic realm=\"asgard\", Bearer");
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "Unauthorized - invalid or missing API key",
+        )
+        .with_header(WWW_AUTHENTICATE, schemes)
+    }
+
+    /// The same error with a word for programs.
+    pub(crate) fn with_detail(
+        mut self,
+        name: &str,
+        value: impl Into<Value>,
+    ) -> Self {
+        self.details.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// The same error in other words.
+    pub(crate) fn with_message(self, message: String) -> Self {
+        Self { message: message.into(), ..self }
     }
 
     /// The same error with a header.

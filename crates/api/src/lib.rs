@@ -23,6 +23,8 @@ mod coding;
 #[cfg(feature = "echo")]
 pub mod echo;
 mod error;
+pub mod feeds;
+mod http_date;
 mod limiter;
 pub mod limits;
 mod live;
@@ -40,9 +42,16 @@ mod stream;
 pub mod view;
 
 pub use app::{ApiConfig, App, Clock, EdlAuth, Republish, RepublishError};
+pub use feeds::{FeedConfig, Feeds, Signer, verify_minisign};
 pub use live::Live;
 pub use lookup::{Dns, LookupConfig, Lookups, PeeringdbUrl, PeeringdbUrlError};
 pub use metrics::Metrics;
+
+/// Makes sure that the process has a provider for TLS. Another part of it may
+/// have installed one already: either way there is one then.
+pub fn install_tls() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}
 
 /// The whole API as one service.
 ///

@@ -2,7 +2,8 @@
 //!
 //! A window opens with the first request of a client and lasts 60 seconds, so
 //! `Reset` is a promise. Memory is bounded: see
-//! [`limits::TRACKED_CLIENTS`](crate::limits::TRACKED_CLIENTS).
+//! [`limits::TRACKED_CLIENTS`](crate::limits::TRACKED_CLIENTS). Inside, a
+//! request costs two halves, so that one that was cheap can cost one.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -16,6 +17,9 @@ use crate::{
     client_address::Network,
     limits::{RATE_WINDOW_SECONDS, TRACKED_CLIENTS},
 };
+
+/// Halves of a request.
+const WHOLE: u64 = 2;
 
 /// Whose window a request counts in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,23 +67,32 @@ impl Limiter {
 
     /// Counts a request at `now` (Unix seconds).
     pub(crate) fn count(&self, client: Client<'_>, now: i64) -> Verdict {
-        self.judge(client, now, 1)
+        self.judge(client, now, Step::Take)
+    }
+
+    /// Gives half of a request back: what the client asked for cost little.
+    pub(crate) fn give_half_back(
+        &self,
+        client: Client<'_>,
+        now: i64,
+    ) -> Verdict {
+        self.judge(client, now, Step::GiveHalf)
     }
 
     /// What the next request would find; counts nothing.
     pub(crate) fn look(&self, client: Client<'_>, now: i64) -> Verdict {
-        self.judge(client, now, 0)
+        self.judge(client, now, Step::Look)
     }
 
-    fn judge(&self, client: Client<'_>, now: i64, cost: u32) -> Verdict {
+    fn judge(&self, client: Client<'_>, now: i64, step: Step) -> Verdict {
         let limit = self.limit_of(client);
         if limit == 0 {
             return unlimited(now);
         }
         match client {
-            Client::Key(id, _) => spend(&self.keys, id, now, cost, limit),
+            Client::Key(id, _) => spend(&self.keys, id, now, step, limit),
             Client::Network(network) => {
-                spend(&self.networks, network, now, cost, limit)
+                spend(&self.networks, network, now, step, limit)
             }
         }
     }
@@ -106,22 +119,31 @@ fn unlimited(now: i64) -> Verdict {
     }
 }
 
+/// What is done to a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Look,
+    Take,
+    GiveHalf,
+}
+
 fn spend<C: Copy + Eq + Hash>(
     windows: &Mutex<Windows<C>>,
     client: C,
     now: i64,
-    cost: u32,
+    step: Step,
     limit: u32,
 ) -> Verdict {
     // A panic cannot leave a window half changed: take it as it is.
     let mut windows = windows.lock().unwrap_or_else(PoisonError::into_inner);
-    windows.of(client, now).spend(now, cost, limit)
+    windows.of(client, now).spend(now, step, limit)
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Window {
     start: i64,
-    used: u32,
+    /// Halves of requests.
+    used: u64,
 }
 
 impl Window {
@@ -135,19 +157,30 @@ impl Window {
         (now - self.start).abs() >= RATE_WINDOW_SECONDS
     }
 
-    fn spend(&mut self, now: i64, cost: u32, limit: u32) -> Verdict {
+    fn spend(&mut self, now: i64, step: Step, limit: u32) -> Verdict {
         if self.is_over(now) {
             *self = Self::new(now);
         }
-        let allowed = self.used.saturating_add(cost) <= limit;
-        if allowed {
-            self.used += cost;
-        }
+        let most = u64::from(limit) * WHOLE;
+        let room = self.used + WHOLE <= most;
+        let allowed = match step {
+            Step::Look => true,
+            Step::Take if room => {
+                self.used += WHOLE;
+                true
+            }
+            Step::Take => false,
+            Step::GiveHalf => {
+                self.used = self.used.saturating_sub(1);
+                true
+            }
+        };
+        // The crowd shares one window under different limits.
+        let left = most.saturating_sub(self.used) / WHOLE;
         Verdict {
             allowed,
             limit,
-            // The crowd shares one window under different limits.
-            remaining: limit.saturating_sub(self.used),
+            remaining: u32::try_from(left).unwrap_or(limit),
             reset: self.start + RATE_WINDOW_SECONDS,
         }
     }
@@ -248,7 +281,8 @@ mod tests {
     #[test]
     fn the_crowd_may_hold_clients_of_different_limits() {
         let mut windows = Windows::new(0);
-        let mut spend = |limit| windows.of(1, 0).spend(0, 1, limit).remaining;
+        let mut spend =
+            |limit| windows.of(1, 0).spend(0, Step::Take, limit).remaining;
         assert_eq!([spend(9), spend(9), spend(9)], [8, 7, 6]);
         assert_eq!(spend(2), 0);
     }
@@ -277,6 +311,18 @@ mod tests {
     }
 
     #[test]
+    fn half_of_a_request_can_be_given_back() {
+        let limiter = limiter(2);
+        for _ in 0..3 {
+            assert!(limiter.count(network(1), 0).allowed);
+            limiter.give_half_back(network(1), 0);
+        }
+        let last = limiter.look(network(1), 0);
+        assert_eq!((last.remaining, last.limit), (0, 2), "three halves used");
+        assert!(!limiter.count(network(1), 0).allowed);
+    }
+
+    #[test]
     fn without_a_limit_nothing_is_ever_refused() {
         let limiter = limiter(0);
         let verdicts = (0..500).map(|_| limiter.count(network(1), 7));
@@ -294,8 +340,9 @@ mod tests {
     #[test]
     fn clients_beyond_the_capacity_share_one_window() {
         let mut windows = Windows::new(2);
-        let mut spend =
-            |client: u32, now| windows.of(client, now).spend(now, 1, 2).allowed;
+        let mut spend = |client: u32, now| {
+            windows.of(client, now).spend(now, Step::Take, 2).allowed
+        };
         assert!(spend(1, 0) && spend(2, 0), "the tracked two");
         assert!(spend(3, 0) && spend(4, 0), "the crowd has a limit of two");
         assert!(!spend(5, 0), "and it is used up");

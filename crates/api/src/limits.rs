@@ -14,6 +14,9 @@ pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// with its headers anyway.
 pub const COMPRESS_BYTES: u64 = 1 << 10;
 
+/// Bodies from this size on are compressed aside from requests, in bytes.
+pub const CODED_ELSEWHERE_BYTES: usize = 64 << 10;
+
 /// Most ASNs in one bulk request; the same may occur twice.
 pub const BULK_ASNS: usize = 1000;
 
@@ -40,6 +43,38 @@ pub const EDL_MAX_SCORE_DEFAULT: f64 = 50.0;
 
 /// Requests a minute and client when the configuration does not say.
 pub const RATE_PER_MINUTE: u32 = 100;
+
+/// Polls of feeds a minute and key when the configuration does not say; a poll
+/// that found nothing new counts half.
+pub const FEED_RATE_PER_MINUTE: u32 = 120;
+
+/// Seconds for which a client may keep a feed, unless a rule ends before.
+pub const FEED_MAX_AGE: i64 = 30;
+
+/// Bytes of rendered feeds that are kept in memory when the configuration does
+/// not say.
+pub const FEED_CACHE_BYTES: u64 = 256 << 20;
+
+/// Versions of the past that are kept in memory, of all organisations.
+pub const FEED_PAST_VERSIONS: u64 = 256;
+
+/// Lists by risk that belong to nobody and whose memory is kept.
+pub const RISK_LISTS: u64 = 256;
+
+/// Configurations of Synapse agents that are kept, one an organisation.
+pub const FEED_CONFIGS: u64 = 1024;
+
+/// Seconds between two notes of who polls.
+pub const FEED_NOTE_SECONDS: i64 = 10;
+
+/// Rules on a page.
+pub const RULES_PAGE: usize = 1000;
+
+/// Largest body with rules, in bytes.
+pub const RULES_BYTES: usize = 8 << 20;
+
+/// Bytes of rendered feeds that may wait for the disk.
+pub const FEED_PENDING_BYTES: usize = 128 << 20;
 
 /// Length of a rate-limit window, in seconds.
 pub const RATE_WINDOW_SECONDS: i64 = 60;

@@ -35,6 +35,7 @@ pub struct Metrics {
     durations: HistogramVec,
     cache_hits: IntCounterVec,
     limited: IntCounter,
+    feeds_rendered: IntCounter,
     panics: IntCounter,
     // A std lock: two scrapes must not mix their gauges. Held while a text is
     // written, by scrapes only.
@@ -61,6 +62,13 @@ impl Metrics {
                 counter(
                     "asn_api_rate_limit_hits_total",
                     "Requests refused because a limit was used up.",
+                ),
+            ),
+            feeds_rendered: keep(
+                &registry,
+                counter(
+                    "asgard_feeds_rendered_total",
+                    "Feeds of organisations that were rendered.",
                 ),
             ),
             panics: keep(
@@ -102,6 +110,10 @@ impl Metrics {
 
     pub(crate) fn rate_limited(&self) {
         self.limited.inc();
+    }
+
+    pub(crate) fn feed_rendered(&self) {
+        self.feeds_rendered.inc();
     }
 
     pub(crate) fn panicked(&self) {

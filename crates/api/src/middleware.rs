@@ -35,10 +35,17 @@ use axum::{
 };
 use tower::{Service, layer::layer_fn};
 
-use self::{etag::Held, timing::Stopwatch, trace_id::TraceIds};
+use self::{
+    etag::Held, rate_limit::Windows, timing::Stopwatch, trace_id::TraceIds,
+};
 use crate::{
-    App, auth::Identity, client_address::ClientAddress, coding::Coding,
-    error::ApiError, limiter::Limiter, limits, router,
+    App,
+    auth::Identity,
+    client_address::{ClientAddress, ClientAt},
+    coding::Coding,
+    error::ApiError,
+    limits,
+    router::{self, Family},
 };
 
 mod compression;
@@ -56,7 +63,7 @@ pub(crate) use envelope::OwnBody;
 struct Life {
     app: Arc<App>,
     traces: TraceIds,
-    limiter: Limiter,
+    windows: Windows,
 }
 
 /// Wraps a router in the life of a request.
@@ -67,10 +74,7 @@ pub(crate) fn stack(
     let config = &app.config;
     let life = Life {
         traces: TraceIds::new(app.now()),
-        limiter: Limiter::new(
-            config.rate_limit_per_minute,
-            Arc::clone(&config.rate_classes),
-        ),
+        windows: Windows::new(config),
         app: Arc::clone(app),
     };
     let life = Arc::new(life);
@@ -128,7 +132,7 @@ async fn live(
         Future: Send,
     >,
 ) -> Response {
-    let Life { app, traces, limiter } = life;
+    let Life { app, traces, windows } = life;
     let started = Instant::now();
     let now = app.now();
     let id = traces.next(now);
@@ -143,7 +147,10 @@ async fn live(
     let query = request.uri().query().filter(|_| has_key_in_query(endpoint));
     let identity =
         Identity::establish(request.headers(), query, &app.live, now);
-    let verdict = rate_limit::count(limiter, endpoint, &identity, client, now);
+    let who = identity.clone();
+    let turnstile = windows.turnstile(endpoint, &who, client, now);
+    let verdict = turnstile.count();
+    let family = Family::of(request.uri().path());
     let method = request.method().clone();
     let held = Held::of(&method, request.headers());
     let coding = Coding::accepted(request.headers());
@@ -156,12 +163,14 @@ async fn live(
         ApiError::of(StatusCode::URI_TOO_LONG).into_response()
     } else {
         request.extensions_mut().insert(identity);
+        request.extensions_mut().insert(ClientAt(client));
         panics::catch(&app.metrics, handler.call(request)).await
     };
 
     response = held.spare(response);
     response = compression::compress(coding, response).await;
-    response = envelope::wrap(response, &id);
+    response = envelope::wrap(response, family, &id);
+    let verdict = turnstile.after(verdict, response.status());
     rate_limit::stamp(response.headers_mut(), verdict);
     let watch =
         Stopwatch { started, id: &id, method: &method, route, client, key };

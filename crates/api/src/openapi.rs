@@ -15,9 +15,10 @@ use crate::{
     representation::Kept,
     resource::{
         asn, bulk, compare, domain_risk, edl, health, history, metrics,
-        peeringdb, status, upstreams, whitelist,
+        peeringdb, status, threat, upstreams, whitelist,
     },
-    router, view,
+    router::{self, Family},
+    view,
 };
 
 const ABOUT: &str = include_str!("openapi/about.md");
@@ -34,6 +35,31 @@ const ABOUT: &str = include_str!("openapi/about.md");
         compare::compare,
         domain_risk::judge_domain,
         edl::show_edl,
+        threat::feed::show_feed,
+        threat::feed::show_feed_as,
+        threat::manifest::show_manifest,
+        threat::manifest::show_minisig,
+        threat::manifest::show_sig,
+        threat::manifest::show_key,
+        threat::diff::show_diff,
+        threat::versions::list_versions,
+        threat::preview::show_preview,
+        threat::versions::roll_back,
+        threat::versions::publish,
+        threat::versions::release,
+        threat::lookup::show_threat,
+        threat::explain::show_explanation,
+        threat::config::show_config,
+        threat::signal::send_signal,
+        threat::access_rules::list_rules,
+        threat::access_rules::show_rule,
+        threat::access_rules::create_rule,
+        threat::access_rules::replace_rule,
+        threat::access_rules::change_rule,
+        threat::access_rules::remove_rule,
+        threat::protected::list_protected,
+        threat::protected::protect,
+        threat::protected::unprotect,
         whitelist::list_whitelist,
         whitelist::add_to_whitelist,
         whitelist::remove_from_whitelist,
@@ -43,11 +69,16 @@ const ABOUT: &str = include_str!("openapi/about.md");
         health::show_readiness,
         metrics::show_metrics,
     ),
-    components(schemas(view::ErrorView<'_>, view::EventView)),
+    components(schemas(
+        view::ErrorView<'_>,
+        view::FeedErrorView<'_>,
+        view::EventView,
+    )),
     tags(
         (name = "network", description = "One network"),
         (name = "tools", description = "Several networks, or a domain"),
         (name = "feeds", description = "Lists that devices poll"),
+        (name = "threat", description = "What an organisation blocks"),
         (name = "whitelist", description = "Whom the operator trusts"),
         (name = "service", description = "This process"),
     )
@@ -102,6 +133,10 @@ fn object(value: &mut Value) -> &mut Map<String, Value> {
 /// Every field of an answer is always there; null says that it is not known.
 fn require_all(schemas: &mut Value) {
     for (name, schema) in object(schemas) {
+        // What a client sends has fields that may be missing.
+        if name.ends_with("Body") {
+            continue;
+        }
         let Some(properties) = schema["properties"].as_object() else {
             continue;
         };
@@ -183,10 +218,11 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     for response in responses.values_mut() {
         response["headers"] = common_headers(tagged);
     }
+    let threat = Family::of(path) == Family::Threat;
     let mut add = |status: &str, description: &str| {
         let missing = !responses.contains_key(status);
         if missing {
-            responses.insert(status.into(), error(description));
+            responses.insert(status.into(), error(description, threat));
         }
     };
     if tagged {
@@ -198,6 +234,15 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
             "Not an AS number, or not a domain that resolves to a \
              public address",
         );
+    }
+    if threat {
+        add("400", "A key of no organisation, no address, or no JSON");
+        add("401", "No key, or a bad one");
+        add("404", "There is no such entry, version or format");
+        add("409", "Protected, or too large a share without confirmation");
+        add("410", "The base is not known any more");
+        add("422", "A parameter or the body does not fit");
+        add("500", "A fault of ours");
     }
     if keyed || path == "/feeds/edl" {
         add("403", "No key, a bad one, or not its scope");
@@ -273,12 +318,13 @@ fn common_headers(tagged: bool) -> Value {
         .into()
 }
 
-fn error(description: &str) -> Value {
+fn error(description: &str, threat: bool) -> Value {
+    let name = if threat { "FeedError" } else { "Error" };
     json!({
         "description": description,
         "headers": common_headers(false),
         "content": {"application/json": {
-            "schema": {"$ref": "#/components/schemas/Error"},
+            "schema": {"$ref": format!("#/components/schemas/{name}")},
         }},
     })
 }
@@ -379,7 +425,10 @@ mod tests {
             for (method, operation) in methods.as_object().unwrap() {
                 let default = &operation["responses"]["default"];
                 let schema = &default["content"]["application/json"]["schema"];
-                let wanted = "#/components/schemas/Error";
+                let wanted = match Family::of(path) {
+                    Family::Asn => "#/components/schemas/Error",
+                    Family::Threat => "#/components/schemas/FeedError",
+                };
                 assert_eq!(schema["$ref"], wanted, "{method} {path}");
             }
         }

@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwapOption;
 use asgard_model::{Asn, Level, Prefix, Snapshot};
 use asgard_policy::{
-    Selection,
+    Atlas, Selection,
     feed::{edl, prefixes},
 };
 
@@ -31,6 +31,8 @@ const PROFILES: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Published {
     pub(crate) snapshot: Arc<Snapshot>,
+    /// Where everybody is.
+    pub(crate) atlas: Arc<Atlas>,
     /// Networks at each level.
     pub(crate) networks: [u64; Level::VALUES.len()],
     feeds: Box<[OnceLock<Feed>]>,
@@ -58,13 +60,20 @@ pub(crate) struct Feed {
 }
 
 impl Published {
-    pub(crate) fn new(snapshot: Arc<Snapshot>) -> Self {
+    /// What was published before lends its atlas if the World is the same.
+    pub(crate) fn new(snapshot: Arc<Snapshot>, before: Option<&Self>) -> Self {
+        let same = |b: &&Self| Arc::ptr_eq(&b.snapshot.world, &snapshot.world);
+        let atlas = match before.filter(same) {
+            Some(before) => Arc::clone(&before.atlas),
+            None => Arc::new(Atlas::new(&snapshot.world)),
+        };
         let mut networks = [0; Level::VALUES.len()];
         for profile in snapshot.profiles() {
             networks[profile.assessment.level as usize] += 1;
         }
         Self {
             snapshot,
+            atlas,
             networks,
             feeds: (0..FEEDS).map(|_| OnceLock::new()).collect(),
             profiles: (0..PROFILES).map(|_| ArcSwapOption::empty()).collect(),

@@ -37,7 +37,11 @@ pub(crate) fn json(status: StatusCode, view: &impl Serialize) -> Response {
 
 /// JSON with an `ETag`.
 pub(crate) fn tagged_json(view: &impl Serialize) -> Response {
-    let body = bytes(view);
+    tagged_json_of(bytes(view))
+}
+
+/// JSON that was written before, with an `ETag`.
+pub(crate) fn tagged_json_of(body: Bytes) -> Response {
     let headers =
         [(CONTENT_TYPE, JSON), (CACHE_CONTROL, PRIVATE), (ETAG, etag(&body))];
     (headers, body).into_response()

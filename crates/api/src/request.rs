@@ -131,7 +131,7 @@ fn misfit<T: Expected>(error: &serde_json::Error) -> ApiError {
     ))
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok())
     else {
         return false;

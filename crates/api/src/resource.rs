@@ -16,5 +16,6 @@ pub(crate) mod metrics;
 pub(crate) mod peeringdb;
 pub(crate) mod status;
 pub(crate) mod stream;
+pub(crate) mod threat;
 pub(crate) mod upstreams;
 pub(crate) mod whitelist;

@@ -14,7 +14,7 @@ use crate::{
     limits, middleware,
     resource::{
         asn, bulk, compare, docs, domain_risk, edl, health, history, metrics,
-        peeringdb, status, stream, upstreams, whitelist,
+        peeringdb, status, stream, threat, upstreams, whitelist,
     },
 };
 
@@ -29,13 +29,42 @@ pub(crate) const MOUNTS: [&str; 4] = ["/api/v1", DOCUMENTED, "/api", ""];
 pub(crate) const UNLIMITED: [&str; 4] =
     ["/health", "/livez", "/readyz", "/metrics"];
 
+/// Endpoints that devices poll with a key: they have a limit of their own.
+pub(crate) const POLLED: [&str; 2] =
+    ["/threat/feeds", "/threat/feeds/{format}"];
+
+/// First segments of the threat feeds, which have an error envelope, a 401 and
+/// reading limits of their own.
+const THREAT: [&str; 6] =
+    ["threat", "signal", "access-rules", "protected", "config", "explain"];
+
+/// Which contract a path is under, whether or not anything answers there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// The ASN API.
+    Asn,
+    /// The threat feeds.
+    Threat,
+}
+
+impl Family {
+    /// The family of the path of a URL.
+    pub(crate) fn of(path: &str) -> Self {
+        let first = without_mount(path).split('/').nth(1);
+        match first.is_some_and(|segment| THREAT.contains(&segment)) {
+            true => Self::Threat,
+            false => Self::Asn,
+        }
+    }
+}
+
 /// Endpoints that read the key from the query too.
 pub(crate) const KEY_IN_QUERY: [&str; 2] = ["/stream", "/stream/sse"];
 
 /// Paths without mount, and who answers. The narrowest scope is named: `read`
 /// includes `tools`, and `admin` everything.
 #[rustfmt::skip]
-pub(crate) fn endpoints() -> [(&'static str, MethodRouter<Arc<App>>); 21] {
+pub(crate) fn endpoints() -> [(&'static str, MethodRouter<Arc<App>>); 41] {
     [
         // one network
         ("/asn/{asn}", get(asn::show_profile)),                     // read
@@ -50,6 +79,47 @@ pub(crate) fn endpoints() -> [(&'static str, MethodRouter<Arc<App>>); 21] {
         ("/feeds/edl", get(edl::show_edl)),      // none: firewalls poll it
         ("/stream", get(stream::open_web_socket)),                  // stream
         ("/stream/sse", get(stream::show_events)),                  // stream
+        // what an organisation blocks: its feeds
+        ("/threat", get(threat::lookup::show_threat)),         // feed:read
+        ("/threat/feeds", get(threat::feed::show_feed)),       // feed:read
+        ("/threat/feeds/manifest",
+            get(threat::manifest::show_manifest)),             // feed:read
+        ("/threat/feeds/manifest.minisig",
+            get(threat::manifest::show_minisig)),              // feed:read
+        ("/threat/feeds/manifest.sig",
+            get(threat::manifest::show_sig)),                  // feed:read
+        ("/threat/feeds/key", get(threat::manifest::show_key)), // feed:read
+        ("/threat/feeds/diff", get(threat::diff::show_diff)),  // feed:read
+        ("/threat/feeds/versions",
+            get(threat::versions::list_versions)),             // feed:read
+        ("/threat/feeds/preview", post(threat::preview::show_preview)
+            .layer(rules_limit())),                            // rules:write
+        ("/threat/feeds/rollback", post(threat::versions::roll_back)
+            .layer(body_limit())),                             // rules:write
+        ("/threat/feeds/publish", post(threat::versions::publish)
+            .layer(body_limit())),                             // rules:write
+        ("/threat/feeds/release", post(threat::versions::release)
+            .layer(body_limit())),                             // rules:write
+        ("/threat/feeds/{format}",
+            get(threat::feed::show_feed_as)),                  // feed:read
+        ("/explain", get(threat::explain::show_explanation)),  // feed:read
+        ("/config", get(threat::config::show_config)),         // feed:read
+        // what an organisation blocks: its rules
+        ("/signal", post(threat::signal::send_signal)
+            .layer(body_limit())),                             // rules:write
+        ("/access-rules", get(threat::access_rules::list_rules) // read or
+            .post(threat::access_rules::create_rule)           // rules:write
+            .layer(rules_limit())),
+        ("/access-rules/{id}", get(threat::access_rules::show_rule)
+            .put(threat::access_rules::replace_rule)
+            .patch(threat::access_rules::change_rule)
+            .delete(threat::access_rules::remove_rule)
+            .layer(rules_limit())),
+        ("/protected", get(threat::protected::list_protected)
+            .post(threat::protected::protect)
+            .layer(body_limit())),
+        ("/protected/{id}",
+            delete(threat::protected::unprotect)),             // rules:write
         // what the operator trusts
         ("/whitelist", get(whitelist::list_whitelist)          // read or
             .post(whitelist::add_to_whitelist)                 // allow:write
@@ -68,6 +138,10 @@ pub(crate) fn endpoints() -> [(&'static str, MethodRouter<Arc<App>>); 21] {
         ("/docs/{file}", get(docs::show_file)),                     // none
         ("/redoc", get(docs::show_redoc)),                          // none
     ]
+}
+
+fn rules_limit() -> DefaultBodyLimit {
+    DefaultBodyLimit::max(limits::RULES_BYTES)
 }
 
 fn body_limit() -> DefaultBodyLimit {
@@ -94,8 +168,11 @@ async fn unknown() -> ApiError {
 
 /// The path of an endpoint without its mount.
 pub(crate) fn without_mount(path: &str) -> &str {
-    let rest = MOUNTS.iter().find_map(|mount| path.strip_prefix(mount));
-    rest.unwrap_or(path)
+    let below = |mount: &&str| {
+        let rest = path.strip_prefix(mount)?;
+        (rest.is_empty() || rest.starts_with('/')).then_some(rest)
+    };
+    MOUNTS.iter().find_map(|mount| below(&mount)).unwrap_or(path)
 }
 
 #[cfg(test)]
@@ -107,6 +184,21 @@ mod tests {
         for mount in MOUNTS {
             let path = format!("{mount}/asn/{{asn}}");
             assert_eq!(without_mount(&path), "/asn/{asn}", "{mount}");
+        }
+        assert_eq!(without_mount("/apis/threat"), "/apis/threat");
+    }
+
+    #[test]
+    fn the_family_is_told_by_the_first_segment_under_any_mount() {
+        for mount in MOUNTS {
+            for path in ["/threat", "/threat/feeds/x", "/signal", "/config"] {
+                let path = format!("{mount}{path}");
+                assert_eq!(Family::of(&path), Family::Threat, "{path}");
+            }
+            for path in ["", "/", "/threats", "/asn/1", "/feeds/edl", "/x"] {
+                let path = format!("{mount}{path}");
+                assert_eq!(Family::of(&path), Family::Asn, "{path}");
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use utoipa::openapi::{Object, ObjectBuilder, Type};
 
 mod bulk;
 mod compare;
+mod country_name;
 mod detail;
 mod domain_risk;
 mod error;
@@ -21,6 +22,7 @@ mod peeringdb;
 mod profile;
 mod signals;
 mod status;
+mod threat;
 mod upstreams;
 mod whitelist;
 
@@ -34,10 +36,19 @@ pub use status::StatusView;
 pub use upstreams::UpstreamsView;
 
 pub(crate) use domain_risk::{AsnSource, DomainRiskSchema, DomainRiskView};
-pub(crate) use error::ErrorView;
+pub(crate) use error::{ErrorView, FeedErrorView};
 pub(crate) use event::EventView;
 pub(crate) use health::{Dependency, HealthView, SimpleStatusView};
+pub(crate) use moment::zulu;
 pub(crate) use peeringdb::PeeringdbView;
+pub(crate) use threat::{
+    Advice, ConfigSchema, DiffSchema, DoneVersionSchema, ExplanationSchema,
+    Intel, ManifestSchema, NothingBodySchema, OneProtectedSchema,
+    OneRuleSchema, PreviewBodySchema, PreviewSchema, ProtectedBodySchema,
+    ProtectedListSchema, ProtectedView, RemovedSchema, RuleBodySchema,
+    RulesSchema, SignalBodySchema, SignalReplySchema, ThreatView,
+    VersionBodySchema, VersionsSchema,
+};
 pub(crate) use whitelist::{DoneView, WhitelistView};
 
 /// The names of the levels, from the one table.

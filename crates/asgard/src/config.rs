@@ -24,9 +24,11 @@ use crate::{
 pub(crate) use asgard_ingest::learner::AsOf;
 
 mod api;
+mod feeds;
 
 pub(crate) use api::EdlAuthSetting;
 use api::prefixes;
+use feeds::FeedSettings;
 
 /// The environment, for the file of the gateway; names and values that are not
 /// UTF-8 are left out.
@@ -63,6 +65,8 @@ pub(crate) struct Settings {
     trusted_proxies: Vec<String>,
     /// Whether `/feeds/edl` needs a key: `none` or `key`.
     edl_auth: EdlAuthSetting,
+    /// The feeds of organisations.
+    feeds: FeedSettings,
     /// Origins whose pages may call the API from a browser.
     cors_origins: Vec<String>,
     /// Name server for domain risk; those of the system if there is none.
@@ -108,6 +112,7 @@ impl Default for Settings {
             rate_classes: BTreeMap::new(),
             trusted_proxies: Vec::new(),
             edl_auth: EdlAuthSetting::None,
+            feeds: FeedSettings::default(),
             cors_origins: Vec::new(),
             resolver: None,
             dns_timeout_seconds: 3,

@@ -214,7 +214,9 @@ impl Engine {
             Some(last) => Delta::between(&published_scores(&last), &snapshot)
                 .events(&snapshot),
         };
-        self.live.publish(Arc::clone(&snapshot), events);
+        let (live, next) = (Arc::clone(&self.live), Arc::clone(&snapshot));
+        // A new World needs an atlas.
+        spawn_blocking(move || live.publish(next, events)).await?;
         Ok(snapshot)
     }
 

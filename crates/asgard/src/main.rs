@@ -18,7 +18,8 @@ use std::{process::ExitCode, time::Duration};
 use clap::Parser;
 
 use self::{
-    cli::{Cli, Command, FeedAction},
+    cli::{Cli, Command},
+    command::access::Side,
     config::Config,
     exit::Exit,
     output::Out,
@@ -69,11 +70,13 @@ async fn run(
         Command::Source { action } => {
             command::source::run(&config, action, out).await
         }
-        Command::Feed { action } => match action {
-            FeedAction::Aggregate(options) => {
-                command::feed::aggregate::run(&options, out)
-            }
-        },
+        Command::Feed { action } => command::feed::run(&action, out).await,
+        Command::Block { action } => {
+            command::access::run(&config, Side::Block, action, out).await
+        }
+        Command::Protected { action } => {
+            command::access::run(&config, Side::Protected, action, out).await
+        }
         Command::Keys { action } => {
             command::keys::run(&config, action, out).await
         }

@@ -128,6 +128,8 @@ pub enum Role {
     Special,
     /// Business types of networks.
     NetworkTypes,
+    /// In which country addresses are.
+    Countries,
 }
 
 /// Which routing source rules when there are several; the first that has

@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | prefix → origin | [`origins`], `address_range` | `range_csv`, `cidr_csv`, `pfx2as`, `pyasn_dat` |
 //! | BGP tables | [`mod@mrt_rib`] | `mrt_rib` |
+//! | countries of addresses | [`country_ranges`] | `country_range_csv` |
 //! | AS names and facts | [`as_info`] | `as_info_csv`, `as_names` |
 //! | registries | [`delegated`], [`special_purpose`] | `delegated`, `special_purpose` |
 //! | RPKI | [`vrps`] | `vrps_json`, `vrps_csv` |
@@ -31,6 +32,7 @@ mod lines;
 mod report;
 
 pub mod as_info;
+pub mod country_ranges;
 pub mod delegated;
 pub mod drop;
 pub mod ip_list;
@@ -111,11 +113,13 @@ pub enum Kind {
     SpecialPurpose,
     /// A dump of a BGP table, MRT.
     MrtRib,
+    /// `start,end,CC`.
+    CountryRangeCsv,
 }
 
 impl Kind {
     /// Every format with its name in the catalogue, in order of the enum.
-    pub const VALUES: [(Self, &'static str); 22] = [
+    pub const VALUES: [(Self, &'static str); 23] = [
         (Self::RangeCsv, "range_csv"),
         (Self::CidrCsv, "cidr_csv"),
         (Self::Pfx2as, "pfx2as"),
@@ -138,6 +142,7 @@ impl Kind {
         (Self::AsnList, "asn_list"),
         (Self::SpecialPurpose, "special_purpose"),
         (Self::MrtRib, "mrt_rib"),
+        (Self::CountryRangeCsv, "country_range_csv"),
     ];
 
     /// The name in the catalogue.

@@ -26,7 +26,8 @@ use crate::{
 pub struct Ground {
     /// Who announces what, validated.
     pub table: Arc<RoutingTable>,
-    /// In which country addresses are.
+    /// In which country addresses are, by a source of just that; without one,
+    /// in which country registries gave them to their holders.
     pub countries: Arc<CountrySpace>,
     /// Name and day of the source of the table.
     pub routing_source: String,
@@ -56,6 +57,7 @@ pub struct Ground {
 pub struct GroundBuilder {
     table: TableBuilder,
     countries: CountryBuilder,
+    delegated_countries: CountryBuilder,
     routing_source: String,
     states_rpki: bool,
     low_visibility: [bool; 2],
@@ -84,6 +86,11 @@ impl GroundBuilder {
     /// Adds countries of addresses: what earlier sources said stands.
     pub fn countries(&mut self, rows: CountryBuilder) {
         self.countries.append(rows);
+    }
+
+    /// Adds countries of the holders of addresses, as registries state them.
+    pub fn delegated_countries(&mut self, rows: CountryBuilder) {
+        self.delegated_countries.append(rows);
     }
 
     /// Adds validated ROA payloads.
@@ -141,7 +148,11 @@ impl GroundBuilder {
         let vrps = VrpSet::new(std::mem::take(&mut self.vrps));
         let rpki_known = !vrps.is_empty() || self.states_rpki;
         let table = self.table.build(&vrps);
-        let countries = std::mem::take(&mut self.countries).build();
+        // The two are not mixed: an address would move when one is away.
+        let countries = match self.countries.is_empty() {
+            true => std::mem::take(&mut self.delegated_countries).build(),
+            false => std::mem::take(&mut self.countries).build(),
+        };
         let claims = claims(&table, &vrps);
         drop(vrps);
         let mut registrations = self.registrations;

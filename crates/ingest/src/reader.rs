@@ -3,15 +3,15 @@
 use std::io::BufRead;
 
 use asgard_model::{
-    Asn, Day, Model, NetworkKind, PeeringdbNet, Prefix, Registration,
-    TableBuilder, graph::Relationship, rpki::Vrp,
+    Asn, CountryBuilder, Day, Model, NetworkKind, PeeringdbNet, Prefix,
+    Registration, TableBuilder, graph::Relationship, rpki::Vrp,
 };
 use jiff::civil::Date;
 
 use crate::{
     catalogue::{Role, Source},
     format::{
-        FormatError, Kind, Report, as_info,
+        FormatError, Kind, Report, as_info, country_ranges,
         delegated::{self, DelegatedRow, Resource},
         drop,
         ip_list::{self, IpListOptions},
@@ -30,6 +30,10 @@ pub enum Rows {
     Origins(OriginRows),
     /// Who holds AS numbers.
     Registrations(Vec<(Asn, Registration)>),
+    /// Who was given AS numbers, and in which country addresses were given.
+    Delegations(Vec<(Asn, Registration)>, CountryBuilder),
+    /// In which country addresses are.
+    Countries(CountryBuilder),
     /// Validated ROA payloads.
     Vrps(Vec<Vrp>),
     /// Relationships.
@@ -101,6 +105,7 @@ pub fn read(source: &Source, input: &mut dyn BufRead) -> Read {
         }
         Kind::SpecialPurpose => special(input),
         Kind::MrtRib => rib(input),
+        Kind::CountryRangeCsv => countries(input),
     }
 }
 
@@ -173,23 +178,40 @@ fn middle_of(year: u16) -> Option<Day> {
     (1970..2149).contains(&year).then(|| Day::from(date))
 }
 
+fn countries(input: &mut dyn BufRead) -> Read {
+    let mut rows = CountryBuilder::default();
+    let report = country_ranges::country_range_csv(input, &mut |row| {
+        rows.add(row.first, row.last, row.country);
+    })?;
+    Ok((Rows::Countries(rows), report))
+}
+
 fn delegated(input: &mut dyn BufRead) -> Read {
     let mut rows = Vec::new();
+    let mut countries = CountryBuilder::default();
     let report = delegated::delegated(input, &mut |row: DelegatedRow<'_>| {
-        if let (Resource::Asns(first, last), true) =
-            (row.resource, row.status.is_delegated())
-        {
-            let registration = Registration {
-                country: row.country,
-                rir: row.rir,
-                since: row.date,
-                ..Registration::default()
-            };
-            let block = (first.0..=last.0).map(Asn);
-            rows.extend(block.map(|asn| (asn, registration.clone())));
+        if !row.status.is_delegated() {
+            return;
+        }
+        match row.resource {
+            Resource::Asns(first, last) => {
+                let registration = Registration {
+                    country: row.country,
+                    rir: row.rir,
+                    since: row.date,
+                    ..Registration::default()
+                };
+                let block = (first.0..=last.0).map(Asn);
+                rows.extend(block.map(|asn| (asn, registration.clone())));
+            }
+            Resource::Prefix(prefix) => {
+                if let Some(country) = row.country {
+                    countries.add(prefix.network(), prefix.last(), country);
+                }
+            }
         }
     })?;
-    Ok((Rows::Registrations(rows), report))
+    Ok((Rows::Delegations(rows, countries), report))
 }
 
 /// Shortest prefix that a VRP may cover; IANA gives no RIR more than a /8.

@@ -9,9 +9,13 @@
 //! One flat array of intervals a family, and where each owner begins in it, so
 //! that a rule's selection is borrowed, never built.
 
+#[cfg(test)]
+mod tests;
+
 use asgard_model::{
-    Asn, CountryCode, CountrySpace, Prefix, World,
+    Asn, CountryCode, CountrySpace, Prefix, RoutingTable, World,
     prefix::{mask4, mask6},
+    world::Announced,
 };
 
 use crate::space::{Address, Interval, SpaceView};
@@ -45,11 +49,23 @@ struct Stack<A> {
 impl Atlas {
     /// Draws the atlas of a World.
     pub fn new(world: &World) -> Self {
+        let routing = (&*world.table, &world.announced);
+        Self::draw(&world.asns, routing, &world.countries)
+    }
+
+    /// Draws the atlas of some networks (ascending): from a table and the
+    /// routes of each of them in it, and from countries.
+    pub fn draw(
+        asns: &[Asn],
+        (table, announced): (&RoutingTable, &Announced),
+        space: &CountrySpace,
+    ) -> Self {
+        let origins = Origins::new(asns.len(), table.len(), announced);
         Self {
-            asns: world.asns.clone(),
-            networks: networks(world),
-            codes: world.countries.codes().to_vec(),
-            countries: countries(&world.countries),
+            asns: asns.to_vec(),
+            networks: networks(asns.len(), table, &origins),
+            codes: space.codes().to_vec(),
+            countries: countries(space),
         }
     }
 
@@ -165,20 +181,16 @@ fn countries(space: &CountrySpace) -> Shelf {
     }
 }
 
-fn networks(world: &World) -> Shelf {
-    let origins = Origins::new(world);
-    let owners = world.asns.len();
-    let v4 =
-        segments(world.table.iter().filter_map(|route| match route.prefix {
-            Prefix::V4(bits, len) => Some((bits, bits | !mask4(len))),
-            Prefix::V6(..) => None,
-        }));
-    let v6 =
-        segments(world.table.iter().filter_map(|route| match route.prefix {
-            Prefix::V6(bits, len) => Some((bits, bits | !mask6(len))),
-            Prefix::V4(..) => None,
-        }));
-    let first_v6 = world.table.len_v4();
+fn networks(owners: usize, table: &RoutingTable, origins: &Origins) -> Shelf {
+    let v4 = segments(table.iter().filter_map(|route| match route.prefix {
+        Prefix::V4(bits, len) => Some((bits, bits | !mask4(len))),
+        Prefix::V6(..) => None,
+    }));
+    let v6 = segments(table.iter().filter_map(|route| match route.prefix {
+        Prefix::V6(bits, len) => Some((bits, bits | !mask6(len))),
+        Prefix::V4(..) => None,
+    }));
+    let first_v6 = table.len_v4();
     Shelf {
         v4: Stack::collect(owners, |sink| origins.each(&v4, 0, sink)),
         v6: Stack::collect(owners, |sink| origins.each(&v6, first_v6, sink)),
@@ -249,12 +261,11 @@ struct Origins {
 }
 
 impl Origins {
-    fn new(world: &World) -> Self {
-        let routes = world.table.len();
+    fn new(networks: usize, routes: usize, announced: &Announced) -> Self {
         let mut starts = vec![0u32; routes + 1];
         let all = || {
-            (0u32..).take(world.asns.len()).flat_map(|node| {
-                let own = world.announced.of(node as usize);
+            (0u32..).take(networks).flat_map(|node| {
+                let own = announced.of(node as usize);
                 own.iter().map(move |&route| (node, route as usize))
             })
         };

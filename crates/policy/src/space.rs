@@ -12,6 +12,8 @@
 pub mod blocks;
 pub mod coarsen;
 mod interval;
+#[cfg(test)]
+mod laws;
 mod sort;
 pub mod text;
 

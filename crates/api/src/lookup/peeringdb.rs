@@ -202,9 +202,7 @@ fn read(body: &[u8]) -> Answer {
 
 /// A client; a system without certificates can still ask a mirror by http.
 fn client() -> Option<Client> {
-    // Another part of the process may have installed it already: either way
-    // there is a provider then.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    crate::install_tls();
     let client = builder().build().or_else(|error| {
         tracing::warn!(%error, "PeeringDB cannot be asked by https");
         builder().tls_certs_only([]).build()

@@ -9,7 +9,7 @@ use std::{convert::Infallible, sync::Arc};
 use axum::{
     body::{Body, Bytes, HttpBody, to_bytes},
     http::{
-        HeaderValue, StatusCode,
+        HeaderMap, HeaderValue, StatusCode,
         header::{CONTENT_ENCODING, CONTENT_LENGTH, VARY},
     },
     response::{IntoResponse, Response},
@@ -37,12 +37,23 @@ pub(crate) async fn compress(
         return response;
     }
     // Also on a body that is short today: a cache must know tomorrow.
-    response.headers_mut().append(VARY, ACCEPT_ENCODING);
+    if !says_so(response.headers()) {
+        response.headers_mut().append(VARY, ACCEPT_ENCODING);
+    }
     match coding.filter(|_| is_worth_it(&response)) {
         None => response,
         Some(coding) if not_modified => measured(response, kept, coding),
         Some(coding) => coded(response, kept, coding).await,
     }
+}
+
+fn says_so(headers: &HeaderMap) -> bool {
+    let vary = headers.get_all(VARY).into_iter();
+    let mut vary = vary.filter_map(|value| value.to_str().ok());
+    vary.any(|value| {
+        let mut names = value.split(',').map(str::trim);
+        names.any(|name| name.eq_ignore_ascii_case("accept-encoding"))
+    })
 }
 
 fn is_worth_it(response: &Response) -> bool {
@@ -85,7 +96,7 @@ async fn coded(
         return ApiError::internal().into_response();
     };
     let form = match kept {
-        Some(kept) => kept.coded(coding),
+        Some(kept) => kept.coded_elsewhere(coding).await,
         None => coding.encode(&plain, Effort::Once),
     };
     let Some(form) = form else {

@@ -1,19 +1,27 @@
-//! The error envelope: `{error, code, request_id}`, written here and only here.
+//! The error envelopes: `{error, code, request_id}`, and for the threat feeds
+//! `{success, error, details}`; written here and only here.
 //!
 //! It also covers errors that a framework made (unknown route, wrong method):
 //! whatever has an error status and no body of its own gets ours.
 
-use axum::{http::header::CONTENT_LENGTH, response::Response};
+use axum::{
+    http::{StatusCode, header::CONTENT_LENGTH},
+    response::Response,
+};
 
 use super::trace_id::TraceId;
-use crate::{error::ApiError, representation, view};
+use crate::{error::ApiError, representation, router::Family, view};
 
 /// Marks an error status whose body is part of the contract (`/health`).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OwnBody;
 
 /// Gives an error its envelope; other answers pass.
-pub(crate) fn wrap(mut response: Response, id: &TraceId) -> Response {
+pub(crate) fn wrap(
+    mut response: Response,
+    family: Family,
+    id: &TraceId,
+) -> Response {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
     if !is_error || response.extensions_mut().remove::<OwnBody>().is_some() {
@@ -21,9 +29,27 @@ pub(crate) fn wrap(mut response: Response, id: &TraceId) -> Response {
     }
     let error = response.extensions_mut().remove::<ApiError>();
     let error = error.unwrap_or_else(|| ApiError::of(status));
-    let view = view::ErrorView::new(&error.message, error.code(), &id.0);
-    let written = representation::json(error.status, &view);
+    let written = match family {
+        Family::Asn => {
+            let code = error.code();
+            let view = view::ErrorView::new(&error.message, code, &id.0);
+            representation::json(error.status, &view)
+        }
+        Family::Threat => threat(error),
+    };
     merge(response, written)
+}
+
+/// What is our fault has one word; the reason is in the details.
+fn threat(error: ApiError) -> Response {
+    let mut error = error;
+    if error.status == StatusCode::SERVICE_UNAVAILABLE {
+        let said = "Service unavailable".into();
+        let reason = std::mem::replace(&mut error.message, said);
+        error = error.with_detail("reason", reason.into_owned());
+    }
+    let view = view::FeedErrorView::new(&error.message, &error.details);
+    representation::json(error.status, &view)
 }
 
 /// The status and body of `written`, and the headers of both: `Allow`,

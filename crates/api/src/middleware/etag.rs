@@ -1,4 +1,5 @@
-//! `If-None-Match` (RFC 9110, section 13.1.2): 304 for what the client has.
+//! `If-None-Match` and, only without it, `If-Modified-Since` (RFC 9110, section
+//! 13.1): 304 for what the client has.
 //!
 //! Tags are made with the bodies (`representation.rs`). Comparison is weak.
 
@@ -6,29 +7,54 @@ use axum::{
     body::{Body, HttpBody},
     http::{
         HeaderMap, HeaderValue, Method, StatusCode,
-        header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
+        header::{
+            CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MODIFIED_SINCE,
+            IF_NONE_MATCH, LAST_MODIFIED,
+        },
     },
     response::Response,
 };
+use jiff::Timestamp;
 
-/// The tags that a client says it has; none for a method that changes things.
+use crate::http_date;
+
+/// What a client says it has; nothing for a method that changes things.
 #[derive(Debug)]
-pub(crate) struct Held(Vec<HeaderValue>);
+pub(crate) struct Held {
+    tags: Vec<HeaderValue>,
+    /// Of no account beside tags (section 13.1.3).
+    since: Option<Timestamp>,
+}
 
 impl Held {
     pub(crate) fn of(method: &Method, headers: &HeaderMap) -> Self {
         let asks = matches!(*method, Method::GET | Method::HEAD);
         let held = headers.get_all(IF_NONE_MATCH).into_iter();
-        Self(held.filter(|_| asks).cloned().collect())
+        let tags: Vec<_> = held.filter(|_| asks).cloned().collect();
+        let since = headers.get(IF_MODIFIED_SINCE).filter(|_| asks);
+        let since = since.filter(|_| tags.is_empty());
+        Self { tags, since: since.and_then(moment) }
     }
 
     /// 304 when the client has the current representation.
     pub(crate) fn spare(&self, response: Response) -> Response {
-        let fresh = !self.0.is_empty()
-            && response.status() == StatusCode::OK
-            && has_current(&self.0, response.headers());
-        if fresh { not_modified(response) } else { response }
+        let headers = response.headers();
+        let fresh = match self.since {
+            Some(since) => headers
+                .get(LAST_MODIFIED)
+                .and_then(moment)
+                .is_some_and(|modified| modified <= since),
+            None => has_current(&self.tags, headers),
+        };
+        match fresh && response.status() == StatusCode::OK {
+            true => not_modified(response),
+            false => response,
+        }
     }
+}
+
+fn moment(value: &HeaderValue) -> Option<Timestamp> {
+    http_date::parse(value.to_str().ok()?)
 }
 
 /// The same headers but the type, and no body. `Content-Length` is that of the

@@ -84,8 +84,8 @@ pub(crate) fn key_of(identity: &Identity) -> Option<KeyId> {
 
 /// A label has few values, whatever clients make up.
 fn method_label(method: &Method) -> &'static str {
-    const KNOWN: [&str; 6] =
-        ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"];
+    const KNOWN: [&str; 7] =
+        ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     let known = KNOWN.into_iter().find(|name| *name == method.as_str());
     known.unwrap_or("OTHER")
 }

@@ -1,7 +1,9 @@
 //! `GET /feeds/edl`: the networks to block, one a line, for firewalls.
 //!
-//! It needs no key unless the operator says so. An unknown parameter is refused: a misspelt filter must not
-//! widen a block list.
+//! It needs no key unless the operator says so. An unknown parameter is
+//! refused: a misspelt filter must not widen a block list.
+
+mod expanded;
 
 use std::sync::Arc;
 
@@ -9,21 +11,16 @@ use asgard_model::{Level, band::LevelError};
 use asgard_policy::Selection;
 use asgard_store::Permission;
 use axum::{
-    extract::{FromRequestParts, State},
-    http::{HeaderName, HeaderValue, request::Parts},
+    extract::{FromRequestParts, Query, State},
+    http::{HeaderName, HeaderValue, Uri, request::Parts},
     response::Response,
 };
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    App, EdlAuth,
-    auth::Identity,
-    error::ApiError,
-    limits,
-    metrics::Tier,
-    published::Form,
-    request::{Expected, Params},
+    App, EdlAuth, auth::Identity, error::ApiError, limits, metrics::Tier,
+    published::Form, request::Expected,
 };
 
 const X_FEED_ENTRIES: HeaderName = HeaderName::from_static("x-feed-entries");
@@ -111,6 +108,9 @@ impl FromRequestParts<Arc<App>> for MayPoll {
     }
 }
 
+/// Beside the plain list: `guard=on` leaves out whom the policy would not
+/// block, and `expand=prefixes` takes the parameters and forms of threat feeds.
+///
 /// An empty list is a good answer with `X-Feed-Entries: 0`; not knowing is 503,
 /// on which a firewall keeps the list that it has.
 #[utoipa::path(
@@ -127,9 +127,16 @@ impl FromRequestParts<Arc<App>> for MayPoll {
 )]
 pub(crate) async fn show_edl(
     _: MayPoll,
-    Params(params): Params<EdlParams>,
+    uri: Uri,
     State(app): State<Arc<App>>,
 ) -> Result<Response, ApiError> {
+    let query = uri.query().unwrap_or_default();
+    if expanded::is_asked(query) {
+        return expanded::show(&app, query).await;
+    }
+    let params = Query::<EdlParams>::try_from_uri(&uri);
+    let refuse = |_| ApiError::validation(EdlParams::EXPECTED);
+    let Query(params) = params.map_err(refuse)?;
     let form = params.form();
     let selection = params.selection()?;
     let published = app.published()?;

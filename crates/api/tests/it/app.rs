@@ -10,7 +10,8 @@ use std::{
 };
 
 use asgard_api::{
-    ApiConfig, App, Dns, Live, LookupConfig, Lookups, Republish, RepublishError,
+    ApiConfig, App, Dns, Feeds, Live, LookupConfig, Lookups, Republish,
+    RepublishError, Signer,
 };
 use asgard_model::{Delta, Snapshot, World};
 use asgard_store::{NewKey, Scope, Scopes, Store, StoreConfig};
@@ -42,7 +43,7 @@ pub(crate) struct TestApp {
     pub(crate) clock: Arc<AtomicI64>,
     pub(crate) admin: String,
     pub(crate) read: String,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 /// A DNS that never answers.
@@ -150,10 +151,14 @@ impl TestApp {
             serial: AtomicU64::new(1),
             fault: AtomicU8::new(Fault::None as u8),
         });
+        let signer = Signer::new(store.signing_seed());
+        let feeds = Arc::new(Feeds::new(api.feeds.clone(), signer));
+        feeds.refresh(&store, now(&clock)).await.unwrap();
         let app = App {
             live: live.clone(),
             store: store.clone(),
             config: api,
+            feeds,
             republish: publisher.clone(),
             lookups: Arc::new(lookups),
             clock: {
@@ -171,11 +176,16 @@ impl TestApp {
             clock,
             admin: String::new(),
             read: String::new(),
-            _dir: dir,
+            dir,
         };
         app.admin = app.new_key(Scope::Admin, None).await;
         app.read = app.new_key(Scope::Read, None).await;
         app
+    }
+
+    /// The data directory.
+    pub(crate) fn dir(&self) -> &std::path::Path {
+        self.dir.path()
     }
 
     pub(crate) async fn new_key(

@@ -33,13 +33,14 @@ const BULK: &str = r#"{"asns": [15169]}"#;
 const ENTRY: &str = r#"{"asn": 64500, "reason": "a lab"}"#;
 
 /// What each scope opens; everything else is 403.
-const OPENS: [(&str, &[&str]); 12] = [
+const OPENS: [(&str, &[&str]); 13] = [
     ("admin", &["read", "tools", "whitelist", "write", "open"]),
     ("read", &["read", "tools", "whitelist", "open"]),
     ("feed:read", &["open"]),
     ("stream", &["open"]),
     ("tools", &["tools", "open"]),
     ("allow:write", &["whitelist", "write", "open"]),
+    ("rules:write", &["open"]),
     ("keys:admin", &["open"]),
     ("audit:read", &["open"]),
     // A set opens what any of its scopes opens, and nothing more.

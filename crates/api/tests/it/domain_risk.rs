@@ -11,7 +11,7 @@ use std::{
 };
 
 use asgard_api::{Dns, LookupConfig, Lookups};
-use asgard_model::{Asn, TableBuilder, rpki::VrpSet};
+use asgard_model::{Asn, TableBuilder, rpki::VrpSet, world::Announced};
 use async_trait::async_trait;
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -223,7 +223,12 @@ async fn of_several_origins_the_worst_is_shown() {
         builder.announce("9.9.9.0/24".parse().unwrap(), Asn(asn), None);
     }
     let table = Arc::new(builder.build(&VrpSet::default()));
-    app.publisher.set_world(asgard_model::World { table, ..world::world() });
+    let world = world::world();
+    app.publisher.set_world(asgard_model::World {
+        announced: Announced::new(&world.asns, &table),
+        table,
+        ..world
+    });
     use asgard_api::Republish;
     app.publisher.republish().await.unwrap();
     assert_eq!(risk(&app, "a.example").await["asn"], world::CRIMINAL);

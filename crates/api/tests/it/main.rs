@@ -25,6 +25,7 @@ mod rate_limit;
 mod server;
 mod status;
 mod stream;
+mod threat;
 mod upstreams;
 mod whitelist;
 mod world;

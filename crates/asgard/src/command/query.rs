@@ -123,6 +123,7 @@ fn envelope(
         "prefix": answer.route.map(|route| route.prefix.to_string()),
         "routes_inside": inside,
         "routes_inside_count": answer.inside_count,
+        "country": answer.country(snapshot).map(|c| c.to_string()),
         "known": answer.known(snapshot),
         "special_purpose": answer.is_special(),
         "listed": answer.listed(snapshot).map(|l| l.json(snapshot)),

@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
-use asgard_api::{App, Live, Lookups, Republish};
+use asgard_api::{App, Feeds, Live, Lookups, Republish, Signer};
 use asgard_ingest::{learner::Learner, supply::Progress};
 use asgard_store::{KeyRecord, Store, StoreConfig};
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -43,6 +43,7 @@ pub(crate) async fn run(config: Config, out: &mut Out) -> Result<Exit> {
     let engine =
         Arc::new(Engine::new(Arc::clone(&live), store.clone(), &config));
     live.set_keys(store.keys.load().await?);
+    let feeds = feeds(&config, &store).await?;
     let learner = learner(&config, &store, &live).await?;
     let listener = listen(config.listen).with_context(|| {
         format!("cannot listen on {}: see --listen", config.listen)
@@ -52,12 +53,13 @@ pub(crate) async fn run(config: Config, out: &mut Out) -> Result<Exit> {
     greet(&config, &store).await?;
 
     let (stop, stopped) = watch::channel(false);
-    let app = app(&config, &store, &live, &engine);
+    let app = app(&config, &store, &live, &engine, &feeds);
     let server =
         tokio::spawn(asgard_api::serve(listener, app, stop_of(&stopped)));
     let watcher = tokio::spawn(watch_store(
         Arc::clone(&engine),
         Arc::clone(&live),
+        Arc::clone(&feeds),
         store.clone(),
         stopped.clone(),
     ));
@@ -78,6 +80,7 @@ pub(crate) async fn run(config: Config, out: &mut Out) -> Result<Exit> {
     // A cycle in the midst of parsing has nothing to lose: it is left behind.
     cycles.abort();
     watcher.await.ok();
+    keep(&feeds, &store).await;
     store.close().await?;
     drop(guard);
     Ok(Exit::Ok)
@@ -109,6 +112,13 @@ async fn open(config: &Config) -> Result<Store> {
     let world = config.origin.world();
     let dir = config.data_dir.clone();
     Ok(asgard_store::open(&StoreConfig { dir, world: Some(world) }).await?)
+}
+
+async fn feeds(config: &Config, store: &Store) -> Result<Arc<Feeds>> {
+    let signer = Signer::new(store.signing_seed());
+    let feeds = Feeds::new(config.api.feeds.clone(), signer);
+    feeds.refresh(store, now()).await?;
+    Ok(Arc::new(feeds))
 }
 
 async fn learner(
@@ -167,12 +177,14 @@ fn app(
     store: &Store,
     live: &Arc<Live>,
     engine: &Arc<Engine>,
+    feeds: &Arc<Feeds>,
 ) -> App {
     App {
         live: Arc::clone(live),
         store: store.clone(),
         config: config.api.clone(),
         republish: Arc::clone(engine) as Arc<dyn Republish>,
+        feeds: Arc::clone(feeds),
         lookups: Arc::new(Lookups::new(&config.lookup)),
         clock: Arc::new(now),
         metrics: Arc::default(),
@@ -189,10 +201,12 @@ fn stop_of(
     }
 }
 
-/// Notices keys and whitelist entries that another process wrote.
+/// Notices keys, rules and whitelist entries that another process wrote, and
+/// stores what feeds must remember.
 async fn watch_store(
     engine: Arc<Engine>,
     live: Arc<Live>,
+    feeds: Arc<Feeds>,
     store: Store,
     mut stopped: watch::Receiver<bool>,
 ) {
@@ -200,7 +214,7 @@ async fn watch_store(
     while !*stopped.borrow() {
         match store.changes.version().await {
             Ok(seen) if version == Some(seen) => live.keys_unchanged(),
-            Ok(seen) => match take_over(&engine, &live, &store).await {
+            Ok(seen) => match take_over(&engine, &live, &feeds, &store).await {
                 Ok(()) => version = Some(seen),
                 Err(error) => tracing::error!("store not read: {error:#}"),
             },
@@ -210,6 +224,7 @@ async fn watch_store(
             }
         }
         engine.catch_up().await;
+        keep(&feeds, &store).await;
         tokio::select! {
             () = sleep(WATCH) => {}
             _ = stopped.changed() => {}
@@ -217,8 +232,22 @@ async fn watch_store(
     }
 }
 
-async fn take_over(engine: &Engine, live: &Live, store: &Store) -> Result<()> {
+/// What is not stored now is tried again; the store says by itself when it is
+/// away.
+async fn keep(feeds: &Feeds, store: &Store) {
+    if let Err(error) = feeds.keep(store, now()).await {
+        tracing::debug!(%error, "feeds are not remembered");
+    }
+}
+
+async fn take_over(
+    engine: &Engine,
+    live: &Live,
+    feeds: &Feeds,
+    store: &Store,
+) -> Result<()> {
     live.set_keys(store.keys.load().await?);
+    feeds.refresh(store, now()).await?;
     let stored = engine::whitelist(store).await?;
     let published = live.snapshot();
     if published.is_some_and(|snapshot| snapshot.whitelist != stored) {

@@ -47,6 +47,7 @@ impl Settings {
                 EdlAuthSetting::None => EdlAuth::None,
                 EdlAuthSetting::Key => EdlAuth::Key,
             },
+            feeds: self.feeds.resolve(self.listen)?,
             cors_origins: self.cors_origins.clone(),
         })
     }

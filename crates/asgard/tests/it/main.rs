@@ -4,6 +4,7 @@
 
 mod cli;
 mod crash;
+mod feeds;
 mod hostile;
 mod house;
 mod http;

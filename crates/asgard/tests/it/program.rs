@@ -15,7 +15,9 @@ pub(crate) fn program() -> Command {
         "ASGARD_CONFIG",
         "ASGARD_DATA_DIR",
         "ASGARD_LISTEN",
+        "ASGARD_API_KEY",
         "ASGARD_MIRROR",
+        "ASGARD_URL",
         "RUST_LOG",
         "XDG_DATA_HOME",
     ] {

@@ -17,7 +17,7 @@ use std::{
 use asgard_model::{Model, Prefix};
 
 use super::{
-    FormatError, Kind, Report, as_info, delegated, drop,
+    FormatError, Kind, Report, as_info, country_ranges, delegated, drop,
     ip_list::{self, IpListOptions},
     mrt_rib, origins, peeringdb, ranges, relations, special_purpose, vrps,
 };
@@ -97,6 +97,9 @@ fn run(
                 sink(&r, Some(r.prefix));
             })
         }
+        Kind::CountryRangeCsv => {
+            country_ranges::country_range_csv(input, &mut |r| sink(&r, None))
+        }
         Kind::MrtRib => {
             let rule = Model::default_model().visibility();
             let (report, low) = mrt_rib::mrt_rib(input, rule, &mut |r| {
@@ -127,6 +130,7 @@ fn folder() -> PathBuf {
 fn fixture(kind: Kind) -> Vec<u8> {
     let ending = match kind {
         Kind::RangeCsv
+        | Kind::CountryRangeCsv
         | Kind::CidrCsv
         | Kind::AsInfoCsv
         | Kind::VrpsCsv

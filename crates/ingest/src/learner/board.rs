@@ -265,5 +265,6 @@ fn role(role: Role) -> String {
         Role::Peeringdb => "peeringdb".to_owned(),
         Role::Special => "special".to_owned(),
         Role::NetworkTypes => "network_types".to_owned(),
+        Role::Countries => "countries".to_owned(),
     }
 }

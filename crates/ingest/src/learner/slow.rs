@@ -159,6 +159,11 @@ fn add(
         (Role::Names, Rows::Registrations(rows)) => {
             builder.registrations(rows);
         }
+        (Role::Names, Rows::Delegations(rows, countries)) => {
+            builder.registrations(rows);
+            builder.delegated_countries(countries);
+        }
+        (Role::Countries, Rows::Countries(rows)) => builder.countries(rows),
         (Role::Vrps, Rows::Vrps(rows)) => builder.vrps(rows),
         (Role::Relations, Rows::Relations(rows)) => builder.relations(rows),
         (Role::Peeringdb | Role::NetworkTypes, Rows::Networks(rows)) => {

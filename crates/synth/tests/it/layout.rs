@@ -7,9 +7,10 @@ use asgard_synth::{Plan, files, truth, write_to};
 
 use crate::mirror::{DEMO, Mirror, TINY, addresses, date, today};
 
-const FOLDERS: [(&str, usize); 22] = [
+const FOLDERS: [(&str, usize); 23] = [
     ("routing/announced-prefixes-ipv4-20260627.csv.gz", 1),
     ("routing/announced-prefixes-ipv6-20260627.csv.gz", 1),
+    ("routing/geo-whois-asn-country-ipv", 2),
     ("names/as-info-20260627.csv.gz", 1),
     ("names/delegated-", 5),
     ("rpki/derived-vrps-20260627.csv.gz", 1),
@@ -29,7 +30,7 @@ const FOLDERS: [(&str, usize); 22] = [
     ("ranges/cloud-ips-20260627/aws.json.gz", 1),
     ("ranges/cloud-ips-20260627/googlebot.json.gz", 1),
     ("ranges/borestad-20260627/censys.ipv4", 1),
-    ("", 134),
+    ("", 136),
 ];
 
 #[test]

@@ -2,7 +2,9 @@
 
 use std::{fmt::Write, net::IpAddr};
 
-use asgard_model::{Asn, Route, Snapshot, special_purpose::is_global_unicast};
+use asgard_model::{
+    Asn, CountryCode, Route, Snapshot, special_purpose::is_global_unicast,
+};
 
 use super::{super::target::Target, listed::Listed};
 
@@ -82,13 +84,18 @@ impl<'a> Answer<'a> {
         classes.iter().map(|class| class.as_str()).collect()
     }
 
+    /// In which country the address is, or the first one of the prefix.
+    pub(super) fn country(&self, snapshot: &Snapshot) -> Option<CountryCode> {
+        snapshot.world.countries.of(self.target.address()?)
+    }
+
     /// What lists say of the target itself; `None` for an AS.
     pub(super) fn listed(&self, snapshot: &'a Snapshot) -> Option<Listed<'a>> {
         Listed::new(snapshot, self.target)
     }
 
     /// Where it is and what lists say of it, a sentence a line:
-    /// `8.8.8.8 is in 8.8.8.0/24, known as resolver`.
+    /// `8.8.8.8 is in 8.8.8.0/24, in US, known as resolver`.
     pub(super) fn whereabouts(&self, snapshot: &'a Snapshot) -> Vec<String> {
         let Some(listed) = self.listed(snapshot) else { return Vec::new() };
         let mut place = format!("{} ", self.text);
@@ -100,6 +107,9 @@ impl<'a> Answer<'a> {
                 .to_owned(),
             None => "is announced by nobody".to_owned(),
         };
+        if let Some(country) = self.country(snapshot) {
+            place = format!("{place}, in {country}");
+        }
         let known = self.known(snapshot);
         if !known.is_empty() {
             place = format!("{place}, known as {}", known.join(", "));

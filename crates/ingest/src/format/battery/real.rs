@@ -20,10 +20,11 @@ use crate::{
 };
 
 /// Part of a path, and what lies there; the first that fits counts.
-const KNOWN: [(&str, Kind); 28] = [
+const KNOWN: [(&str, Kind); 29] = [
     ("routing/rib.", Kind::MrtRib),
     ("routing/announced-prefixes", Kind::CidrCsv),
     ("routing/ip-location-db-asn", Kind::RangeCsv),
+    ("routing/geo-whois-asn-country", Kind::CountryRangeCsv),
     (".pfx2as", Kind::Pfx2as),
     ("pyasn-ipasn", Kind::PyasnDat),
     ("names/as-info", Kind::AsInfoCsv),

@@ -1,0 +1,232 @@
+//! What must outlive the process: last good bodies, bases of differences, what
+//! selectors resolved to, who polls.
+//!
+//! Bodies wait here until the binary asks for them to be stored, a few times a
+//! second: a poll does not wait for the disk. The queue is bounded; when it is
+//! full, the oldest go, and what is lost by that (or by a crash) is the answer
+//! to a fault that comes before the next poll.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+};
+
+use asgard_store::{Store, StoreError};
+use axum::body::Bytes;
+use jiff::Timestamp;
+
+use super::{
+    Feeds,
+    body::{About, Body},
+    organisation::Organisation,
+    rulebook::Rulebook,
+    shelf::Url,
+};
+use crate::limits;
+
+/// Bodies that wait for the disk.
+#[derive(Debug, Default)]
+pub(crate) struct Pending(
+    /// A std lock, held for a push or a look-up.
+    Mutex<VecDeque<Piece>>,
+);
+
+#[derive(Clone, Debug)]
+struct Piece {
+    name: String,
+    about: String,
+    bytes: Bytes,
+}
+
+impl Pending {
+    fn push(&self, piece: Piece) {
+        let mut queue = self.queue();
+        queue.retain(|waiting| waiting.name != piece.name);
+        queue.push_back(piece);
+        let mut bytes: usize = queue.iter().map(|p| p.bytes.len()).sum();
+        while bytes > limits::FEED_PENDING_BYTES {
+            let Some(lost) = queue.pop_front() else { break };
+            bytes -= lost.bytes.len();
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<Piece> {
+        self.queue().iter().find(|piece| piece.name == name).cloned()
+    }
+
+    fn queue(&self) -> MutexGuard<'_, VecDeque<Piece>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Feeds {
+    /// Stores what must outlive the process, and protects those who have
+    /// polled long enough. To be called a few times a second, and at the end.
+    ///
+    /// # Errors
+    /// When the disk fails; what could not be stored is tried again, but for
+    /// bodies, which come again with the next change.
+    pub async fn keep(
+        &self,
+        store: &Store,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        while let Some(piece) = self.next_piece() {
+            let Piece { name, about, bytes } = piece;
+            store.last_good.keep_body(&name, &about, &bytes).await?;
+        }
+        for (org, _) in self.rulebooks() {
+            for (way, text) in self.organisation(&org).take_memories() {
+                let name = memory(&org, way);
+                let kept =
+                    store.last_good.keep_body(&name, "", text.as_bytes());
+                kept.await?;
+            }
+        }
+        self.keep_polls(store, now).await
+    }
+
+    async fn keep_polls(
+        &self,
+        store: &Store,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let last = self.noted_at.load(Ordering::Relaxed);
+        let second = now.as_second();
+        if (second - last).abs() < limits::FEED_NOTE_SECONDS {
+            return Ok(());
+        }
+        self.noted_at.store(second, Ordering::Relaxed);
+        let (pollers, profiles) = self.polls.take();
+        if pollers.is_empty() && profiles.is_empty() {
+            return Ok(());
+        }
+        let noted = store.pollers.note(&pollers, &profiles, now).await;
+        let protections = self.protect(now);
+        let same = self.protections.load().as_deref() == Some(&protections);
+        if !same {
+            let _turn = self.turn.lock().await;
+            self.protections.store(Some(Arc::new(protections)));
+            self.past.invalidate_all();
+            let books = self.rulebooks().into_iter().map(|(org, book)| {
+                let pollers = self.pollers_of(&org);
+                (org, Arc::new(book.with_pollers(&pollers)))
+            });
+            self.publish(books.collect());
+        }
+        noted
+    }
+
+    fn next_piece(&self) -> Option<Piece> {
+        self.pending.queue().pop_front()
+    }
+
+    /// Lets a body wait for the disk: as the last good one of its URL, and as
+    /// the base of differences.
+    pub(super) fn remember(&self, url: &Url, body: &Body) {
+        let about = serde_json::to_string(&body.about)
+            .expect("texts, numbers and moments are valid JSON");
+        let bytes = body.plain();
+        let piece = |name, about: &str, bytes: &Bytes| Piece {
+            name,
+            about: about.to_owned(),
+            bytes: bytes.clone(),
+        };
+        let About { tag, version, .. } = &body.about;
+        self.pending.push(piece(url.name("good"), &about, bytes));
+        self.pending.push(piece(base(url, tag), &about, bytes));
+        let version = base(url, &version.to_string());
+        self.pending.push(piece(version, tag, &Bytes::new()));
+    }
+
+    /// The last good body of a URL on disk.
+    pub(super) async fn kept_body(
+        &self,
+        store: &Store,
+        url: &Url,
+    ) -> Option<Arc<Body>> {
+        self.find(store, &url.name("good")).await.map(Arc::new)
+    }
+
+    /// A body that was served before: by its tag, or by the version of the
+    /// rules, of which the last body counts.
+    pub(crate) async fn base(
+        &self,
+        store: &Store,
+        url: &Url,
+        tag_or_version: &str,
+    ) -> Option<Body> {
+        if tag_or_version.len() == 32 {
+            return self.find(store, &base(url, tag_or_version)).await;
+        }
+        let name = base(url, tag_or_version);
+        let tag = match self.pending.find(&name) {
+            Some(piece) => piece.about,
+            None => store.last_good.find_body(&name).await.ok()??.0,
+        };
+        self.find(store, &base(url, &tag)).await
+    }
+
+    async fn find(&self, store: &Store, name: &str) -> Option<Body> {
+        let (about, bytes) = match self.pending.find(name) {
+            Some(piece) => (piece.about, piece.bytes.to_vec()),
+            None => match store.last_good.find_body(name).await {
+                Ok(found) => found?,
+                Err(error) => {
+                    tracing::warn!(%error, "last good body not readable");
+                    return None;
+                }
+            },
+        };
+        Some(Body::restored(serde_json::from_str(&about).ok()?, bytes))
+    }
+
+    /// Takes up what selectors of an organisation resolved to when the data
+    /// were last good.
+    pub(super) async fn recall(&self, store: &Store, org: &Arc<str>) {
+        let known = self.organisations.lock();
+        let known =
+            known.unwrap_or_else(PoisonError::into_inner).contains_key(org);
+        if known {
+            return;
+        }
+        let organisation = self.organisation(org);
+        for way in Organisation::memories() {
+            match store.last_good.find_body(&memory(org, way)).await {
+                Ok(Some((_, text))) => organisation.recall(way, &text),
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "memory of feeds not readable");
+                }
+            }
+        }
+    }
+
+    /// A version of the past; `None` if it is not kept.
+    pub(crate) async fn past(
+        &self,
+        store: &Store,
+        org: &Arc<str>,
+        version: u64,
+    ) -> Result<Option<Arc<Rulebook>>, StoreError> {
+        let name = (Arc::clone(org), version);
+        if let Some(book) = self.past.get(&name) {
+            return Ok(Some(book));
+        }
+        let rules = store.rules.at_version(org, version).await?;
+        Ok(rules.map(|rules| {
+            let pollers = self.pollers_of(org);
+            let book = Arc::new(Rulebook::new(&rules, &pollers));
+            self.past.insert(name, Arc::clone(&book));
+            book
+        }))
+    }
+}
+
+fn memory(org: &str, way: &str) -> String {
+    format!("memory\0{org}\0{way}")
+}
+
+fn base(url: &Url, tag_or_version: &str) -> String {
+    url.name(&format!("base {tag_or_version}"))
+}

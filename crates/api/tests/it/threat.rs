@@ -1,0 +1,17 @@
+//! The threat feeds as devices and operators see them: `feed.rs` reads like the
+//! table of the contract, one row a test.
+
+mod config;
+mod diff;
+mod errors;
+mod feed;
+mod internet;
+mod lookup;
+mod manifest;
+mod office;
+mod preview;
+mod protected;
+mod rules;
+mod signal;
+mod trouble;
+mod versions;

@@ -1,0 +1,49 @@
+//! Networks in real global space, because documentation space is dropped from
+//! whatever is derived: two bad hosts, one inside the space of a third, and two
+//! countries.
+
+use std::sync::Arc;
+
+use asgard_model::{
+    Asn, CountryBuilder, TableBuilder, World, rpki::VrpSet, world::Announced,
+};
+
+use crate::world::{self, CLOUDFLARE, CRIMINAL, DROPPED, GOOGLE, SHADY};
+
+/// Who announces what.
+const ROUTES: [(&str, u32); 7] = [
+    ("8.8.8.0/24", GOOGLE),
+    ("1.1.1.0/24", CLOUDFLARE),
+    ("5.188.10.0/23", DROPPED),
+    ("2a0b:64c0::/32", DROPPED),
+    ("45.9.0.0/20", SHADY),
+    // A hole in the space of the one above.
+    ("45.9.4.0/24", CRIMINAL),
+    ("185.100.84.0/22", CRIMINAL),
+];
+
+const COUNTRIES: [(&str, &str, &str); 3] = [
+    ("5.188.0.0", "5.188.255.255", "NL"),
+    ("2a0b:64c0::", "2a0b:64c7:ffff:ffff:ffff:ffff:ffff:ffff", "NL"),
+    ("185.100.84.0", "185.100.87.255", "DE"),
+];
+
+pub(crate) fn world() -> World {
+    let mut builder = TableBuilder::default();
+    for (prefix, asn) in ROUTES {
+        builder.announce(prefix.parse().unwrap(), Asn(asn), None);
+    }
+    let table = Arc::new(builder.build(&VrpSet::default()));
+    let mut countries = CountryBuilder::default();
+    for (first, last, code) in COUNTRIES {
+        let [first, last] = [first, last].map(|a| a.parse().unwrap());
+        countries.add(first, last, code.parse().unwrap());
+    }
+    let world = world::world();
+    World {
+        announced: Announced::new(&world.asns, &table),
+        countries: Arc::new(countries.build()),
+        table,
+        ..world
+    }
+}

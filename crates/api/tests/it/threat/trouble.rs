@@ -1,0 +1,158 @@
+//! The store is away, the process starts again: devices keep their lists.
+
+use asgard_api::{Feeds, Live, Signer};
+use axum::http::{Method, StatusCode};
+use serde_json::json;
+use std::sync::Arc;
+
+use super::office::{FEED, Office, refused};
+use crate::app::{Reply, empty, keyed};
+
+#[tokio::test]
+async fn a_known_key_keeps_its_200_while_the_store_is_away() {
+    let office = Office::open().await;
+    office.block(json!({"asn": [64497]})).await;
+    let before = office.feed("").await;
+    office.app.store.close().await.unwrap();
+    office.app.live.keys_unreachable();
+    for _ in 0..20 {
+        assert_eq!(office.feed("").await, before);
+    }
+    // Rendered only now: nothing of it is in the store.
+    assert!(!office.feed("?ipv4only").await.is_empty());
+    // An unknown key may be new: nobody gets 401 for our fault.
+    let key =
+        asgard_store::ApiKey::from_entropy(&[9; asgard_store::ApiKey::ENTROPY]);
+    let poll = keyed(Method::GET, FEED, key.reveal());
+    let reply = office.app.send(empty(poll)).await;
+    let body = refused(&reply, 503);
+    assert_eq!(body["error"], "Service unavailable");
+    assert!(reply.headers.contains_key("retry-after"));
+    let reply = office.post("/v1/access-rules", &json!({"block": {}})).await;
+    refused(&reply, 503);
+}
+
+/// The API as after a restart: what is in memory is gone.
+async fn restarted(office: &Office, poll: &str) -> Reply {
+    let mut app = office.app.app.clone();
+    let signer = Signer::new(app.store.signing_seed());
+    app.feeds = Arc::new(Feeds::new(app.config.feeds.clone(), signer));
+    app.feeds.refresh(&app.store, (app.clock)()).await.unwrap();
+    app.live = Arc::new(Live::default());
+    app.live.set_keys(app.store.keys.load().await.unwrap());
+    let request = empty(keyed(Method::GET, poll, &office.device));
+    Reply::of(asgard_api::router(app), request).await
+}
+
+#[tokio::test]
+async fn the_last_good_list_survives_a_restart_and_says_how_old_it_is() {
+    let office = Office::open().await;
+    office.block(json!({"asn": [64497]})).await;
+    let before = office.poll(FEED).await;
+    let store = &office.app.store;
+    let now = (office.app.app.clock)();
+    office.app.app.feeds.keep(store, now).await.unwrap();
+    office.app.pass_seconds(77);
+    // No snapshot yet.
+    let reply = restarted(&office, FEED).await;
+    assert_eq!(reply.status, StatusCode::OK, "{}", reply.text());
+    assert_eq!(reply.body, before.body);
+    assert_eq!(reply.header("etag"), before.header("etag"));
+    assert_eq!(reply.header("x-feed-stale"), "77");
+    assert_eq!(reply.header("cache-control"), "private, max-age=0");
+    // Nobody has ever asked for this one.
+    let reply = restarted(&office, &format!("{FEED}/nft")).await;
+    refused(&reply, 503);
+}
+
+#[tokio::test]
+async fn what_another_process_writes_is_taken_up() {
+    let office = Office::open().await;
+    office.block(json!({"ips": ["10.0.0.1"]})).await;
+    let other = asgard_store::open(&asgard_store::StoreConfig {
+        dir: office.app.dir().to_owned(),
+        world: None,
+    })
+    .await
+    .unwrap();
+    let rules = other.rules.load("acme").await.unwrap();
+    let mut document = rules.documents[0].clone();
+    document.document = document.document.replace("10.0.0.1", "10.0.0.2");
+    let write = asgard_store::RulesWrite {
+        org: "acme",
+        base: rules.version,
+        put: vec![document],
+        remove: vec![],
+        actor: "cli",
+        action: "rule.replace",
+        at: rules.at,
+        answer: None,
+    };
+    other.rules.commit(write).await.unwrap();
+    // A write of ours does not overwrite theirs, although we do not know it.
+    office.block(json!({"ips": ["10.0.0.3"]})).await;
+    assert_eq!(office.feed("").await, "10.0.0.2/32\n10.0.0.3/32\n");
+    let rules = other.rules.load("acme").await.unwrap();
+    let write = asgard_store::RulesWrite {
+        org: "acme",
+        base: rules.version,
+        put: vec![],
+        remove: vec![(
+            asgard_store::DocumentKind::Rule,
+            rules.documents[0].id.clone(),
+        )],
+        actor: "cli",
+        action: "rule.remove",
+        at: rules.at,
+        answer: None,
+    };
+    other.rules.commit(write).await.unwrap();
+    let app = &office.app.app;
+    app.feeds.refresh(&app.store, (app.clock)()).await.unwrap();
+    assert_eq!(office.feed("").await.lines().count(), 1);
+}
+
+#[tokio::test]
+async fn a_rotated_key_and_its_successor_both_poll() {
+    let office = Office::open().await;
+    office.block(json!({"ips": ["10.0.0.1"]})).await;
+    let keys = office.app.store.keys.list().await.unwrap();
+    let id = keys
+        .iter()
+        .find(|key| office.device.contains(key.id.as_str()))
+        .unwrap()
+        .id;
+    let now = (office.app.app.clock)();
+    let end = now.checked_add(jiff::SignedDuration::from_hours(24)).unwrap();
+    let rotation = office.app.store.keys.rotate(id, end, "cli", now).await;
+    let new = rotation.unwrap().unwrap().key;
+    office.app.reload_keys().await;
+    for key in [office.device.as_str(), new.reveal()] {
+        let reply = office.app.send(empty(keyed(Method::GET, FEED, key))).await;
+        assert_eq!(reply.status, StatusCode::OK);
+    }
+    office.app.pass_seconds(24 * 3600);
+    let old = empty(keyed(Method::GET, FEED, &office.device));
+    refused(&office.app.send(old).await, 401);
+}
+
+#[tokio::test]
+async fn a_device_never_locks_itself_out_once_it_has_polled_for_a_day() {
+    let office = Office::open().await;
+    let app = &office.app.app;
+    office.block(json!({"ips": ["192.0.2.0/24"]})).await;
+    for hours in [0, 1, 24] {
+        office.app.pass_seconds(hours * 3600);
+        let before = office.feed("").await;
+        assert_eq!(before, "192.0.2.0/24\n", "{hours}");
+        app.feeds.keep(&app.store, (app.clock)()).await.unwrap();
+    }
+    let text = office.feed("").await;
+    assert_eq!(text.lines().count(), 8, "our host out of a /24: {text}");
+    let body = json!({"block": {"ips": [crate::app::PEER]}});
+    let reply = office.post("/v1/access-rules", &body).await;
+    let details = &refused(&reply, 409)["details"];
+    assert_eq!(details["code"], "PROTECTED", "{details}");
+    let listed = office.get("/v1/protected").await.ok();
+    assert!(listed.to_string().contains("\"poller\""), "{listed}");
+}
