@@ -14,8 +14,8 @@ use crate::{
     coding::Effort,
     representation::Kept,
     resource::{
-        asn, bulk, compare, domain_risk, edl, health, history, metrics,
-        peeringdb, status, threat, upstreams, whitelist,
+        asn, bulk, compare, domain_risk, edl, gateway, health, history,
+        metrics, peeringdb, status, stream, threat, upstreams, whitelist,
     },
     router::{self, Family},
     view,
@@ -35,6 +35,7 @@ const ABOUT: &str = include_str!("openapi/about.md");
         compare::compare,
         domain_risk::judge_domain,
         edl::show_edl,
+        gateway::show_table,
         threat::feed::show_feed,
         threat::feed::show_feed_as,
         threat::manifest::show_manifest,

@@ -9,7 +9,10 @@
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
-use asgard_model::{Asn, Level, Prefix, Snapshot};
+use asgard_model::{
+    Asn, Level, Prefix, Snapshot,
+    mmdb::{DATABASE_TYPE, Field, WriteError, asn_database},
+};
 use asgard_policy::{
     Atlas, Selection,
     feed::{edl, prefixes},
@@ -37,6 +40,8 @@ pub(crate) struct Published {
     pub(crate) networks: [u64; Level::VALUES.len()],
     feeds: Box<[OnceLock<Feed>]>,
     profiles: Box<[ArcSwapOption<(Asn, Kept)>]>,
+    /// Networks for gateways elsewhere; there once somebody asked.
+    table: OnceLock<Result<Kept, WriteError>>,
 }
 
 /// What the lines of a feed are.
@@ -77,6 +82,7 @@ impl Published {
             networks,
             feeds: (0..FEEDS).map(|_| OnceLock::new()).collect(),
             profiles: (0..PROFILES).map(|_| ArcSwapOption::empty()).collect(),
+            table: OnceLock::new(),
         }
     }
 
@@ -93,6 +99,20 @@ impl Published {
         let feed =
             place.get_or_init(|| render(&self.snapshot, selection, form));
         (feed, hit)
+    }
+
+    /// The table for gateways as a MaxMind DB. The first call takes seconds for
+    /// a whole Internet; others wait for it, and none does the work again.
+    ///
+    /// # Errors
+    /// If the format cannot hold it.
+    pub(crate) fn table(&self) -> Result<Kept, WriteError> {
+        let make = || {
+            let fields = Field::VALUES.map(|(field, _)| field);
+            let bytes = asn_database(&self.snapshot, &fields, DATABASE_TYPE)?;
+            Ok(Kept::new(bytes.into(), Effort::Once))
+        };
+        self.table.get_or_init(make).clone()
     }
 
     /// The profile of a network as it is sent, and whether it was there;

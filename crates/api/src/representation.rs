@@ -74,6 +74,11 @@ impl Kept {
         self.respond(kind, PUBLIC)
     }
 
+    /// Any type, for the bearer of the key.
+    pub(crate) fn private(&self, kind: HeaderValue) -> Response {
+        self.respond(kind, PRIVATE)
+    }
+
     fn respond(&self, kind: HeaderValue, cache: HeaderValue) -> Response {
         let tag = self.etag.clone();
         let headers =

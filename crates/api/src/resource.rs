@@ -9,6 +9,7 @@ pub(crate) mod docs;
 pub(crate) mod domain_risk;
 #[expect(unused_qualifications, reason = "in what `IntoParams` makes")]
 pub(crate) mod edl;
+pub(crate) mod gateway;
 pub(crate) mod health;
 #[expect(unused_qualifications, reason = "in what `IntoParams` makes")]
 pub(crate) mod history;

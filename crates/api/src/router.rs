@@ -13,8 +13,8 @@ use crate::{
     error::ApiError,
     limits, middleware,
     resource::{
-        asn, bulk, compare, docs, domain_risk, edl, health, history, metrics,
-        peeringdb, status, stream, threat, upstreams, whitelist,
+        asn, bulk, compare, docs, domain_risk, edl, gateway, health, history,
+        metrics, peeringdb, status, stream, threat, upstreams, whitelist,
     },
 };
 
@@ -64,7 +64,7 @@ pub(crate) const KEY_IN_QUERY: [&str; 2] = ["/stream", "/stream/sse"];
 /// Paths without mount, and who answers. The narrowest scope is named: `read`
 /// includes `tools`, and `admin` everything.
 #[rustfmt::skip]
-pub(crate) fn endpoints() -> [(&'static str, MethodRouter<Arc<App>>); 41] {
+pub(crate) fn endpoints() -> [(&'static str, MethodRouter<Arc<App>>); 42] {
     [
         // one network
         ("/asn/{asn}", get(asn::show_profile)),                     // read
@@ -77,6 +77,7 @@ pub(crate) fn endpoints() -> [(&'static str, MethodRouter<Arc<App>>); 41] {
         ("/tools/compare", get(compare::compare)),                  // tools
         ("/tools/domain-risk", get(domain_risk::judge_domain)),     // tools
         ("/feeds/edl", get(edl::show_edl)),      // none: firewalls poll it
+        ("/gateway/table", get(gateway::show_table)),               // read
         ("/stream", get(stream::open_web_socket)),                  // stream
         ("/stream/sse", get(stream::show_events)),                  // stream
         // what an organisation blocks: its feeds

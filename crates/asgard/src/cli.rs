@@ -96,6 +96,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: AuditAction,
     },
+    /// Write the routing table as a MaxMind DB.
+    Mmdb {
+        #[command(subcommand)]
+        action: MmdbAction,
+    },
     /// Check or show the configuration.
     Config {
         #[command(subcommand)]
@@ -366,6 +371,36 @@ pub(crate) struct Top {
     pub(crate) country: Option<CountryCode>,
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+/// What to do with MaxMind DB files.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum MmdbAction {
+    /// Every announced network with its AS, and what else is asked for.
+    Build(MmdbBuild),
+}
+
+/// Options of `mmdb build`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct MmdbBuild {
+    /// The file; it is replaced whole.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// What a record says, separated by commas.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "number,org,score,level,country",
+        value_name = "number,org,score,level,country"
+    )]
+    pub(crate) fields: Vec<asgard_model::mmdb::Field>,
+    /// Type of the database; some readers want to see a known name in it.
+    #[arg(
+        long,
+        default_value = asgard_model::mmdb::DATABASE_TYPE,
+        value_name = "TYPE"
+    )]
+    pub(crate) database_type: String,
 }
 
 /// What to do with sources.

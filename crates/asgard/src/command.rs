@@ -6,6 +6,7 @@ pub(crate) mod config;
 pub(crate) mod feed;
 pub(crate) mod gateway;
 pub(crate) mod keys;
+pub(crate) mod mmdb;
 pub(crate) mod query;
 pub(crate) mod serve;
 pub(crate) mod source;

@@ -83,6 +83,9 @@ async fn run(
         Command::Audit { action } => {
             command::audit::run(&config, action, out).await
         }
+        Command::Mmdb { action } => {
+            command::mmdb::run(&config, action, out).await
+        }
         Command::Config { action } => {
             command::config::run(&config, action, out)
         }

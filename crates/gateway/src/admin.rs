@@ -105,9 +105,10 @@ async fn answer(
 /// is better than none.
 fn health(gateway: &Gateway) -> serde_json::Value {
     let reload = gateway.last_reload();
-    let status = match (gateway.phase(), &reload.error) {
-        (Phase::Serving, None) => "ok",
-        (Phase::Serving, Some(_)) => "degraded",
+    let faults = gateway.data_faults();
+    let status = match gateway.phase() {
+        Phase::Serving if reload.error.is_none() && faults.is_empty() => "ok",
+        Phase::Serving => "degraded",
         _ => "draining",
     };
     let generation = gateway.generations.load();
@@ -117,6 +118,7 @@ fn health(gateway: &Gateway) -> serde_json::Value {
         "ready": gateway.is_ready(),
         "rules": generation.setup.policy.rule_count(),
         "reload": {"error": reload.error, "at": reload.at},
+        "data": faults,
         "networks": networks.map(|table| table.networks()),
     })
 }

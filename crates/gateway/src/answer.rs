@@ -11,6 +11,8 @@ pub struct Answer {
     pub status: u16,
     /// Fields; no framing and no `Connection`.
     pub fields: Vec<(Cow<'static, str>, String)>,
+    /// Further fields in the form of HTTP/1.1, each with its line end.
+    pub(crate) head: Vec<u8>,
     /// May be empty.
     pub body: Vec<u8>,
 }
@@ -27,6 +29,7 @@ impl Answer {
                 field("Cache-Control", "no-store"),
                 field("X-Content-Type-Options", "nosniff"),
             ],
+            head: Vec::new(),
             body: body.into_bytes(),
         }
     }
@@ -61,6 +64,7 @@ impl Answer {
         for (name, value) in &self.fields {
             put_field(out, name, value.as_bytes());
         }
+        out.extend_from_slice(&self.head);
         if self.status != 204 {
             let _ = write!(out, "Content-Length: {}\r\n", self.body.len());
         }

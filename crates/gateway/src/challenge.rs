@@ -251,6 +251,11 @@ impl Challenger {
         Ok(seed.spec)
     }
 
+    /// The keys in use.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
     /// Redeemed seeds that were forgotten because the set was full.
     pub fn forgotten(&self) -> u64 {
         self.redeemed.forgotten()
@@ -290,7 +295,7 @@ fn normal(spec: ChallengeSpec) -> ChallengeSpec {
 ///
 /// A browser takes `//x`, `/\x` and `/<tab>/x` for another host, and `\` for
 /// `/` anywhere.
-fn local(path: &str) -> &str {
+pub(crate) fn local(path: &str) -> &str {
     let mut bytes = path.bytes();
     let sound = bytes.next() == Some(b'/')
         && !matches!(bytes.next(), Some(b'/' | b'\\'))

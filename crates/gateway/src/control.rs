@@ -10,13 +10,17 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+mod library;
+
 use tokio::{
     sync::{Semaphore, watch},
     time::Instant,
 };
 
 use crate::{
+    clock,
     config::{self, Config, Faults, Loaded, Overrides},
+    data::{DataError, Library},
     drain::Phase,
     generation::{Data, Generation, Generations},
     log::DecisionLog,
@@ -34,6 +38,9 @@ pub enum LoadError {
     /// What it names cannot be used.
     #[error(transparent)]
     Setup(#[from] SetupError),
+    /// A database or list cannot be loaded.
+    #[error(transparent)]
+    Data(#[from] DataError),
 }
 
 /// How the last reload went.
@@ -57,6 +64,8 @@ pub struct Gateway {
     reloaded: Mutex<ReloadState>,
     // Reloads come one after the other.
     reloading: tokio::sync::Mutex<()>,
+    /// What reads databases, lists and feeds; `None` until the first load.
+    library: watch::Sender<Option<Arc<Library>>>,
     /// What requests are decided by.
     pub generations: Arc<Generations>,
     /// What is counted.
@@ -91,6 +100,7 @@ impl Gateway {
             phase: watch::Sender::new(Phase::Serving),
             reloaded: Mutex::new(state.clone()),
             reloading: tokio::sync::Mutex::default(),
+            library: watch::Sender::new(None),
             generations: Arc::new(Generations::new(generation)),
             metrics,
         };
@@ -123,7 +133,16 @@ impl Gateway {
         let result = tokio::task::spawn_blocking(move || gateway.ready())
             .await
             .expect("reading a configuration does not panic");
-        let result = result.map(|setup| self.put_into_force(setup));
+        let result = match result {
+            Ok(setup) => match self.next_library(&setup.config).await {
+                Ok(library) => {
+                    self.put_into_force(setup, library);
+                    Ok(())
+                }
+                Err(error) => Err(error),
+            },
+            Err(error) => Err(error),
+        };
         let error = result.as_ref().err().map(ToString::to_string);
         match &error {
             Some(error) => tracing::error!(
@@ -142,11 +161,14 @@ impl Gateway {
         Ok(Setup::new(loaded, self.workers, Some(&before.setup))?)
     }
 
-    fn put_into_force(&self, setup: Setup) {
+    fn put_into_force(&self, setup: Setup, library: Arc<Library>) {
         self.generations.update(|old| {
             tell_what_needs_a_restart(&old.setup.config, &setup.config);
-            let data = Data::of(&setup.config, Some((&old.setup, &old.data)));
-            Generation { setup: Arc::new(setup), data: Arc::new(data) }
+            let data = Arc::new(library.data());
+            // In here, so that nothing of the old library is published under
+            // the places of the new configuration.
+            self.library.send_replace(Some(library));
+            Generation { setup: Arc::new(setup), data }
         });
     }
 
@@ -204,6 +226,8 @@ impl Gateway {
                     .set(i64::try_from(count).unwrap_or(i64::MAX));
             }
         }
+        let status = self.data_status();
+        self.metrics.set_data(&status, clock::seconds());
         self.metrics.text(&generation.setup.rules)
     }
 }

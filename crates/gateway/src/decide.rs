@@ -12,14 +12,16 @@ use std::{
     sync::Arc,
 };
 
-use asgard_model::Asn;
+use asgard_model::{Asn, NetworkFacts, Place};
 use asgard_policy::gate::{
-    Action, Counts, Crawler, Decision, RuleIndex, Visit, visit::Nothing,
+    Action, Counts, Decision, Headers, RuleIndex, Visit,
 };
 
 use crate::{
     answer::Answer,
+    challenge::{self, Asked, Visitor},
     client_address::client_address,
+    clock,
     forward::backend::Backend,
     generation::{Generation, Membership},
     headers::{
@@ -28,9 +30,10 @@ use crate::{
         told_request_id,
     },
     http1::head::{MAX_FIELDS, Refusal},
-    metrics::{Kind, RuleMetrics},
+    metrics::{Kind, Mode, RuleMetrics},
     request::{Request, path, rule_view::RuleView, target::without_port},
     setup::Setup,
+    verdict,
     worker::{RequestId, Worker},
 };
 
@@ -41,6 +44,27 @@ pub(crate) struct From {
     pub(crate) peer: SocketAddr,
     /// Over TLS.
     pub(crate) secure: bool,
+    /// What the listener is for.
+    pub(crate) surface: Surface,
+}
+
+/// What a listener is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Surface {
+    /// Requests that are passed on.
+    Proxy,
+    /// Questions of other proxies.
+    Verdict,
+}
+
+impl From {
+    /// The label of metrics.
+    pub(crate) fn mode(self) -> Mode {
+        match self.surface {
+            Surface::Proxy => Mode::Proxy,
+            Surface::Verdict => Mode::Verdict,
+        }
+    }
 }
 
 /// What shall happen.
@@ -75,6 +99,35 @@ pub(crate) struct Line {
     pub(crate) intended: Action,
 }
 
+/// A request as rules see it, whoever told us about it.
+pub(crate) struct Facts<'r> {
+    /// Never v4-mapped.
+    pub(crate) client: IpAddr,
+    pub(crate) method: &'r str,
+    /// Lower case, without port.
+    pub(crate) host: &'r str,
+    /// Path and query as they were sent.
+    pub(crate) raw: &'r str,
+    /// The normal form of the path.
+    pub(crate) path: &'r str,
+    pub(crate) headers: RuleView<'r>,
+    pub(crate) content_length: Option<u64>,
+    /// Over TLS.
+    pub(crate) secure: bool,
+    /// What a trusted peer calls the request.
+    pub(crate) told_id: Option<&'r str>,
+}
+
+/// What the rules say about a request, and what is known of its client.
+pub(crate) struct Judged<'g> {
+    pub(crate) network: Option<NetworkFacts<'g>>,
+    pub(crate) place: Option<Place<'g>>,
+    pub(crate) decision: Decision<'g>,
+    pub(crate) record: Record,
+    /// What we answer ourselves; `None` if the request passes.
+    pub(crate) answer: Option<Answer>,
+}
+
 /// Decides about a request; the head for the backend is appended to `out`.
 pub(crate) fn decide(
     worker: &Worker,
@@ -83,6 +136,9 @@ pub(crate) fn decide(
     request: &Request<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(Verdict, Record), Refusal> {
+    if from.surface == Surface::Verdict {
+        return verdict::decide(worker, generation, from, request);
+    }
     let (setup, data) = (&*generation.setup, &*generation.data);
     let sender = client_address(
         from.peer.ip(),
@@ -98,15 +154,75 @@ pub(crate) fn decide(
     judge_fields(worker, setup, request, sender.peer_is_trusted, fates);
     let path = path::normal(request.target.path)?;
     let host = rule_host(request.host);
-    let client = sender.client;
+    let facts = Facts {
+        client: sender.client,
+        method: request.method,
+        host: &host,
+        raw: request.target.path_and_query,
+        path: &path,
+        headers: RuleView { fields: request.fields, fates },
+        content_length: request.content_length(),
+        secure: from.secure,
+        told_id: match sender.peer_is_trusted {
+            true => told_request_id(request),
+            false => None,
+        },
+    };
+    let judged = judge(worker, generation, &facts);
+    let (record, place) = (judged.record, judged.place);
+    if let Some(answer) = judged.answer {
+        return Ok((Verdict::Answer(answer), record));
+    }
+    let Some(backend) = setup.backends.of(&host) else {
+        let answer = Answer::text(404, "No such host here.\n".into());
+        return Ok((Verdict::Answer(answer), record));
+    };
+    let place = place.as_ref().filter(|_| setup.downstream.geo).map(texts);
+    Rewrite {
+        strip: &setup.strip,
+        fates,
+        sender: Sender {
+            client: sender.client,
+            via: &sender.via,
+            peer: from.peer.ip(),
+            peer_is_trusted: sender.peer_is_trusted,
+            secure: from.secure,
+        },
+        request_id: record.id.as_str(),
+        downstream: &setup.downstream,
+        known: Known { network: judged.network, place: place.as_ref() },
+        authority: backend.servers.first().map_or("", |s| &s.authority),
+    }
+    .write(request, out);
+    Ok((Verdict::Forward(Arc::clone(backend)), record))
+}
+
+/// Asks the rules about a request, whoever told us about it.
+pub(crate) fn judge<'g>(
+    worker: &Worker,
+    generation: &'g Generation,
+    facts: &Facts<'_>,
+) -> Judged<'g> {
+    let (setup, data) = (&*generation.setup, &*generation.data);
+    let client = facts.client;
     let network = data.networks.as_ref().and_then(|t| t.lookup(client));
     let place = data.places.as_ref().and_then(|t| t.lookup(client));
     if network.is_none() && data.networks.is_some() {
         worker.metrics.unknown_network.inc();
     }
-    let view = RuleView { fields: request.fields, fates };
-    let user_agent = view.first("user-agent").unwrap_or_default();
+    let user_agent = facts.headers.first("user-agent").unwrap_or_default();
+    let visitor = Visitor { address: client, user_agent: &user_agent };
+    let cookies = facts.headers.get("cookie");
+    let pass = cookies.as_deref().and_then(|cookies| {
+        let now = clock::milliseconds;
+        let challenger = &setup.challenger;
+        let carries = challenger.has_pass(cookies);
+        carries.then(|| challenger.pass(cookies, visitor, now()))?
+    });
+    let (raw_path, query) =
+        facts.raw.split_once('?').unwrap_or((facts.raw, ""));
     let lists = Membership { data, address: client };
+    let names = setup.crawlers.names().of(client);
     let visit = Visit {
         address: client,
         asn: network.map(|network| network.asn),
@@ -114,27 +230,23 @@ pub(crate) fn decide(
         score: network.and_then(|n| n.risk).map(|(score, _)| score),
         level: network.and_then(|n| n.risk).map(|(_, level)| level),
         country: place.as_ref().and_then(|place| place.country),
-        method: request.method,
-        host: &host,
-        path: &path,
-        raw_path: request.target.path,
-        query: request.target.query,
+        method: facts.method,
+        host: facts.host,
+        path: facts.path,
+        raw_path,
+        query,
         user_agent: &user_agent,
-        headers: &view,
-        content_length: request.content_length(),
-        crawler: Crawler::None,
+        headers: &facts.headers,
+        content_length: facts.content_length,
+        crawler: setup.crawlers.identify(&user_agent, client, &lists),
         lists: &lists,
-        reverse: &Nothing,
-        pass: None,
+        reverse: &names,
+        pass,
         random: worker.ids.draw(),
     };
     let mut counts = RuleCounts(&setup.rules);
     let decision = setup.policy.decide(&visit, &mut counts);
-    let told = match sender.peer_is_trusted {
-        true => told_request_id(request),
-        false => None,
-    };
-    let id = told.map_or_else(|| worker.ids.next(), RequestId::told);
+    let id = facts.told_id.map_or_else(|| worker.ids.next(), RequestId::told);
     let kind = Kind::from(decision.action);
     if let Some(network) = &network {
         worker.metrics.networks.count(network.asn, kind);
@@ -148,31 +260,22 @@ pub(crate) fn decide(
         line: logged.then(|| Box::new(line(&visit, &decision))),
         id,
     };
-    if let Some(answer) = own_answer(&decision, &record.id) {
-        return Ok((Verdict::Answer(answer), record));
-    }
-    let Some(backend) = setup.backends.of(&host) else {
-        let answer = Answer::text(404, "No such host here.\n".into());
-        return Ok((Verdict::Answer(answer), record));
+    // Redeeming is no visit: nobody could pass a challenge otherwise. A rule
+    // that denies does so here too.
+    let redeems = facts.path == challenge::PATH
+        && decision.action != Action::Deny
+        && !decision.retry;
+    let answer = if redeems {
+        let now = clock::milliseconds();
+        let challenger = &setup.challenger;
+        let (answer, result) =
+            challenger.redeem(query, visitor, facts.secure, now);
+        worker.metrics.redeemed(result);
+        Some(answer.into())
+    } else {
+        own_answer(worker, setup, facts, visitor, &decision, &record.id)
     };
-    let place = place.as_ref().filter(|_| setup.downstream.geo).map(texts);
-    Rewrite {
-        strip: &setup.strip,
-        fates,
-        sender: Sender {
-            client,
-            via: &sender.via,
-            peer: from.peer.ip(),
-            peer_is_trusted: sender.peer_is_trusted,
-            secure: from.secure,
-        },
-        request_id: record.id.as_str(),
-        downstream: &setup.downstream,
-        known: Known { network, place: place.as_ref() },
-        authority: backend.servers.first().map_or("", |s| &s.authority),
-    }
-    .write(request, out);
-    Ok((Verdict::Forward(Arc::clone(backend)), record))
+    Judged { network, place, decision, record, answer }
 }
 
 /// What happens to each field.
@@ -192,7 +295,7 @@ fn judge_fields(
 }
 
 /// The host as rules and backends know it: lower case, without port.
-fn rule_host(host: &str) -> Cow<'_, str> {
+pub(crate) fn rule_host(host: &str) -> Cow<'_, str> {
     let host = without_port(host);
     match host.bytes().any(|byte| byte.is_ascii_uppercase()) {
         true => Cow::Owned(host.to_ascii_lowercase()),
@@ -201,15 +304,43 @@ fn rule_host(host: &str) -> Cow<'_, str> {
 }
 
 /// What we answer ourselves; `None` if the request is passed on.
-fn own_answer(decision: &Decision<'_>, id: &RequestId) -> Option<Answer> {
+fn own_answer(
+    worker: &Worker,
+    setup: &Setup,
+    facts: &Facts<'_>,
+    visitor: Visitor<'_>,
+    decision: &Decision<'_>,
+    id: &RequestId,
+) -> Option<Answer> {
     if decision.retry {
         let mut answer = Answer::text(503, "Come again.\n".into());
         answer.fields.push(("Retry-After".into(), "2".into()));
         return Some(answer);
     }
-    match decision.action {
-        Action::Allow => None,
-        Action::Challenge | Action::Deny => Some(denied(decision, id)),
+    match (decision.action, decision.challenge) {
+        (Action::Allow, _) => None,
+        (Action::Challenge, Some(spec)) => {
+            worker.metrics.challenged(spec.kind);
+            let accept = facts.headers.first("accept").unwrap_or_default();
+            let asked = Asked { spec, path: facts.raw, accept: &accept };
+            let now = clock::milliseconds();
+            Some(setup.challenger.ask(&asked, visitor, now).into())
+        }
+        (Action::Challenge, None) | (Action::Deny, _) => {
+            Some(denied(decision, id))
+        }
+    }
+}
+
+impl std::convert::From<challenge::Answer> for Answer {
+    fn from(page: challenge::Answer) -> Self {
+        let field = |(name, value)| (Cow::Borrowed(name), value);
+        Self {
+            status: page.status,
+            fields: page.headers.into_iter().map(field).collect(),
+            head: Vec::new(),
+            body: page.body.into_bytes(),
+        }
     }
 }
 
@@ -244,7 +375,7 @@ fn line(visit: &Visit<'_>, decision: &Decision<'_>) -> Line {
 }
 
 /// A place in the order of the headers about it.
-fn texts<'p>(place: &asgard_model::Place<'p>) -> PlaceText<'p> {
+pub(crate) fn texts<'p>(place: &Place<'p>) -> PlaceText<'p> {
     let number = |value: Option<f64>| {
         Cow::Owned(value.map(|v| v.to_string()).unwrap_or_default())
     };

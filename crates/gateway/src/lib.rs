@@ -13,6 +13,7 @@ pub mod client_address;
 pub mod config;
 pub mod control;
 pub mod crawler;
+pub mod data;
 pub mod drain;
 pub mod generation;
 pub mod headers;
@@ -26,10 +27,12 @@ pub mod tls;
 pub mod worker;
 
 mod alarm;
+mod clock;
 mod decide;
 mod forward;
 mod http1;
 mod request;
+mod verdict;
 mod wire;
 
 pub use control::{Gateway, LoadError};

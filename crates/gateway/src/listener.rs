@@ -16,6 +16,7 @@ use tokio::{
 
 use crate::{
     config,
+    decide::Surface,
     drain::{Phase, reached},
     worker::Worker,
 };
@@ -58,6 +59,32 @@ pub async fn serve(
     listener: config::Listener,
     worker: Arc<Worker>,
 ) -> io::Result<()> {
+    serve_as(socket, listener, Surface::Proxy, worker).await
+}
+
+/// Answers the questions of other proxies, as [`serve`] does clients.
+///
+/// # Errors
+/// When the socket cannot be used by this runtime.
+pub async fn serve_verdicts(
+    socket: std::net::TcpListener,
+    worker: Arc<Worker>,
+) -> io::Result<()> {
+    let listener = config::Listener {
+        bind: socket.local_addr()?,
+        tls: None,
+        http2: false,
+        proxy_protocol: config::ProxyProtocol::Off,
+    };
+    serve_as(socket, listener, Surface::Verdict, worker).await
+}
+
+async fn serve_as(
+    socket: std::net::TcpListener,
+    listener: config::Listener,
+    surface: Surface,
+    worker: Arc<Worker>,
+) -> io::Result<()> {
     let socket = TcpListener::from_std(socket)?;
     let listener = Arc::new(listener);
     let mut connections = JoinSet::new();
@@ -70,7 +97,7 @@ pub async fn serve(
             Some(_) = connections.join_next() => {}
             _ = sweep.tick() => sweep_servers(&worker),
             accepted = accept(&socket, &worker) => {
-                drive(accepted, &listener, &worker, &mut connections);
+                drive(accepted, (&listener, surface), &worker, &mut connections);
             }
         }
     }
@@ -78,7 +105,7 @@ pub async fn serve(
     // not know of them yet, so the kernel is asked.
     let socket = socket.into_std()?;
     while let Some(accepted) = waiting(&socket, &worker) {
-        drive(accepted, &listener, &worker, &mut connections);
+        drive(accepted, (&listener, surface), &worker, &mut connections);
     }
     drop(socket);
     let cut = reached(worker.phase.clone(), Phase::Cut);
@@ -132,7 +159,7 @@ fn waiting(
 
 fn drive(
     accepted: Accepted,
-    listener: &Arc<config::Listener>,
+    (listener, surface): (&Arc<config::Listener>, Surface),
     worker: &Arc<Worker>,
     connections: &mut JoinSet<()>,
 ) {
@@ -145,7 +172,7 @@ fn drive(
     connections.spawn(async move {
         worker.metrics.connections.inc();
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        arrival::welcome(stream, peer, &listener, &worker).await;
+        arrival::welcome(stream, peer, (&listener, surface), &worker).await;
         worker.metrics.connections.dec();
         drop(place);
     });

@@ -9,17 +9,19 @@ use std::time::Duration;
 
 use asgard_policy::{
     Policy,
-    gate::{Action, RuleIndex},
+    gate::{Action, ChallengeKind, ChallengeSpec, RuleIndex},
 };
 use prometheus::{
     Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter,
     IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use crate::client_address::Rejected;
+use crate::{challenge::Failure, client_address::Rejected};
 
+mod data;
 pub mod top;
 
+use data::DataMetrics;
 use top::TopNetworks;
 
 /// Bounds of `request_duration_seconds`.
@@ -77,6 +79,10 @@ pub struct Metrics {
     pub(crate) backend_errors: IntCounterVec,
     pub(crate) backend_connections: IntGaugeVec,
     pub(crate) log_dropped: IntCounter,
+    data: DataMetrics,
+    challenges_issued: IntCounterVec,
+    challenges_passed: IntCounterVec,
+    challenges_failed: IntCounterVec,
     /// 1 if the last reload worked.
     pub config_reload_success: IntGauge,
     /// When the configuration in force was loaded, in seconds since 1970.
@@ -162,6 +168,22 @@ impl Metrics {
                 "log_dropped_total",
                 "Decisions that were not logged, because there were too many.",
             ),
+            data: DataMetrics::new(&registry),
+            challenges_issued: make.counters(
+                "challenges_issued_total",
+                "Challenges that were set.",
+                &["kind"],
+            ),
+            challenges_passed: make.counters(
+                "challenges_passed_total",
+                "Challenges that were passed.",
+                &["kind"],
+            ),
+            challenges_failed: make.counters(
+                "challenges_failed_total",
+                "Answers to challenges that did not count.",
+                &["reason"],
+            ),
             config_reload_success: make.gauge(
                 "config_reload_success",
                 "Whether the last reload of the configuration worked.",
@@ -172,6 +194,31 @@ impl Metrics {
             ),
             networks: TopNetworks::new(&registry),
             registry,
+        }
+    }
+
+    /// How databases and lists are doing.
+    pub(crate) fn set_data(&self, all: &[crate::data::Status], now: u64) {
+        self.data.set(all, now);
+    }
+
+    /// A challenge was set.
+    pub(crate) fn challenged(&self, kind: ChallengeKind) {
+        let values = [kind.as_str()];
+        self.challenges_issued.with_label_values(&values).inc();
+    }
+
+    /// A challenge was answered.
+    pub(crate) fn redeemed(&self, result: Result<ChallengeSpec, Failure>) {
+        match result {
+            Ok(spec) => {
+                let values = [spec.kind.as_str()];
+                self.challenges_passed.with_label_values(&values).inc();
+            }
+            Err(failure) => {
+                let values = [failure.as_str()];
+                self.challenges_failed.with_label_values(&values).inc();
+            }
         }
     }
 

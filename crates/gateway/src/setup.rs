@@ -5,7 +5,10 @@
 //! in force untouched. Servers that a reload does not change keep their
 //! connections and their health.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use asgard_model::Prefix;
 use asgard_policy::{AddressSet, Policy};
@@ -13,8 +16,13 @@ use rustls::ServerConfig;
 use tokio::time::Instant;
 
 use crate::{
+    challenge::{Challenger, KeyError, Keys},
     client_address::ClientHeader,
-    config::{self, Config, Loaded, TrustedProxies},
+    config::{self, AsnHeaders, Config, Loaded, TrustedProxies, WhenUnknown},
+    crawler::{
+        CrawlerError, Crawlers,
+        reverse::{DnsError, ReverseCache, ReverseWorker, reverse_dns},
+    },
     forward::{
         backend::{Backend, Backends},
         server::Server,
@@ -31,6 +39,15 @@ pub enum SetupError {
     /// A certificate, key or authority.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The keys of challenges.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// A crawler's pattern.
+    #[error(transparent)]
+    Crawler(#[from] CrawlerError),
+    /// Nobody to ask about the names of crawlers.
+    #[error(transparent)]
+    Dns(#[from] DnsError),
     /// The file of trusted proxies.
     #[error("trusted_proxies: {path}: {reason}")]
     Trusted {
@@ -56,6 +73,15 @@ pub struct Setup {
     pub(crate) backends: Backends,
     pub(crate) tls: BTreeMap<(String, bool), Arc<ServerConfig>>,
     pub(crate) rules: RuleMetrics,
+    pub(crate) challenger: Challenger,
+    pub(crate) crawlers: Crawlers,
+    /// Fills the names of crawlers; whoever drives the gateway takes and runs
+    /// it. There is one for all setups of a process.
+    names: Mutex<Option<ReverseWorker>>,
+    /// What other proxies are told: every header, empty if unknown.
+    pub(crate) told: Downstream,
+    /// Whose word other proxies may repeat, and they themselves.
+    pub(crate) askers: AddressSet,
 }
 
 impl Setup {
@@ -80,30 +106,67 @@ impl Setup {
         let client_header =
             ClientHeader::named(&config.features.client_ip_header);
         let asn = &config.features.asn;
-        let names = &asn.downstream_headers;
-        let sends = asn.enabled && names.enabled;
-        let configured =
-            [&names.number, &names.org, &names.score, &names.level];
+        let names_of_headers = &asn.downstream_headers;
+        let sends = asn.enabled && names_of_headers.enabled;
+        let configured = [
+            &names_of_headers.number,
+            &names_of_headers.org,
+            &names_of_headers.score,
+            &names_of_headers.level,
+        ];
         let strip = Strip::new(
             configured.into_iter().map(String::as_str),
             &client_header,
             &config.challenge.cookie,
         );
         let geo = &config.features.geoip;
+        let keys = Keys::load(config.challenge.key_file.as_deref());
+        let challenger = match (before, &config.challenge.key_file) {
+            // Keys of the process last as long as it.
+            (Some(old), None) => old
+                .challenger
+                .reloaded(&config.challenge, old.challenger.keys().clone()),
+            (Some(old), Some(_)) => {
+                old.challenger.reloaded(&config.challenge, keys?)
+            }
+            (None, _) => Challenger::new(&config.challenge, keys?),
+        };
+        let (names, worker) = match before {
+            Some(old) => (Arc::clone(old.crawlers.names()), None),
+            None => reverse_names(&config)?,
+        };
+        let crawlers = Crawlers::new(&config.crawlers, names)?;
+        let askers = askers(&config, trusted.as_ref());
         Ok(Self {
             trusted,
             strip: Arc::new(strip),
             downstream: Downstream {
-                asn: sends.then(|| names.clone()),
+                asn: sends.then(|| names_of_headers.clone()),
                 geo: geo.enabled && geo.downstream_headers,
             },
             backends: backends(&config, workers, before)?,
             tls: certificates(&config)?,
             rules: RuleMetrics::new(&policy),
+            challenger,
+            crawlers,
+            names: Mutex::new(worker),
+            told: Downstream {
+                asn: sends.then(|| AsnHeaders {
+                    when_unknown: WhenUnknown::Empty,
+                    ..names_of_headers.clone()
+                }),
+                geo: geo.enabled && geo.downstream_headers,
+            },
+            askers,
             client_header,
             policy,
             config,
         })
+    }
+
+    /// The worker that asks name servers about crawlers, once.
+    pub fn take_reverse_worker(&self) -> Option<ReverseWorker> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Whose word about clients is believed.
@@ -119,6 +182,33 @@ impl Setup {
                 .unwrap_or(&NOBODY),
             (None, _) => &NOBODY,
         }
+    }
+}
+
+/// Confirmed names, and who fills them. Without crawlers and rules that ask, a
+/// machine without name servers is no fault.
+fn reverse_names(
+    config: &Config,
+) -> Result<(Arc<ReverseCache>, Option<ReverseWorker>), SetupError> {
+    match reverse_dns(&config.resolver) {
+        Ok((names, worker)) => Ok((names, Some(worker))),
+        Err(error) if config.crawlers.iter().any(|c| !c.fcrdns.is_empty()) => {
+            Err(error.into())
+        }
+        Err(error) => {
+            tracing::debug!(%error, "names of addresses stay unknown");
+            Ok((ReverseCache::idle(), None))
+        }
+    }
+}
+
+/// Whose word other proxies may repeat, and they themselves.
+fn askers(config: &Config, trusted: Option<&AddressSet>) -> AddressSet {
+    let peers = config.verdict.iter().flat_map(|v| &v.trusted_peers).copied();
+    let peers = AddressSet::from_prefixes(peers);
+    match trusted {
+        Some(trusted) => trusted.union(&peers),
+        None => peers,
     }
 }
 

@@ -14,6 +14,7 @@ mod domain_risk;
 mod edl;
 mod envelope;
 mod fuzz;
+mod gateway;
 mod headers;
 mod health;
 mod history;

@@ -16,6 +16,7 @@ async fn every_endpoint_answers_alike_under_all_four_mounts() {
         "/tools/compare?asn_a=15169&asn_b=13335",
         "/tools/domain-risk?domain=8.8.8.8",
         "/feeds/edl",
+        "/gateway/table",
         "/whitelist",
         "/status",
         "/health",
@@ -57,6 +58,7 @@ async fn no_mount_is_a_way_around_the_key() {
             "/tools/domain-risk?domain=8.8.8.8",
             "/tools/compare?asn_a=15169&asn_b=13335",
             "/status",
+            "/gateway/table",
         ] {
             app.get_open(&format!("{mount}{path}")).await.refused(403);
         }

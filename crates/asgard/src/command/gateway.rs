@@ -57,6 +57,12 @@ pub(crate) fn run(
     for lint in &loaded.lints {
         tracing::warn!("{}", loaded.sources.render(lint));
     }
+    if loaded.config.server.is_some() {
+        tracing::warn!(
+            "`server` is not served: this build has no gRPC listener; Envoy \
+             can ask over HTTP, see `verdict`"
+        );
+    }
     raise_file_limit();
     let workers = match options.workers {
         Some(workers) => workers.get(),
@@ -66,10 +72,16 @@ pub(crate) fn run(
         .map_err(|error| match error {
             LoadError::Faults(faults) => exit::usage(anyhow!("{faults}")),
             LoadError::Setup(error) => exit::usage(error.into()),
+            LoadError::Data(error) => error.into(),
         })?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve(Arc::new(gateway), workers, out))
+    let cache = common.data_dir.as_ref().map(|dir| dir.join("gateway"));
+    runtime.block_on(async {
+        // Without the data that rules need nobody is let in.
+        gateway.load_data(cache.as_deref()).await?;
+        serve(Arc::new(gateway), workers, out).await
+    })
 }
 
 async fn serve(
@@ -84,6 +96,7 @@ async fn serve(
     )?;
     let admin_address = admin.local_addr()?;
     let mut threads = Vec::with_capacity(workers);
+    let (mut verdicts, verdict_address) = verdict_sockets(&config, workers)?;
     let addresses: Vec<SocketAddr> = sockets
         .iter()
         .map(|of_listener| of_listener[0].local_addr())
@@ -91,12 +104,21 @@ async fn serve(
     for (index, sockets) in by_worker(sockets, workers).into_iter().enumerate()
     {
         let worker = gateway.worker(index, random()?);
-        threads.push(start(worker, sockets, config.listeners.clone())?);
+        let verdict = verdicts.get_mut(index).and_then(Option::take);
+        threads.push(start(
+            worker,
+            sockets,
+            config.listeners.clone(),
+            verdict,
+        )?);
     }
     // Tests and tools parse these lines. Do not change them.
     for (address, listener) in addresses.iter().zip(&config.listeners) {
         let scheme = if listener.tls.is_some() { "https" } else { "http" };
         out.line(format!("listening on {scheme}://{address}"))?;
+    }
+    if let Some(address) = verdict_address {
+        out.line(format!("verdicts on http://{address}"))?;
     }
     out.line(format!("admin on http://{admin_address}"))?;
 
@@ -107,12 +129,21 @@ async fn serve(
         seconds,
         stopped.clone(),
     ));
-    let watcher = tokio::spawn(watch_files(Arc::clone(&gateway), stopped));
+    let watcher =
+        tokio::spawn(watch_files(Arc::clone(&gateway), stopped.clone()));
+    let names = gateway.generations.load().setup.take_reverse_worker();
+    let names = names.map(|names| tokio::spawn(names.run(stopped.clone())));
+    let keeper = Arc::clone(&gateway);
+    let fresh = tokio::spawn(async move { keeper.keep_fresh(stopped).await });
     until_the_end(&gateway).await?;
     drain(&gateway, &config, threads).await?;
     stop.send_replace(true);
     watcher.await.ok();
     admin.await.ok();
+    fresh.await.ok();
+    if let Some(names) = names {
+        names.await.ok();
+    }
     Ok(Exit::Ok)
 }
 
@@ -136,6 +167,25 @@ fn sockets(
     Ok(all)
 }
 
+/// The same for verdicts, and their address.
+#[expect(clippy::type_complexity, reason = "sockets and where they are")]
+fn verdict_sockets(
+    config: &Config,
+    workers: usize,
+) -> Result<(Vec<Option<std::net::TcpListener>>, Option<SocketAddr>)> {
+    let Some(verdict) = &config.verdict else {
+        return Ok((Vec::new(), None));
+    };
+    let cannot = || format!("cannot listen on {} (verdict)", verdict.bind);
+    let first = listener::open(verdict.bind).with_context(cannot)?;
+    let address = first.local_addr()?;
+    let mut sockets = vec![Some(first)];
+    for _ in 1..workers {
+        sockets.push(Some(listener::open(address).with_context(cannot)?));
+    }
+    Ok((sockets, Some(address)))
+}
+
 fn by_worker<T>(sockets: Vec<Vec<T>>, workers: usize) -> Vec<Vec<T>> {
     let mut by_worker: Vec<Vec<T>> = (0..workers).map(|_| vec![]).collect();
     for of_listener in sockets {
@@ -151,6 +201,7 @@ fn start(
     worker: asgard_gateway::worker::Worker,
     sockets: Vec<std::net::TcpListener>,
     listeners: Vec<config::Listener>,
+    verdict: Option<std::net::TcpListener>,
 ) -> Result<JoinHandle<()>> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -162,6 +213,10 @@ fn start(
             for (socket, listener) in sockets.into_iter().zip(listeners) {
                 let worker = Arc::clone(&worker);
                 serving.spawn(listener::serve(socket, listener, worker));
+            }
+            if let Some(socket) = verdict {
+                let worker = Arc::clone(&worker);
+                serving.spawn(listener::serve_verdicts(socket, worker));
             }
             while let Some(ended) = serving.join_next().await {
                 if let Ok(Err(error)) = ended {

@@ -69,6 +69,7 @@ struct Counts {
 }
 
 /// Asks name servers on behalf of a [`ReverseCache`].
+#[derive(Debug)]
 pub struct ReverseWorker {
     questions: mpsc::Receiver<IpAddr>,
     cache: Arc<ReverseCache>,
@@ -104,6 +105,18 @@ pub fn reverse_dns(
 }
 
 impl ReverseCache {
+    /// A cache that nobody fills: every name stays pending.
+    pub fn idle() -> Arc<Self> {
+        let (questions, _) = mpsc::channel(1);
+        Arc::new(Self {
+            known: Mutex::default(),
+            questions,
+            capacity: 1,
+            in_flight: 1,
+            counts: Counts::default(),
+        })
+    }
+
     /// Confirmed names of an address; `None` while nobody knows. Queues the
     /// question then.
     pub fn get(&self, address: IpAddr) -> Option<Names> {

@@ -12,7 +12,7 @@ use tokio_rustls::TlsAcceptor;
 use super::http1;
 use crate::{
     config::{Listener, ProxyProtocol},
-    decide::From,
+    decide::{From, Surface},
     proxy_protocol::{self, Parsed},
     wire::Wire,
     worker::Worker,
@@ -27,7 +27,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub(super) async fn welcome(
     mut stream: TcpStream,
     peer: SocketAddr,
-    listener: &Listener,
+    (listener, surface): (&Listener, Surface),
     worker: &Arc<Worker>,
 ) {
     let generation = worker.generations.load();
@@ -70,7 +70,7 @@ pub(super) async fn welcome(
             }
         }
     };
-    let from = From { peer, secure: wire.is_secure() };
+    let from = From { peer, secure: wire.is_secure(), surface };
     let http2 = match &wire {
         Wire::Plain(stream) => {
             listener.http2 && begins_http2(stream, deadline).await

@@ -35,7 +35,7 @@ use crate::{
         buffer::{Incoming, Outgoing},
         head::{HeadLimits, Refusal, Scan, no_fields, parse},
     },
-    metrics::{Kind, Mode},
+    metrics::Kind,
     request::{Request, Version},
     wire::Wire,
     worker::Worker,
@@ -142,7 +142,7 @@ impl<'w> Connection<'w> {
                 Arrived::Refused(refusal) => {
                     let answer = Answer::refusal(refusal);
                     self.worker.metrics.answered(
-                        Mode::Proxy,
+                        self.from.mode(),
                         Kind::Malformed,
                         refusal.status,
                         Duration::ZERO,
@@ -249,7 +249,12 @@ impl<'w> Connection<'w> {
             Err(refusal) => {
                 let answer = Answer::refusal(refusal);
                 let (kind, none) = (Kind::Malformed, Duration::ZERO);
-                worker.metrics.answered(Mode::Proxy, kind, answer.status, none);
+                worker.metrics.answered(
+                    self.from.mode(),
+                    kind,
+                    answer.status,
+                    none,
+                );
                 self.answer(&answer, CURT).await;
                 return Next::Linger;
             }
@@ -277,7 +282,12 @@ impl<'w> Connection<'w> {
         *now = Instant::now();
         let taken = now.duration_since(begun);
         let second = now.duration_since(worker.born).as_secs();
-        worker.metrics.answered(Mode::Proxy, ready.record.kind, status, taken);
+        worker.metrics.answered(
+            self.from.mode(),
+            ready.record.kind,
+            status,
+            taken,
+        );
         worker.log.write(
             &ready.record,
             &generation.setup.policy,

@@ -1,0 +1,119 @@
+//! The data of a gateway: loaded before the first request, kept fresh, carried
+//! over a reload.
+//!
+//! A reload makes a new [`Library`], which takes over what the old one has
+//! loaded from the same places. The old one ends its work before the new one
+//! begins, and whatever it still brings is not published.
+
+use std::{path::Path, sync::Arc};
+
+use tokio::sync::watch;
+
+use super::{Gateway, LoadError};
+use crate::{
+    clock,
+    config::Config,
+    data::{Library, Status, Update},
+    generation::Generation,
+};
+
+impl Gateway {
+    /// Loads what the configuration names, from files, copies or elsewhere.
+    /// `cache` is a directory for last good copies.
+    ///
+    /// # Errors
+    /// When a database is missing that must be there.
+    pub async fn load_data(
+        &self,
+        cache: Option<&Path>,
+    ) -> Result<(), LoadError> {
+        let config = &self.generations.load().setup.config;
+        let library = Library::new(config, cache, None, clock::seconds)?;
+        library.load().await?;
+        self.generations.update_data(|_| library.data());
+        self.library.send_replace(Some(Arc::new(library)));
+        Ok(())
+    }
+
+    /// The library for a new configuration; what must be there is loaded.
+    pub(super) async fn next_library(
+        &self,
+        config: &Config,
+    ) -> Result<Arc<Library>, LoadError> {
+        let before = self.library.borrow().clone();
+        let library = match &before {
+            Some(before) => before.for_config(config)?,
+            None => Library::new(config, None, None, clock::seconds)?,
+        };
+        library.reread_files().await?;
+        library.load().await?;
+        Ok(Arc::new(library))
+    }
+
+    /// Keeps all data fresh until `shutdown` is true. The binary spawns and
+    /// joins it.
+    pub async fn keep_fresh(&self, mut shutdown: watch::Receiver<bool>) {
+        let mut changes = self.library.subscribe();
+        loop {
+            let library = changes.borrow_and_update().clone();
+            let (stop, stopped) = watch::channel(false);
+            let work = async {
+                let Some(library) = &library else { return };
+                // What came between its making and now.
+                for update in library.updates() {
+                    self.publish(library, &update);
+                }
+                let publish = |update: Update| self.publish(library, &update);
+                library.run(publish, stopped).await;
+            };
+            let end = async {
+                let over = tokio::select! {
+                    _ = shutdown.wait_for(|stop| *stop) => true,
+                    changed = changes.changed() => changed.is_err(),
+                };
+                stop.send_replace(true);
+                over
+            };
+            let ((), over) = tokio::join!(work, end);
+            if over {
+                return;
+            }
+        }
+    }
+
+    /// Puts a new version into force, unless a reload has made its place in
+    /// the configuration mean something else.
+    fn publish(&self, library: &Arc<Library>, update: &Update) {
+        self.generations.update(|old| {
+            let current = self.library.borrow();
+            let ours =
+                current.as_ref().is_some_and(|c| Arc::ptr_eq(c, library));
+            let mut next = Generation::clone(old);
+            if ours {
+                let mut data = (*old.data).clone();
+                update.apply(&mut data);
+                next.data = Arc::new(data);
+            }
+            next
+        });
+    }
+
+    /// How databases, lists and feeds are doing.
+    pub fn data_status(&self) -> Vec<Status> {
+        let library = self.library.borrow();
+        library.as_ref().map(|l| l.status()).unwrap_or_default()
+    }
+
+    /// What is wrong with the data, in a line each.
+    pub(crate) fn data_faults(&self) -> Vec<String> {
+        let faults = self.data_status().into_iter().filter_map(|status| {
+            let name = &status.name;
+            match (&status.last_error, status.stale) {
+                (Some(error), _) => Some(format!("{name}: {error}")),
+                (None, true) => Some(format!("{name}: older than max_age")),
+                (None, false) => None,
+            }
+        });
+        faults.collect()
+    }
+}

@@ -1,0 +1,249 @@
+//! Verdicts for the proxies of others, over HTTP.
+//!
+//! A proxy asks about each request before it passes it on: nginx by
+//! `auth_request`, Traefik by ForwardAuth, Caddy by `forward_auth`, APISIX by
+//! `forward-auth`, Envoy by `ext_authz`. What it tells is believed only from
+//! `verdict.trusted_peers`, and only the headers of the [`Contract`] that the
+//! endpoint names: what another kind of proxy would send is the client's
+//! word. Every answer carries all headers about the network, empty if unknown,
+//! so that the proxy replaces forged ones.
+//!
+//! Refused, visibly: a question that lacks a header of its contract, or comes
+//! from a stranger (403, `X-Asgard-Error`). A misconfigured proxy shows at its
+//! first request.
+
+mod question;
+
+use std::borrow::Cow;
+
+use asgard_policy::gate::Action;
+
+use crate::{
+    answer::Answer,
+    challenge,
+    config::{Contract, OnFailure, Verdict as Settings},
+    decide::{Facts, From, Judged, Record, Verdict, judge, texts},
+    generation::Generation,
+    headers::{Fate, injected::Known},
+    http1::head::{MAX_FIELDS, Refusal},
+    metrics::Kind,
+    request::{Request, path, rule_view::RuleView},
+    worker::Worker,
+};
+use question::{Problem, Question};
+
+/// Where questions are asked.
+const ENDPOINT: &str = "/v1/verdict";
+
+/// What an endpoint answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manner {
+    /// Allow is 204; else the response that the client shall see.
+    Whole,
+    /// nginx: 204, 401 for a challenge, 403; it takes no other, and no page.
+    Code,
+    /// nginx fetches the page for the client after a 401 or 403.
+    Page,
+    /// Envoy: only 200 is allow.
+    Envoy,
+}
+
+/// An endpoint of the listener.
+#[derive(Clone, Copy, Debug)]
+struct Endpoint<'r> {
+    contract: Contract,
+    manner: Manner,
+    /// Path and query of the client's request, if the contract has them in
+    /// the target.
+    target: Option<&'r str>,
+}
+
+/// Decides about a question.
+pub(crate) fn decide(
+    worker: &Worker,
+    generation: &Generation,
+    from: From,
+    request: &Request<'_>,
+) -> Result<(Verdict, Record), Refusal> {
+    let setup = &*generation.setup;
+    let Some(settings) = &setup.config.verdict else {
+        // A reload took the section away; the listener lives until the end.
+        return Ok(refused(worker, from, "verdict is not configured"));
+    };
+    let peer = from.peer.ip();
+    if !settings.trusted_peers.iter().any(|block| block.contains(peer)) {
+        return Ok(refused(worker, from, "untrusted peer"));
+    }
+    let Some(endpoint) = endpoint(request, settings) else {
+        return Ok(refused(worker, from, "no such endpoint"));
+    };
+    let question = match Question::read(&endpoint, request, setup, from) {
+        Ok(question) => question,
+        Err(Problem::Missing(name)) => {
+            let error = format!("missing {name}");
+            return Ok(refused(worker, from, &error));
+        }
+        Err(Problem::Malformed(name)) => {
+            let error = format!("malformed {name}");
+            return Ok(refused(worker, from, &error));
+        }
+    };
+    let path = path::normal(question.path())?;
+    let mut fates = [Fate::Keep; MAX_FIELDS];
+    let fates = &mut fates[..request.fields.len()];
+    for (field, fate) in request.fields.iter().zip(&mut *fates) {
+        *fate = match question::is_of_contract(field.name) {
+            true => Fate::Claim,
+            false => setup.strip.fate(field.name, false),
+        };
+    }
+    let facts = Facts {
+        client: question.client,
+        method: question.method,
+        host: &question.host,
+        raw: question.target,
+        path: &path,
+        headers: RuleView { fields: request.fields, fates },
+        content_length: None,
+        secure: question.secure,
+        told_id: None,
+    };
+    let judged = judge(worker, generation, &facts);
+    Ok(answer(generation, settings, &endpoint, judged, &facts))
+}
+
+/// Which endpoint a question goes to.
+fn endpoint<'r>(
+    request: &Request<'r>,
+    settings: &Settings,
+) -> Option<Endpoint<'r>> {
+    let of =
+        |contract, manner| Some(Endpoint { contract, manner, target: None });
+    let by_default = match settings.contract {
+        Contract::Nginx => Manner::Code,
+        Contract::Forward => Manner::Whole,
+        Contract::Envoy => Manner::Envoy,
+    };
+    if request.target.path == challenge::PATH {
+        // The proxy passes these requests on to us as they are.
+        let target = Some(request.target.path_and_query);
+        let contract = settings.contract;
+        return Some(Endpoint { contract, manner: Manner::Whole, target });
+    }
+    // A query beside it is the proxy's business.
+    match request.target.path.strip_prefix(ENDPOINT)? {
+        "" => of(settings.contract, by_default),
+        "/forward" => of(Contract::Forward, Manner::Whole),
+        "/nginx" => of(Contract::Nginx, Manner::Code),
+        "/nginx/page" => of(Contract::Nginx, Manner::Page),
+        _ => {
+            let whole = request.target.path_and_query;
+            let target = whole.strip_prefix(ENDPOINT)?.strip_prefix("/envoy")?;
+            let target = if target.is_empty() { "/" } else { target };
+            target.starts_with('/').then_some(Endpoint {
+                contract: Contract::Envoy,
+                manner: Manner::Envoy,
+                target: Some(target),
+            })
+        }
+    }
+}
+
+/// The answer in the manner of the proxy.
+fn answer(
+    generation: &Generation,
+    settings: &Settings,
+    endpoint: &Endpoint<'_>,
+    judged: Judged<'_>,
+    facts: &Facts<'_>,
+) -> (Verdict, Record) {
+    let (setup, data) = (&*generation.setup, &*generation.data);
+    let place = judged.place.as_ref().filter(|_| setup.downstream.geo);
+    let place = place.map(texts);
+    let known = Known { network: judged.network, place: place.as_ref() };
+    let mut head = Vec::with_capacity(256);
+    setup.told.write(&known, &mut head);
+    let Judged { mut record, decision, answer, .. } = judged;
+    let needs = setup.policy.needs();
+    let blind = (needs.asn || needs.score) && data.networks.is_none()
+        || needs.country && data.places.is_none();
+    let mut error = None;
+    let mut own = answer;
+    if blind && decision.action == Action::Allow {
+        error = Some("no data yet");
+        if settings.on_failure == OnFailure::Deny {
+            record.kind = Kind::Deny;
+            own = Some(Answer::text(403, "Not ready.\n".into()));
+        }
+    }
+    let mut answer = match (own, endpoint.manner) {
+        (None, Manner::Envoy) => empty(200),
+        (None, Manner::Page) => {
+            // Between the two questions the answer has changed: once more.
+            let mut again = empty(307);
+            let to = challenge::local(facts.raw).to_owned();
+            again.fields.push(("Location".into(), to));
+            again
+        }
+        (None, _) => empty(204),
+        (Some(_), Manner::Code) => empty(match record.kind {
+            Kind::Challenge => 401,
+            _ => 403,
+        }),
+        // Come again, says a proxy; a verdict can only say no.
+        (Some(mut own), _) if decision.retry => {
+            own.status = 403;
+            own
+        }
+        (Some(own), _) => own,
+    };
+    let rule = match record.rule {
+        Some(rule) => setup.policy.rule_name(rule),
+        None => "",
+    };
+    for (name, value) in [
+        ("X-Asgard-Action", action(record.kind)),
+        ("X-Asgard-Rule", rule),
+        ("X-Asgard-Request-Id", record.id.as_str()),
+    ] {
+        crate::headers::put_field(&mut head, name, value.as_bytes());
+    }
+    if let Some(error) = error {
+        answer.fields.push(("X-Asgard-Error".into(), error.into()));
+    }
+    answer.head = head;
+    (Verdict::Answer(answer), record)
+}
+
+fn action(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Allow => "ALLOW",
+        Kind::Challenge => "CHALLENGE",
+        Kind::Deny | Kind::Malformed => "DENY",
+    }
+}
+
+fn empty(status: u16) -> Answer {
+    Answer { status, fields: Vec::new(), head: Vec::new(), body: Vec::new() }
+}
+
+/// A question that cannot be answered is a refusal that names the reason.
+fn refused(worker: &Worker, from: From, error: &str) -> (Verdict, Record) {
+    let mut answer = Answer::text(403, format!("{error}\n"));
+    let field = |name, value: &str| (Cow::Borrowed(name), value.to_owned());
+    answer.fields.push(field("X-Asgard-Error", error));
+    answer.fields.push(field("X-Asgard-Action", "DENY"));
+    let record = Record {
+        kind: Kind::Malformed,
+        rule: None,
+        client: from.peer.ip(),
+        asn: None,
+        id: worker.ids.next(),
+        line: None,
+    };
+    tracing::debug!(peer = %from.peer, error, "a question was refused");
+    (Verdict::Answer(answer), record)
+}
+
+#[cfg(test)]
+mod tests;
