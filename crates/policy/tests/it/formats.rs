@@ -6,12 +6,15 @@
 //! `cargo run -p asgard-policy --example render -- --all DIR --comments
 //! --confirm --max 100 < sample.csv`.
 
-use std::{collections::BTreeSet, fs, path::PathBuf, time::Instant};
+use std::{collections::BTreeSet, fs, path::PathBuf, sync::Arc, time::Instant};
 
+use asgard_model::Prefix;
 use asgard_policy::feed::{
-    entry::{Line, Listing, Span},
-    format::{Confirm, Families, Format, Options, RenderError},
+    entry::{Cause, Line, Listing, Origin, Span},
+    format::{Confirm, Families, Format, Options, RenderError, stix},
 };
+use proptest::prelude::*;
+use serde_json::Value;
 
 #[path = "../../examples/render/listing.rs"]
 mod listing;
@@ -247,9 +250,9 @@ fn large() -> Listing {
         .map(|n| {
             let span = if n % 5 == 4 {
                 let bits = (0x2a00u128 << 112) | (u128::from(n) << 80);
-                asgard_model::Prefix::V6(bits, 48)
+                Prefix::V6(bits, 48)
             } else {
-                asgard_model::Prefix::V4(0x0100_0000 + (n << 9), 24)
+                Prefix::V4(0x0100_0000 + (n << 9), 24)
             };
             Line { span: Span::Prefix(span), cause: cause.clone() }
         })
@@ -269,4 +272,160 @@ fn a_hundred_thousand_lines_are_written_in_every_format_in_seconds() {
         println!("{name}: {} bytes, {took:?}", rendered.bytes.len());
         assert!(took.as_secs() < 10, "{name} took {took:?}");
     }
+}
+
+/// The sample, its lists and rules called by other names.
+fn renamed(list: &str, rule: &str) -> Listing {
+    let mut listing = sample();
+    for line in &mut listing.lines {
+        let mut cause = Cause::clone(&line.cause);
+        cause.list = cause.list.map(|_| list.into());
+        cause.rule = cause.rule.map(|_| rule.into());
+        line.cause = Arc::new(cause);
+    }
+    listing
+}
+
+fn prefixes() -> impl Strategy<Value = Vec<Prefix>> {
+    let v4 = (any::<u32>(), 1u8..=32)
+        .prop_map(|(bits, len)| Prefix::new(bits_v4(bits), len));
+    let v6 = (any::<u128>(), 1u8..=128)
+        .prop_map(|(bits, len)| Prefix::new(bits_v6(bits), len));
+    let one = prop_oneof![v4, v6]
+        .prop_map(|prefix| prefix.expect("lengths of the family"));
+    prop::collection::btree_set(one, 0..40)
+        .prop_map(|set| set.into_iter().collect())
+}
+
+fn bits_v4(bits: u32) -> std::net::IpAddr {
+    std::net::Ipv4Addr::from_bits(bits).into()
+}
+
+fn bits_v6(bits: u128) -> std::net::IpAddr {
+    std::net::Ipv6Addr::from_bits(bits).into()
+}
+
+fn listed(prefixes: &[Prefix]) -> Listing {
+    let cause = Arc::new(Cause::new(Origin::Ip));
+    let line = |&prefix| Line {
+        span: Span::Prefix(prefix),
+        cause: Arc::clone(&cause),
+    };
+    Listing { lines: prefixes.iter().map(line).collect(), ..sample() }
+}
+
+/// Everything in a text that reads as a prefix.
+fn read_back(text: &str) -> BTreeSet<Prefix> {
+    let is_address = |c: char| c.is_ascii_hexdigit() || ".:/".contains(c);
+    text.lines()
+        .filter(|line| !line.starts_with('#'))
+        .flat_map(|line| line.split(|c| !is_address(c)))
+        .filter(|word| word.contains('/'))
+        .filter_map(|word| word.parse().ok())
+        .collect()
+}
+
+proptest! {
+    /// Names come from operators and publishers. None may add a line to what a
+    /// device executes, whatever is in it.
+    #[test]
+    fn no_name_of_a_list_or_rule_changes_the_shape_of_a_text(
+        list in ".{0,12}", rule in any::<String>(),
+    ) {
+        let (odd, plain) = (renamed(&list, &rule), renamed("a", "b"));
+        for (name, format) in Format::VALUES {
+            // Records quote; see below.
+            if CONTAINERS.contains(&format) || format == Format::Csv {
+                continue;
+            }
+            let [odd, plain] = [&odd, &plain]
+                .map(|listing| text(format, listing, &options()));
+            prop_assert_eq!(
+                odd.lines().count(), plain.lines().count(), "{}", name
+            );
+            prop_assert_eq!(
+                read_back(&plain).is_subset(&read_back(&odd)), true
+            );
+        }
+    }
+
+    #[test]
+    fn records_say_every_name_as_it_is(
+        list in any::<String>(), rule in any::<String>(),
+    ) {
+        let listing = renamed(&list, &rule);
+        let json = text(Format::Json, &listing, &options());
+        let records: Vec<Value> = serde_json::from_str(&json).expect("JSON");
+        let lines = text(Format::Jsonl, &listing, &options());
+        for (record, line) in records.iter().zip(lines.lines()) {
+            let same: Value = serde_json::from_str(line).expect("JSON");
+            prop_assert_eq!(record, &same);
+            let said = |key: &str| record[key].as_str().map(str::to_owned);
+            prop_assert!(said("list").is_none_or(|said| said == list));
+            prop_assert!(said("rule_id").is_none_or(|said| said == rule));
+        }
+        let table = text(Format::Csv, &listing, &options());
+        let mut reader = csv::Reader::from_reader(table.as_bytes());
+        let mut rows = 0;
+        for row in reader.records() {
+            let row = row.expect("as many cells as the header");
+            rows += 1;
+            let formula = |cell: &str| cell.starts_with(['=', '+', '-', '@']);
+            prop_assert!(!row.iter().any(formula), "{:?}", row);
+            let bare = |cell: &str| {
+                cell.strip_prefix('\'').unwrap_or(cell).to_owned()
+            };
+            let wanted = list.strip_prefix('\'').unwrap_or(&list);
+            prop_assert!(row[6].is_empty() || bare(&row[6]) == wanted);
+        }
+        prop_assert_eq!(rows, listing.lines.len());
+    }
+
+    #[test]
+    fn every_prefix_is_in_every_text_and_nothing_else(all in prefixes()) {
+        let listing = listed(&all);
+        let wanted: BTreeSet<_> = all.into_iter().collect();
+        for format in [
+            Format::Plain, Format::Panos, Format::Fortigate, Format::Cisco,
+            Format::Juniper, Format::Nft, Format::Ipset, Format::HaproxyAcl,
+            Format::HaproxyMap, Format::NginxGeo, Format::NginxDeny,
+            Format::Dnsdist, Format::Unbound, Format::BindAcl, Format::Bird,
+            Format::BirdBlackhole, Format::BirdFlow, Format::Exabgp,
+            Format::Frr, Format::SuricataRules, Format::SuricataIprep,
+            Format::SnortBlf, Format::Json, Format::Csv, Format::DropJsonl,
+        ] {
+            let written = text(format, &listing, &Options {
+                comments: false, ..options()
+            });
+            prop_assert_eq!(&read_back(&written), &wanted, "{}", format);
+        }
+    }
+}
+
+#[test]
+fn pages_of_a_collection_hold_every_object_once() {
+    let listing = sample();
+    let all = stix::object_count(&listing);
+    let mut seen = BTreeSet::new();
+    let mut start = 0;
+    loop {
+        let page = stix::envelope(&listing, start, 4);
+        let page: Value = serde_json::from_slice(&page).expect("JSON");
+        let objects = page["objects"].as_array().expect("objects");
+        assert!(objects.len() <= 4);
+        for object in objects {
+            assert!(seen.insert(object["id"].to_string()), "{object}");
+        }
+        if page["more"] == false {
+            assert_eq!(page.get("next"), None);
+            break;
+        }
+        start = page["next"].as_str().unwrap_or("").parse().expect("a number");
+    }
+    assert_eq!(seen.len(), all);
+    let bundle = text(Format::Stix, &listing, &options());
+    let bundle: Value = serde_json::from_str(&bundle).expect("JSON");
+    let objects = bundle["objects"].as_array().expect("objects");
+    assert!(objects.iter().all(|o| seen.contains(&o["id"].to_string())));
+    assert_eq!(objects.len(), all);
 }
