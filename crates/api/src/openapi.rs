@@ -15,7 +15,7 @@ use crate::{
     representation::Kept,
     resource::{
         asn, bulk, compare, domain_risk, edl, gateway, health, history,
-        metrics, peeringdb, status, stream, threat, upstreams, whitelist,
+        metrics, peeringdb, status, threat, upstreams, whitelist,
     },
     router::{self, Family},
     view,

@@ -24,6 +24,7 @@ use asgard_model::{NetworkTable, PlaceTable};
 use asgard_policy::AddressSet;
 use tokio::sync::watch;
 
+pub use archive::ArchiveError;
 pub use judge::Rejection;
 pub use subject::{Status, Subject};
 

@@ -52,7 +52,7 @@ pub(super) enum Reply {
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub enum FetchError {
+pub(super) enum FetchError {
     /// Neither http nor https, or no address at all.
     #[error("`{0}` is no http or https address")]
     Url(String),
