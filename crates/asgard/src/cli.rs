@@ -9,6 +9,7 @@ use asgard_model::CountryCode;
 use asgard_store::Scopes;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::command::rules::RulesAction;
 use crate::config::EdlAuthSetting;
 use crate::key_option::{Lifetime, RateClass};
 
@@ -74,6 +75,11 @@ pub(crate) enum Command {
     Feed {
         #[command(subcommand)]
         action: FeedAction,
+    },
+    /// Check, test, explain and replay rules of the gateway.
+    Rules {
+        #[command(subcommand)]
+        action: RulesAction,
     },
     /// What an organisation blocks.
     Block {

@@ -8,6 +8,7 @@ pub(crate) mod gateway;
 pub(crate) mod keys;
 pub(crate) mod mmdb;
 pub(crate) mod query;
+pub(crate) mod rules;
 pub(crate) mod serve;
 pub(crate) mod source;
 pub(crate) mod target;

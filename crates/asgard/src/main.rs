@@ -70,6 +70,7 @@ async fn run(
         Command::Source { action } => {
             command::source::run(&config, action, out).await
         }
+        Command::Rules { action } => command::rules::run(action, out),
         Command::Feed { action } => command::feed::run(&action, out).await,
         Command::Block { action } => {
             command::access::run(&config, Side::Block, action, out).await

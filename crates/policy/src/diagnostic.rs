@@ -63,6 +63,8 @@ pub struct Diagnostic {
     pub hint: String,
     /// What would repair it, on a line of its own.
     pub fix: String,
+    /// Changes of the text that say the same in the canonical form.
+    pub edits: Vec<(Place, String)>,
 }
 
 impl Sources {
@@ -208,6 +210,7 @@ impl Diagnostic {
             context: String::new(),
             hint: String::new(),
             fix: String::new(),
+            edits: Vec::new(),
         }
     }
 
@@ -244,6 +247,13 @@ impl Diagnostic {
     #[must_use]
     pub fn fix(self, fix: impl Into<String>) -> Self {
         Self { fix: fix.into(), ..self }
+    }
+
+    /// A change of the text that says the same in the canonical form.
+    #[must_use]
+    pub fn edit(mut self, place: Place, text: impl Into<String>) -> Self {
+        self.edits.push((place, text.into()));
+        self
     }
 
     /// Whether the file is refused.

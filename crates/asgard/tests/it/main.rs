@@ -12,6 +12,7 @@ mod http;
 mod mirror;
 mod network;
 mod program;
+mod rules;
 mod seeds;
 mod serve;
 mod server;

@@ -20,7 +20,7 @@ mod limits;
 mod listeners;
 mod lists;
 
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 16] = [
     "log",
     "health",
     "server",
@@ -37,7 +37,6 @@ const KEYS: [&str; 17] = [
     "resolver",
     "challenge",
     "verdict",
-    "version",
 ];
 
 /// Reads everything but the rule files.

@@ -144,7 +144,8 @@ pub(super) fn action<T: Clone>(
         Some((_, value)) => {
             let message = format!("`{text}` is written `{upper}`");
             let lint = Diagnostic::lint("W206", message).at(node.place);
-            reading.note(lint.hint("actions are upper case"));
+            let lint = lint.hint("actions are upper case");
+            reading.note(lint.edit(node.place, upper));
             Some(value.clone())
         }
         None => reading.choice(node, path, values),

@@ -143,7 +143,12 @@ fn headers_key(own: &mut Section<'_, '_>) -> Option<&'static str> {
         (own.get("downstream_headers"), own.get("upstream_headers"));
     if let Some(alias) = own.fields.key("upstream_headers") {
         let message = "`upstream_headers` is written `downstream_headers`";
-        own.reading.note(Diagnostic::lint("W201", message).at(alias.place));
+        let lint = Diagnostic::lint("W201", message).at(alias.place);
+        let lint = match down {
+            Some(_) => lint,
+            None => lint.edit(alias.place, "downstream_headers"),
+        };
+        own.reading.note(lint);
     }
     match (down, up) {
         (Some(down), Some(up)) if !same(down, up) => {

@@ -17,50 +17,178 @@ mod time;
 pub(in crate::gate) use conversion::show;
 use network::cidr_text;
 
-macro_rules! functions {
-    ($($variant:ident = $name:literal),* $(,)?) => {
-        /// A function.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Function {
-            $(
-                #[doc = concat!("`", $name, "`")]
-                $variant,
-            )*
-        }
-
-        impl Function {
-            /// Every function with its name.
-            pub const VALUES: &[(&str, Self)] =
-                &[$(($name, Self::$variant)),*];
-        }
-    };
-}
-
-functions! {
-    Size = "size", Int = "int", Uint = "uint", Double = "double",
-    String = "string", Bytes = "bytes", Bool = "bool",
-    Timestamp = "timestamp", Duration = "duration", Type = "type", Dyn = "dyn",
-    Contains = "contains", StartsWith = "startsWith", EndsWith = "endsWith",
-    CharAt = "charAt", IndexOf = "indexOf", LastIndexOf = "lastIndexOf",
-    Join = "join", LowerAscii = "lowerAscii", UpperAscii = "upperAscii",
-    Replace = "replace", Split = "split", Substring = "substring",
-    Trim = "trim", Reverse = "reverse", Format = "format",
-    Quote = "strings.quote", FullYear = "getFullYear", Month = "getMonth",
-    Date = "getDate", DayOfMonth = "getDayOfMonth",
-    DayOfWeek = "getDayOfWeek", DayOfYear = "getDayOfYear",
-    Hours = "getHours", Minutes = "getMinutes", Seconds = "getSeconds",
-    Milliseconds = "getMilliseconds", Ip = "ip", IsIp = "isIP",
-    IsCanonical = "ip.isCanonical", Cidr = "cidr", IsCidr = "isCIDR",
-    Family = "family", IsUnspecified = "isUnspecified",
-    IsLoopback = "isLoopback", IsLinkLocalMulticast = "isLinkLocalMulticast",
-    IsLinkLocalUnicast = "isLinkLocalUnicast",
-    IsGlobalUnicast = "isGlobalUnicast", ContainsIp = "containsIP",
-    ContainsCidr = "containsCIDR", Masked = "masked",
-    PrefixLength = "prefixLength", Segments = "segments",
-    RegexSafe = "regexSafe",
+/// A function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Function {
+    /// `size`
+    Size,
+    /// `int`
+    Int,
+    /// `uint`
+    Uint,
+    /// `double`
+    Double,
+    /// `string`
+    String,
+    /// `bytes`
+    Bytes,
+    /// `bool`
+    Bool,
+    /// `timestamp`
+    Timestamp,
+    /// `duration`
+    Duration,
+    /// `type`
+    Type,
+    /// `dyn`
+    Dyn,
+    /// `contains`
+    Contains,
+    /// `startsWith`
+    StartsWith,
+    /// `endsWith`
+    EndsWith,
+    /// `charAt`
+    CharAt,
+    /// `indexOf`
+    IndexOf,
+    /// `lastIndexOf`
+    LastIndexOf,
+    /// `join`
+    Join,
+    /// `lowerAscii`
+    LowerAscii,
+    /// `upperAscii`
+    UpperAscii,
+    /// `replace`
+    Replace,
+    /// `split`
+    Split,
+    /// `substring`
+    Substring,
+    /// `trim`
+    Trim,
+    /// `reverse`
+    Reverse,
+    /// `format`
+    Format,
+    /// `strings.quote`
+    Quote,
+    /// `getFullYear`
+    FullYear,
+    /// `getMonth`
+    Month,
+    /// `getDate`
+    Date,
+    /// `getDayOfMonth`
+    DayOfMonth,
+    /// `getDayOfWeek`
+    DayOfWeek,
+    /// `getDayOfYear`
+    DayOfYear,
+    /// `getHours`
+    Hours,
+    /// `getMinutes`
+    Minutes,
+    /// `getSeconds`
+    Seconds,
+    /// `getMilliseconds`
+    Milliseconds,
+    /// `ip`
+    Ip,
+    /// `isIP`
+    IsIp,
+    /// `ip.isCanonical`
+    IsCanonical,
+    /// `cidr`
+    Cidr,
+    /// `isCIDR`
+    IsCidr,
+    /// `family`
+    Family,
+    /// `isUnspecified`
+    IsUnspecified,
+    /// `isLoopback`
+    IsLoopback,
+    /// `isLinkLocalMulticast`
+    IsLinkLocalMulticast,
+    /// `isLinkLocalUnicast`
+    IsLinkLocalUnicast,
+    /// `isGlobalUnicast`
+    IsGlobalUnicast,
+    /// `containsIP`
+    ContainsIp,
+    /// `containsCIDR`
+    ContainsCidr,
+    /// `masked`
+    Masked,
+    /// `prefixLength`
+    PrefixLength,
+    /// `segments`
+    Segments,
+    /// `regexSafe`
+    RegexSafe,
 }
 
 impl Function {
+    /// Every function with its name.
+    pub const VALUES: &[(&str, Self)] = &[
+        ("size", Self::Size),
+        ("int", Self::Int),
+        ("uint", Self::Uint),
+        ("double", Self::Double),
+        ("string", Self::String),
+        ("bytes", Self::Bytes),
+        ("bool", Self::Bool),
+        ("timestamp", Self::Timestamp),
+        ("duration", Self::Duration),
+        ("type", Self::Type),
+        ("dyn", Self::Dyn),
+        ("contains", Self::Contains),
+        ("startsWith", Self::StartsWith),
+        ("endsWith", Self::EndsWith),
+        ("charAt", Self::CharAt),
+        ("indexOf", Self::IndexOf),
+        ("lastIndexOf", Self::LastIndexOf),
+        ("join", Self::Join),
+        ("lowerAscii", Self::LowerAscii),
+        ("upperAscii", Self::UpperAscii),
+        ("replace", Self::Replace),
+        ("split", Self::Split),
+        ("substring", Self::Substring),
+        ("trim", Self::Trim),
+        ("reverse", Self::Reverse),
+        ("format", Self::Format),
+        ("strings.quote", Self::Quote),
+        ("getFullYear", Self::FullYear),
+        ("getMonth", Self::Month),
+        ("getDate", Self::Date),
+        ("getDayOfMonth", Self::DayOfMonth),
+        ("getDayOfWeek", Self::DayOfWeek),
+        ("getDayOfYear", Self::DayOfYear),
+        ("getHours", Self::Hours),
+        ("getMinutes", Self::Minutes),
+        ("getSeconds", Self::Seconds),
+        ("getMilliseconds", Self::Milliseconds),
+        ("ip", Self::Ip),
+        ("isIP", Self::IsIp),
+        ("ip.isCanonical", Self::IsCanonical),
+        ("cidr", Self::Cidr),
+        ("isCIDR", Self::IsCidr),
+        ("family", Self::Family),
+        ("isUnspecified", Self::IsUnspecified),
+        ("isLoopback", Self::IsLoopback),
+        ("isLinkLocalMulticast", Self::IsLinkLocalMulticast),
+        ("isLinkLocalUnicast", Self::IsLinkLocalUnicast),
+        ("isGlobalUnicast", Self::IsGlobalUnicast),
+        ("containsIP", Self::ContainsIp),
+        ("containsCIDR", Self::ContainsCidr),
+        ("masked", Self::Masked),
+        ("prefixLength", Self::PrefixLength),
+        ("segments", Self::Segments),
+        ("regexSafe", Self::RegexSafe),
+    ];
+
     /// By name.
     pub fn named(name: &str) -> Option<Self> {
         let found = Self::VALUES.iter().find(|(own, _)| *own == name);

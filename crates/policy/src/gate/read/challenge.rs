@@ -17,6 +17,7 @@ pub(super) fn flat(section: &mut Section<'_, '_>) -> Option<ChallengeSpec> {
         return None;
     };
     let path = section.path("challenge");
+    let inside = matches!(node.value, Value::Map(_));
     let (kind, difficulty) = match &node.value {
         Value::Map(_) => {
             let keys = ["kind", "difficulty"];
@@ -29,13 +30,14 @@ pub(super) fn flat(section: &mut Section<'_, '_>) -> Option<ChallengeSpec> {
         section.missing("challenge.kind", "kind: pow");
         return None;
     };
-    spec(section.reading, kind_node, difficulty, &path)
+    spec(section.reading, kind_node, difficulty, inside, &path)
 }
 
 fn spec(
     reading: &mut Reading,
     kind_node: &Node,
     difficulty: Option<&Node>,
+    inside: bool,
     path: &str,
 ) -> Option<ChallengeSpec> {
     let preact = "preact";
@@ -44,7 +46,12 @@ fn spec(
             "W205",
             "`preact` is written `{kind: pow, difficulty: 0}`",
         );
-        reading.note(lint.at(kind_node.place).hint("script, without work"));
+        let mut lint = lint.at(kind_node.place).hint("script, without work");
+        if !inside {
+            let canonical = "{kind: pow, difficulty: 0}";
+            lint = lint.edit(kind_node.place, canonical);
+        }
+        reading.note(lint);
         return Some(ChallengeSpec { kind: ChallengeKind::Pow, difficulty: 0 });
     }
     let kinds = [

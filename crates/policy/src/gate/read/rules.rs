@@ -205,7 +205,7 @@ fn weight(section: &mut Section<'_, '_>) -> i64 {
     let weight = inner.integer("adjust", 5, -WEIGHT..=WEIGHT);
     let message = format!("this is written `weight: {weight}`");
     let lint = Diagnostic::lint("W204", message).at(node.place);
-    inner.reading.note(lint);
+    inner.reading.note(lint.edit(node.place, weight.to_string()));
     weight
 }
 
@@ -299,7 +299,10 @@ fn geoip(
         shown.join(", ")
     );
     let key = section.fields.key("geoip").map(|key| key.place);
-    let lint = Diagnostic::lint("W202", message).at_opt(key);
+    let mut lint = Diagnostic::lint("W202", message).at_opt(key);
+    if let Some(key) = key {
+        lint = lint.edit(key, "network");
+    }
     section.reading.note(lint.hint("`geoip` is for countries"));
     (None, asns)
 }
@@ -365,9 +368,17 @@ fn networks(
                 if read.len() > 3 { ", …" } else { "" }
             );
             let place = section.fields.key(key).map(|key| key.place);
-            section
-                .reading
-                .note(Diagnostic::lint("W203", message).at_opt(place));
+            let mut lint = Diagnostic::lint("W203", message).at_opt(place);
+            if let Some(place) = place {
+                lint = lint.edit(place, "network");
+            }
+            if matches!(node.value, Value::Map(_)) {
+                let all: Vec<String> =
+                    read.iter().map(|a| a.value.0.to_string()).collect();
+                let list = format!("[{}]", all.join(", "));
+                lint = lint.edit(node.place, list);
+            }
+            section.reading.note(lint);
         }
         asns.extend(read);
     }
