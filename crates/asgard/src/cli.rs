@@ -1,7 +1,7 @@
 //! The command line: what the user literally said.
 //!
 //! Data goes to stdout, talk to stderr. No option takes a secret but `--key` of
-//! `feed`, which is better given as ASGARD_API_KEY: others see command lines.
+//! `feed`, which is better given as `ASGARD_API_KEY`: others see command lines.
 
 use std::path::PathBuf;
 
@@ -130,7 +130,7 @@ pub(crate) enum FeedAction {
     Pull(Pull),
     /// Say what a change of rules would do, without doing it.
     Preview(Judge),
-    /// Say what changed since a version or an ETag.
+    /// Say what changed since a version or a tag.
     Diff(Difference),
     /// Give the present rules to the stable channel now.
     Publish(Remote),
@@ -203,7 +203,7 @@ pub(crate) struct Judge {
 pub(crate) struct Difference {
     #[command(flatten)]
     pub(crate) remote: Remote,
-    /// A version, or the ETag of a list.
+    /// A version, or the tag of a list.
     #[arg(value_name = "VERSION|ETAG")]
     pub(crate) since: String,
     /// Parameters of the feed; may be repeated.
@@ -219,7 +219,8 @@ pub(crate) struct Rollback {
     #[command(flatten)]
     pub(crate) remote: Remote,
     /// The version to go back to.
-    pub(crate) version: u64,
+    #[arg(value_name = "VERSION")]
+    pub(crate) to: u64,
 }
 
 /// Options of `feed verify`.

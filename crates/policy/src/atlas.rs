@@ -182,15 +182,20 @@ fn countries(space: &CountrySpace) -> Shelf {
 }
 
 fn networks(owners: usize, table: &RoutingTable, origins: &Origins) -> Shelf {
-    let v4 = segments(table.iter().filter_map(|route| match route.prefix {
-        Prefix::V4(bits, len) => Some((bits, bits | !mask4(len))),
-        Prefix::V6(..) => None,
-    }));
-    let v6 = segments(table.iter().filter_map(|route| match route.prefix {
-        Prefix::V6(bits, len) => Some((bits, bits | !mask6(len))),
-        Prefix::V4(..) => None,
-    }));
+    // Routes of IPv4 come first. Both halves state how long they are.
     let first_v6 = table.len_v4();
+    let v4 = segments(table.iter().take(first_v6).filter_map(|route| {
+        match route.prefix {
+            Prefix::V4(bits, len) => Some((bits, bits | !mask4(len))),
+            Prefix::V6(..) => None,
+        }
+    }));
+    let v6 = segments(table.iter().skip(first_v6).filter_map(|route| {
+        match route.prefix {
+            Prefix::V6(bits, len) => Some((bits, bits | !mask6(len))),
+            Prefix::V4(..) => None,
+        }
+    }));
     Shelf {
         v4: Stack::collect(owners, |sink| origins.each(&v4, 0, sink)),
         v6: Stack::collect(owners, |sink| origins.each(&v6, first_v6, sink)),
@@ -212,13 +217,12 @@ fn segments<A: Address>(
     let mut open: Vec<(A, A, u32)> = Vec::new();
     for (number, (first, last)) in (0..).zip(routes) {
         close(&mut open, Some(first), &mut out);
-        if let Some(parent) = open.last_mut() {
-            if let Some(before) = first.previous()
-                && parent.0 <= before
-            {
-                out.push(((parent.0, before), parent.2));
-            }
-            parent.0 = first;
+        // What the parent has after this route is known when this one ends.
+        if let Some(&(start, _, parent)) = open.last()
+            && let Some(before) = first.previous()
+            && start <= before
+        {
+            out.push(((start, before), parent));
         }
         open.push((first, last, number));
     }

@@ -209,6 +209,10 @@ impl Feeds {
         org: &Arc<str>,
         version: u64,
     ) -> Result<Option<Arc<Rulebook>>, StoreError> {
+        // Before the first write there is nothing to go back to.
+        if version == 0 {
+            return Ok(None);
+        }
         let name = (Arc::clone(org), version);
         if let Some(book) = self.past.get(&name) {
             return Ok(Some(book));

@@ -14,7 +14,7 @@ use tower::{
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 /// What a page may read beside the body.
-const EXPOSED: [HeaderName; 8] = [
+const EXPOSED: [HeaderName; 12] = [
     header::ETAG,
     header::RETRY_AFTER,
     HeaderName::from_static("x-trace-id"),
@@ -23,6 +23,10 @@ const EXPOSED: [HeaderName; 8] = [
     HeaderName::from_static("x-ratelimit-reset"),
     HeaderName::from_static("x-response-time"),
     HeaderName::from_static("x-feed-entries"),
+    HeaderName::from_static("x-feed-version"),
+    HeaderName::from_static("x-feed-serial"),
+    HeaderName::from_static("x-feed-stale"),
+    HeaderName::from_static("x-feed-truncated"),
 ];
 
 /// The layer for the configured origins; none without any.
@@ -42,12 +46,15 @@ fn configured(origins: &[String]) -> CorsLayer {
             Method::GET,
             Method::HEAD,
             Method::POST,
+            Method::PUT,
+            Method::PATCH,
             Method::DELETE,
         ])
         .allow_headers([
             header::AUTHORIZATION,
             header::CONTENT_TYPE,
             header::IF_NONE_MATCH,
+            HeaderName::from_static("idempotency-key"),
             HeaderName::from_static("x-api-key"),
         ])
         .expose_headers(EXPOSED)

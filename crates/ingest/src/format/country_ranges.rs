@@ -58,8 +58,8 @@ pub fn country_range_csv(
 }
 
 fn range(first: &[u8], last: &[u8]) -> Result<(IpAddr, IpAddr), Reason> {
-    let host = |cell| cells::prefix(cell);
-    match (host(first)?, host(last)?) {
+    let (first, last) = (cells::prefix(first)?, cells::prefix(last)?);
+    match (first, last) {
         (Prefix::V4(low, 32), Prefix::V4(high, 32)) if low <= high => {
             if high - low >= 1 << WIDEST_V4 {
                 return Err("wider than a /5");
@@ -72,7 +72,7 @@ fn range(first: &[u8], last: &[u8]) -> Result<(IpAddr, IpAddr), Reason> {
         }
         _ => return Err("not a range of addresses of one family"),
     }
-    Ok((host(first)?.network(), host(last)?.network()))
+    Ok((first.network(), last.network()))
 }
 
 #[cfg(test)]

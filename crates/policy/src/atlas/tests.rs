@@ -90,12 +90,13 @@ fn routes() -> impl Strategy<Value = Vec<(Prefix, u32)>> {
     let route = (any::<u32>(), 0u8..=32, any::<bool>(), 1u32..8);
     prop::collection::vec(route, 0..40).prop_map(|rows| {
         let row = |(bits, len, v4, asn): (u32, u8, bool, u32)| {
-            let high = (bits % 5).wrapping_sub(2) << 30 | bits >> 4 & 0xff;
+            let high =
+                ((bits % 5).wrapping_sub(2) << 30) | ((bits >> 4) & 0xff);
             let address = match v4 {
                 true => IpAddr::V4(Ipv4Addr::from_bits(high)),
                 false => {
                     let high = u128::from(high);
-                    Ipv6Addr::from_bits(high << 96 | high).into()
+                    Ipv6Addr::from_bits((high << 96) | high).into()
                 }
             };
             let len = if v4 { len } else { len * 4 };

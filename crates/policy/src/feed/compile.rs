@@ -11,7 +11,7 @@ use asgard_model::{Asn, Bands, Prefix};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::resolve::{cut, knows_list, resolve, sound_space};
+pub(crate) use self::resolve::{knows_list, resolve, sound_space};
 use self::{build::Job, data::Data};
 use super::{
     entry::{Cause, Entry},
@@ -228,7 +228,8 @@ impl Compiled {
     ) -> impl Iterator<Item = (Prefix, u32)> {
         let bits = if ip.is_ipv4() { 32 } else { 128 };
         (0..=bits).flat_map(move |len| {
-            let prefix = Prefix::new(ip, len).unwrap_or(Prefix::host(ip));
+            let prefix =
+                Prefix::new(ip, len).unwrap_or_else(|| Prefix::host(ip));
             let from = self.rows.partition_point(|row| row.prefix < prefix);
             self.rows[from..]
                 .iter()

@@ -238,10 +238,16 @@ impl FeedParams {
             }
         }
         if self.tr == Translation::Ranges && !traits.ranges {
-            let message = format!("{format} has no ranges; use tr=0 or tr=2");
-            return refuse("tr", message);
+            if self.profile.is_none() {
+                let message =
+                    format!("{format} has no ranges; use tr=0 or tr=2");
+                return refuse("tr", message);
+            }
+            // The device takes ranges, this form of its list does not.
+            self.tr = Translation::Prefixes;
         }
-        self.may_range = traits.ranges;
+        // The plain list is prefixes unless ranges were asked for.
+        self.may_range = traits.ranges && format != Format::Plain;
         self.aggregate |= traits.aggregated;
         if traits.routers && self.max_entries.is_none() {
             let message = format!(

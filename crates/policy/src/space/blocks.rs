@@ -42,6 +42,7 @@ impl<A: Address> Split<A> {
 impl<A: Address> Iterator for Split<A> {
     type Item = (A, u8);
 
+    #[inline]
     fn next(&mut self) -> Option<(A, u8)> {
         let (first, last) = self.left?;
         let fits = first.trailing_zeros().min(first.room(last));
@@ -52,6 +53,7 @@ impl<A: Address> Iterator for Split<A> {
     }
 }
 
+#[inline]
 fn length<A: Address>(host_bits: u32) -> u8 {
     let host_bits = u8::try_from(host_bits).expect("at most 128 bits");
     A::WIDTH - host_bits
@@ -90,6 +92,7 @@ impl<'a> Prefixes<'a> {
 impl Iterator for Prefixes<'_> {
     type Item = Prefix;
 
+    #[inline]
     fn next(&mut self) -> Option<Prefix> {
         loop {
             if let Some((bits, len)) = self.block4.next() {

@@ -55,34 +55,42 @@ impl Address for u32 {
     const WIDTH: u8 = 32;
     const MIN: Self = 0;
 
+    #[inline]
     fn next(self) -> Option<Self> {
         self.checked_add(1)
     }
 
+    #[inline]
     fn previous(self) -> Option<Self> {
         self.checked_sub(1)
     }
 
+    #[inline]
     fn trailing_zeros(self) -> u32 {
         self.trailing_zeros()
     }
 
+    #[inline]
     fn fill(self, bits: u32) -> Self {
         self | Self::MAX.checked_shr(Self::BITS - bits).unwrap_or(0)
     }
 
+    #[inline]
     fn floor(self, bits: u32) -> Self {
         self & Self::MAX.checked_shl(bits).unwrap_or(0)
     }
 
+    #[inline]
     fn differing_bits(self, other: Self) -> u32 {
         Self::BITS - (self ^ other).leading_zeros()
     }
 
+    #[inline]
     fn distance(self, last: Self) -> u128 {
         u128::from(last - self)
     }
 
+    #[inline]
     fn room(self, last: Self) -> u32 {
         (last - self).checked_add(1).map_or(Self::BITS, Self::ilog2)
     }
@@ -96,34 +104,42 @@ impl Address for u128 {
     const WIDTH: u8 = 128;
     const MIN: Self = 0;
 
+    #[inline]
     fn next(self) -> Option<Self> {
         self.checked_add(1)
     }
 
+    #[inline]
     fn previous(self) -> Option<Self> {
         self.checked_sub(1)
     }
 
+    #[inline]
     fn trailing_zeros(self) -> u32 {
         self.trailing_zeros()
     }
 
+    #[inline]
     fn fill(self, bits: u32) -> Self {
         self | Self::MAX.checked_shr(Self::BITS - bits).unwrap_or(0)
     }
 
+    #[inline]
     fn floor(self, bits: u32) -> Self {
         self & Self::MAX.checked_shl(bits).unwrap_or(0)
     }
 
+    #[inline]
     fn differing_bits(self, other: Self) -> u32 {
         Self::BITS - (self ^ other).leading_zeros()
     }
 
+    #[inline]
     fn distance(self, last: Self) -> u128 {
         last - self
     }
 
+    #[inline]
     fn room(self, last: Self) -> u32 {
         (last - self).checked_add(1).map_or(Self::BITS, Self::ilog2)
     }
@@ -134,6 +150,7 @@ impl Address for u128 {
 }
 
 /// Whether a begins after `last` with at least one address between.
+#[inline]
 fn apart<A: Address>(last: A, first: A) -> bool {
     last.next().is_some_and(|next| next < first)
 }

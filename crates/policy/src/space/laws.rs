@@ -25,7 +25,7 @@ const PLACES: [(u32, u128); 4] = [
 ];
 
 fn bit(bits: &Bits, at: usize) -> bool {
-    bits[at / 64] >> (at % 64) & 1 == 1
+    (bits[at / 64] >> (at % 64)) & 1 == 1
 }
 
 /// Both families at a place; IPv6 has the bits in reverse order.
@@ -74,7 +74,7 @@ fn bits() -> impl Strategy<Value = Bits> {
     (noise, runs, 0u8..4).prop_map(|(noise, runs, style)| {
         let mut bits = match style {
             0 => noise,
-            1 => zip(&noise, &noise, |a, _| a & a.rotate_left(9) & a >> 3),
+            1 => zip(&noise, &noise, |a, _| a & a.rotate_left(9) & (a >> 3)),
             _ => [0; SIZE / 64],
         };
         for (at, (a, b)) in runs.into_iter().enumerate() {
@@ -234,7 +234,7 @@ proptest! {
         prop_assert_eq!(ours, sorted);
         let v6: Vec<(u128, u128)> = v6
             .into_iter()
-            .map(|(a, b)| (a >> shift << (shift / 2), b))
+            .map(|(a, b)| ((a >> shift) << (shift / 2), b))
             .collect();
         let mut sorted = v6.clone();
         sorted.sort_unstable();

@@ -129,11 +129,6 @@ impl Scene {
         self
     }
 
-    pub(crate) fn without_route(mut self, text: &str) -> Self {
-        self.routes.retain(|(route, _)| *route != prefix(text));
-        self
-    }
-
     /// The scene as data of a serial.
     pub(crate) fn at(&self, serial: u64) -> Moment {
         let world = Arc::new(self.world());

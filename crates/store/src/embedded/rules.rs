@@ -106,10 +106,12 @@ impl Rules for Embedded {
         org: &str,
         version: u64,
     ) -> Result<Option<OrgRules>, StoreError> {
+        // A number that cannot be stored was never written.
+        let Ok(number) = signed(version) else { return Ok(None) };
         let mut read = self.database.readers()?.begin().await?;
         let record: Option<VersionRow> = sqlx::query_as(RECORDED)
             .bind(org)
-            .bind(signed(version)?)
+            .bind(number)
             .fetch_optional(&mut *read)
             .await?;
         let Some(record) = record else { return Ok(None) };

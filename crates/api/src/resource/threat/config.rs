@@ -1,4 +1,4 @@
-//! `GET /config`: what Gen0Sec's Synapse agent polls.
+//! `GET /config`: what the agent Synapse (`Gen0Sec`) polls.
 //!
 //! Its structures have no optional fields, so every key is always there, and it
 //! takes one prefix for one group: the enforced set, without overlaps, within

@@ -1,4 +1,4 @@
-//! `GET /config`: what Gen0Sec's Synapse reads.
+//! `GET /config`: what the agent Synapse of `Gen0Sec` reads.
 
 use axum::http::{Method, StatusCode};
 use serde_json::json;

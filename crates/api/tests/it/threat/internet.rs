@@ -29,8 +29,18 @@ const COUNTRIES: [(&str, &str, &str); 3] = [
 ];
 
 pub(crate) fn world() -> World {
+    with(&ROUTES)
+}
+
+/// One of the bad hosts announces eight times as much.
+pub(crate) fn grown() -> World {
+    let more = ("5.188.0.0/20", DROPPED);
+    with(&[&ROUTES[..], &[more]].concat())
+}
+
+fn with(routes: &[(&str, u32)]) -> World {
     let mut builder = TableBuilder::default();
-    for (prefix, asn) in ROUTES {
+    for &(prefix, asn) in routes {
         builder.announce(prefix.parse().unwrap(), Asn(asn), None);
     }
     let table = Arc::new(builder.build(&VrpSet::default()));

@@ -156,3 +156,29 @@ async fn a_device_never_locks_itself_out_once_it_has_polled_for_a_day() {
     let listed = office.get("/v1/protected").await.ok();
     assert!(listed.to_string().contains("\"poller\""), "{listed}");
 }
+
+#[tokio::test]
+async fn data_that_grow_too_much_are_held_until_an_operator_releases_them() {
+    let mut feeds = asgard_api::FeedConfig {
+        rate_limit_per_minute: 0,
+        ..asgard_api::FeedConfig::default()
+    };
+    feeds.settings.limits.exempt_entries = 0;
+    let office = Office::with(feeds).await;
+    office.block(json!({"asn": [64496]})).await;
+    let before = office.feed("").await;
+    assert_eq!(before, "5.188.10.0/23\n2a0b:64c0::/32\n");
+    office.app.publisher.set_world(super::internet::grown());
+    office.republish().await;
+    assert_eq!(office.feed("").await, before, "the data of before");
+    // What is written meanwhile is served.
+    office.block(json!({"ips": ["10.0.0.1"]})).await;
+    let both = "5.188.10.0/23\n10.0.0.1/32\n2a0b:64c0::/32\n";
+    assert_eq!(office.feed("").await, both);
+    let manifest = office.poll(&format!("{FEED}/manifest")).await.ok();
+    assert_eq!(manifest["held"], true, "{manifest}");
+    let release = office.post(&format!("{FEED}/release"), &json!({})).await;
+    super::office::done(&release, 200);
+    let after = office.feed("").await;
+    assert!(after.contains("5.188.0.0/20\n"), "{after}");
+}

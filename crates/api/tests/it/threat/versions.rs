@@ -41,7 +41,12 @@ async fn back_is_a_new_version_with_the_rules_of_the_old() {
     let listed = done(&office.get("/v1/protected").await, 200);
     let kept = listed["data"].to_string();
     assert!(kept.contains("10.9.9.9"), "protection is never rolled back");
-    refused(&office.post(&path, &json!({"version": 99})).await, 404);
+    for never in [0, 99, u64::MAX] {
+        let body = json!({"version": never});
+        refused(&office.post(&path, &body).await, 404);
+    }
+    let far = format!("{FEED}?version={}", u64::MAX);
+    refused(&office.poll(&far).await, 404);
     refused(&office.post(&path, &json!({})).await, 422);
     refused(&office.post(&path, &json!({"version": 1, "x": 1})).await, 422);
 }

@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use asgard_policy::{
     AddressSet,
-    space::text::{BadLine, Input, push_lines, push_range_lines},
+    space::text::{BadLine, Input, push_prefix, push_range_lines},
 };
 
 use crate::{
@@ -22,8 +22,12 @@ use crate::{
     output::Out,
 };
 
-/// Most bytes of one list: sixty times a million lines.
-const MAX_BYTES: u64 = 1 << 30;
+/// Bytes that are read and written at a time.
+const PORTION: usize = 1 << 17;
+/// Longest line.
+const MAX_LINE: usize = 1 << 16;
+/// Size of a list for which room is made at once.
+const MOST_EXPECTED: u64 = 1 << 28;
 
 pub(crate) fn run(options: &Aggregate, out: &mut Out) -> Result<Exit> {
     let stdin = Path::new("-");
@@ -36,11 +40,17 @@ pub(crate) fn run(options: &Aggregate, out: &mut Out) -> Result<Exit> {
         true => set,
         false => set.subtract(&read(&options.except)?),
     };
-    let mut text = Vec::new();
+    let mut text = Vec::with_capacity(PORTION + 64);
     if options.ranges {
         push_range_lines(&mut text, set.view());
-    } else {
-        push_lines(&mut text, set.view());
+    }
+    for prefix in set.prefixes().filter(|_| !options.ranges) {
+        push_prefix(&mut text, prefix);
+        text.push(b'\n');
+        if text.len() >= PORTION {
+            out.bytes(&text)?;
+            text.clear();
+        }
     }
     out.bytes(&text)?;
     Ok(Exit::Ok)
@@ -50,9 +60,8 @@ pub(crate) fn run(options: &Aggregate, out: &mut Out) -> Result<Exit> {
 fn read(files: &[PathBuf]) -> Result<AddressSet> {
     let mut input = Input::default();
     for file in files {
-        let text = load(file)
+        load(file, &mut input)
             .with_context(|| format!("cannot read {}", file.display()))?;
-        input.read(&text);
         if input.bad_count() > 0 {
             bail!(complaint(file, input.bad_lines(), input.bad_count()));
         }
@@ -60,20 +69,40 @@ fn read(files: &[PathBuf]) -> Result<AddressSet> {
     Ok(input.into_set())
 }
 
-fn load(file: &Path) -> Result<Vec<u8>> {
+fn load(file: &Path, input: &mut Input) -> Result<()> {
     if file == Path::new("-") {
-        return within_limit(io::stdin().lock());
+        return portions(io::stdin().lock(), input);
     }
-    within_limit(File::open(file)?)
+    let file = File::open(file)?;
+    let bytes = file.metadata()?.len();
+    input.expect_bytes(usize::try_from(bytes.min(MOST_EXPECTED))?);
+    portions(file, input)
 }
 
-fn within_limit(from: impl Read) -> Result<Vec<u8>> {
-    let mut text = Vec::new();
-    let read = from.take(MAX_BYTES + 1).read_to_end(&mut text)?;
-    if u64::try_from(read)? > MAX_BYTES {
-        bail!("more than {} MiB; split the list", MAX_BYTES >> 20);
+/// Reads a list by portions: it is never in memory as a whole.
+fn portions(mut from: impl Read, input: &mut Input) -> Result<()> {
+    let mut buffer = vec![0; PORTION + MAX_LINE];
+    let mut kept = 0;
+    input.begin();
+    loop {
+        let read = match from.read(&mut buffer[kept..]) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                continue;
+            }
+            read => read?,
+        };
+        if read == 0 {
+            input.end(&buffer[..kept]);
+            return Ok(());
+        }
+        let filled = kept + read;
+        let rest = input.read_lines(&buffer[..filled]).len();
+        if rest > MAX_LINE {
+            bail!("a line of more than {MAX_LINE} bytes");
+        }
+        buffer.copy_within(filled - rest..filled, 0);
+        kept = rest;
     }
-    Ok(text)
 }
 
 /// What is wrong, a line each, in the form that editors jump to.

@@ -96,7 +96,7 @@ pub(crate) async fn rollback(
     options: &Rollback,
     out: &mut Out,
 ) -> Result<Exit> {
-    let body = json!({"version": options.version});
+    let body = json!({"version": options.to});
     change(&options.remote, "rollback", &body, out).await
 }
 

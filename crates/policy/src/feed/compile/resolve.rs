@@ -164,35 +164,9 @@ pub(crate) fn sound_space(asn: Asn, ground: Ground<'_>) -> AddressSet {
 /// The fewest prefixes of a set; two neighbours that are long enough must not
 /// become one that is too short.
 fn bounded(space: &AddressSet, facts: &Facts<'_>) -> Vec<Prefix> {
-    let mut prefixes = Vec::with_capacity(space.prefix_count());
-    for prefix in space.prefixes() {
-        cut(prefix, shortest(prefix, facts.ground()), &mut prefixes);
-    }
-    prefixes
-}
-
-/// A prefix, in parts if it is too short.
-pub(crate) fn cut(prefix: Prefix, shortest: u8, out: &mut Vec<Prefix>) {
-    if prefix.len() >= shortest {
-        out.push(prefix);
-        return;
-    }
-    for half in halves(prefix) {
-        cut(half, shortest, out);
-    }
-}
-
-fn halves(prefix: Prefix) -> [Prefix; 2] {
-    match prefix {
-        Prefix::V4(bits, len) => [
-            Prefix::V4(bits, len + 1),
-            Prefix::V4(bits | 1 << (31 - len), len + 1),
-        ],
-        Prefix::V6(bits, len) => [
-            Prefix::V6(bits, len + 1),
-            Prefix::V6(bits | 1 << (127 - len), len + 1),
-        ],
-    }
+    let limits = &facts.settings.limits;
+    let (least4, least6) = (limits.min_prefix4, limits.min_prefix6);
+    space.view().prefixes_from(least4, least6).collect()
 }
 
 /// What a threat list names now. An address that its newest version no longer

@@ -67,7 +67,8 @@ const LINES: Traits =
 /// The row of a format.
 pub(super) const fn of(format: Format) -> &'static Traits {
     match format {
-        Format::Plain => &TEXT,
+        // Only for who asks for them: `tr=1`.
+        Format::Plain => &Traits { ranges: true, ..TEXT },
         Format::Panos | Format::Fortigate => {
             &Traits { ranges: true, ..COMMENTED }
         }

@@ -146,15 +146,8 @@ pub(super) fn ranges(set: &AddressSet) -> Vec<Span> {
 
 /// A set as prefixes that are not too short.
 pub(super) fn prefixes(set: &AddressSet, shortest: [u8; 2]) -> Vec<Span> {
-    let mut spans = Vec::with_capacity(set.prefix_count());
-    for prefix in set.prefixes() {
-        let [v4, v6] = shortest;
-        let shortest = if prefix.is_v4() { v4 } else { v6 };
-        let mut out = Vec::with_capacity(1);
-        crate::feed::compile::cut(prefix, shortest, &mut out);
-        spans.extend(out.into_iter().map(Span::Prefix));
-    }
-    spans
+    let [least4, least6] = shortest;
+    set.view().prefixes_from(least4, least6).map(Span::Prefix).collect()
 }
 
 /// All addresses of lines.

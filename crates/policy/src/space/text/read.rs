@@ -14,6 +14,9 @@
 //! nobody takes a list for complete that is not. Two entries on a line are bad,
 //! also without a blank between them.
 
+mod groups;
+mod quad;
+
 use std::net::IpAddr;
 
 use asgard_model::{
@@ -53,26 +56,59 @@ pub struct Input {
     v6: Vec<Interval<u128>>,
     bad: Vec<BadLine>,
     bad_count: usize,
+    /// Lines of the present text so far.
+    number: usize,
 }
 
 impl Input {
+    /// Makes room for a text of so many bytes, as far as that can be guessed.
+    pub fn expect_bytes(&mut self, bytes: usize) {
+        self.v4.reserve(bytes / 16);
+        self.v6.reserve(bytes / 64);
+    }
+
     /// Reads a text; its lines are numbered from 1. What an earlier text said
     /// stays.
     pub fn read(&mut self, text: &[u8]) {
-        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-        let mut number = 0;
+        self.begin();
+        let rest = self.read_lines(text);
+        self.end(rest);
+    }
+
+    /// Begins a text that comes in parts.
+    pub fn begin(&mut self) {
+        self.number = 0;
+    }
+
+    /// Reads the lines of a part that have an end; gives what is left, which
+    /// must stand before the next part.
+    pub fn read_lines<'t>(&mut self, text: &'t [u8]) -> &'t [u8] {
         let mut rest = text;
-        while !rest.is_empty() {
-            number += 1;
+        if self.number == 0 {
+            rest = rest.strip_prefix(b"\xef\xbb\xbf").unwrap_or(rest);
+        }
+        loop {
             if let Some(after) = self.plain(rest) {
+                self.number += 1;
                 rest = after;
                 continue;
             }
-            let end = memchr(rest);
-            if let Err(reason) = self.line(&rest[..end]) {
-                self.refuse(number, &rest[..end], reason);
-            }
-            rest = rest.get(end + 1..).unwrap_or_default();
+            let Some(end) = rest.iter().position(|&byte| byte == b'\n') else {
+                return rest;
+            };
+            self.line(&rest[..end]);
+            rest = &rest[end + 1..];
+        }
+    }
+
+    /// Ends a text with its last line, which may have no end, or be empty.
+    pub fn end(&mut self, rest: &[u8]) {
+        let mut rest = rest;
+        if self.number == 0 {
+            rest = rest.strip_prefix(b"\xef\xbb\xbf").unwrap_or(rest);
+        }
+        if !rest.is_empty() {
+            self.line(rest);
         }
     }
 
@@ -101,23 +137,22 @@ impl Input {
         AddressSet::from_ranges(self.v4, self.v6)
     }
 
-    /// The common case: a host or prefix that ends with its line. Gives what
+    /// The common case: a host or prefix and the end of its line. Gives what
     /// follows the line, or `None` if the line is anything else; then nothing
     /// was taken.
     fn plain<'t>(&mut self, text: &'t [u8]) -> Option<&'t [u8]> {
         if self.len() >= MAX_ENTRIES {
             return None;
         }
-        if let Some((bits, rest)) = dotted_quad(text) {
-            let (len, rest) = length(rest, 32)?;
-            let rest = line_end(rest)?;
+        if let Some((bits, len, rest)) = quad::line(text) {
             let mask = mask4(len);
             self.v4.push((bits & mask, bits | !mask));
             return Some(rest);
         }
-        let (bits, rest) = groups(text)?;
-        let (len, rest) = length(rest, 128)?;
-        let rest = line_end(rest)?;
+        let (bits, rest) = groups::address(text)?;
+        let (len, rest) = groups::length(rest)?;
+        let rest =
+            rest.strip_prefix(b"\n").or_else(|| rest.strip_prefix(b"\r\n"))?;
         if bits >> 32 == 0xffff {
             return None;
         }
@@ -126,7 +161,15 @@ impl Input {
         Some(rest)
     }
 
-    fn refuse(&mut self, number: usize, line: &[u8], reason: Reason) {
+    /// Any line, without its LF.
+    fn line(&mut self, line: &[u8]) {
+        self.number += 1;
+        if let Err(reason) = self.entry(line) {
+            self.refuse(line, reason);
+        }
+    }
+
+    fn refuse(&mut self, line: &[u8], reason: Reason) {
         self.bad_count += 1;
         if self.bad.len() < SHOWN {
             let start = &line[..line.len().min(4 * SHOWN_CHARACTERS)];
@@ -139,12 +182,11 @@ impl Input {
                     text.push(shown);
                 }
             }
-            self.bad.push(BadLine { number, text, reason });
+            self.bad.push(BadLine { number: self.number, text, reason });
         }
     }
 
-    /// Any line, without its end.
-    fn line(&mut self, line: &[u8]) -> Result<(), Reason> {
+    fn entry(&mut self, line: &[u8]) -> Result<(), Reason> {
         let end = line.iter().position(|byte| matches!(byte, b'#' | b';'));
         let entry = line[..end.unwrap_or(line.len())].trim_ascii();
         if entry.is_empty() {
@@ -187,123 +229,6 @@ impl Input {
 
 const NO_ENTRY: Reason = "not an address, prefix or range";
 const NO_RANGE: Reason = "not a range of two addresses";
-
-/// Where the line ends: at its LF or at the end of the text.
-fn memchr(text: &[u8]) -> usize {
-    text.iter().position(|&byte| byte == b'\n').unwrap_or(text.len())
-}
-
-/// What follows the end of a line, if it is here.
-fn line_end(text: &[u8]) -> Option<&[u8]> {
-    match text {
-        [b'\n', rest @ ..] | [b'\r', b'\n', rest @ ..] => Some(rest),
-        [] => Some(text),
-        _ => None,
-    }
-}
-
-/// A length after `/`, or the length of a host.
-fn length(text: &[u8], host: u8) -> Option<(u8, &[u8])> {
-    let [b'/', rest @ ..] = text else { return Some((host, text)) };
-    let (len, rest) = decimal(rest)?;
-    (len <= host).then_some((len, rest))
-}
-
-/// One to three digits that are a number up to 255, `0` or without leading
-/// zero. Leading zeros of lengths are left to the slow way.
-fn decimal(text: &[u8]) -> Option<(u8, &[u8])> {
-    let digit = |at: usize| {
-        text.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|&d| d < 10)
-    };
-    let first = digit(0)?;
-    let Some(second) = digit(1) else { return Some((first, &text[1..])) };
-    if first == 0 {
-        return None;
-    }
-    let two = 10 * first + second;
-    let Some(third) = digit(2) else { return Some((two, &text[2..])) };
-    let three = u16::from(two) * 10 + u16::from(third);
-    Some((u8::try_from(three).ok()?, &text[3..]))
-}
-
-/// `a.b.c.d`.
-fn dotted_quad(text: &[u8]) -> Option<(u32, &[u8])> {
-    let (a, text) = decimal(text)?;
-    let (b, text) = decimal(text.strip_prefix(b".")?)?;
-    let (c, text) = decimal(text.strip_prefix(b".")?)?;
-    let (d, text) = decimal(text.strip_prefix(b".")?)?;
-    Some((u32::from_be_bytes([a, b, c, d]), text))
-}
-
-/// Groups of hexadecimal digits with at most one `::`; forms that embed IPv4
-/// are left to the slow way.
-fn groups(text: &[u8]) -> Option<(u128, &[u8])> {
-    // Groups before `::` from the top, groups after it from the bottom.
-    let (mut bits, mut count) = (0u128, 0u32);
-    let mut split = None;
-    let mut rest = text;
-    if let Some(after) = rest.strip_prefix(b"::") {
-        split = Some((0, 0));
-        rest = after;
-    }
-    loop {
-        let Some((group, after)) = hex(rest) else {
-            // Only `::` may stand before the end.
-            if rest.len() == text.len() || !ended_by_gap(text, rest) {
-                return None;
-            }
-            break;
-        };
-        bits = (bits << 16) | u128::from(group);
-        count += 1;
-        rest = after;
-        match rest {
-            [b':', b':', after @ ..] if split.is_none() && count < 8 => {
-                split = Some((bits, count));
-                bits = 0;
-                rest = after;
-            }
-            [b':', after @ ..] if count < 8 => rest = after,
-            _ => break,
-        }
-    }
-    match split {
-        None if count == 8 => Some((bits, rest)),
-        Some((high, before)) if count < 8 => {
-            let high = high.checked_shl(128 - 16 * before).unwrap_or(0);
-            Some((high | bits, rest))
-        }
-        _ => None,
-    }
-}
-
-fn ended_by_gap(text: &[u8], rest: &[u8]) -> bool {
-    text[..text.len() - rest.len()].ends_with(b"::")
-}
-
-/// One to four hexadecimal digits.
-fn hex(text: &[u8]) -> Option<(u16, &[u8])> {
-    let (mut value, mut len) = (0u16, 0);
-    while let Some(&byte) = text.get(len)
-        && let Some(digit) = nibble(byte)
-    {
-        if len == 4 {
-            return None;
-        }
-        value = (value << 4) | digit;
-        len += 1;
-    }
-    (len > 0).then(|| (value, &text[len..]))
-}
-
-fn nibble(byte: u8) -> Option<u16> {
-    match byte {
-        b'0'..=b'9' => Some(u16::from(byte - b'0')),
-        b'a'..=b'f' => Some(u16::from(byte - b'a') + 10),
-        b'A'..=b'F' => Some(u16::from(byte - b'A') + 10),
-        _ => None,
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -409,6 +334,27 @@ mod tests {
             let input = read(&line);
             prop_assert_eq!(input.bad_count() == 0, slowly(&line).is_some());
             prop_assert_eq!(input.into_set(), slowly(&line).unwrap_or_default());
+        }
+
+        #[test]
+        fn a_text_in_portions_reads_like_the_whole(
+            lines in prop::collection::vec("[0-9a-f:./#-]{0,16}\r?", 0..30),
+            portion in 1usize..50,
+        ) {
+            let text = lines.join("\n");
+            let whole = read(&text);
+            let mut parts = Input::default();
+            parts.begin();
+            let mut kept = Vec::new();
+            for part in text.as_bytes().chunks(portion) {
+                kept.extend_from_slice(part);
+                let left = parts.read_lines(&kept).len();
+                kept.drain(..kept.len() - left);
+            }
+            parts.end(&kept);
+            prop_assert_eq!(parts.bad_lines(), whole.bad_lines());
+            prop_assert_eq!(parts.bad_count(), whole.bad_count());
+            prop_assert_eq!(parts.into_set(), whole.into_set());
         }
 
         #[test]

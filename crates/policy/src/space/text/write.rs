@@ -100,21 +100,25 @@ const fn decimal() -> [([u8; 3], u8); 256] {
 }
 
 impl Line {
+    #[inline]
     fn bytes(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
 
+    #[inline]
     fn byte(&mut self, byte: u8) {
         self.bytes[self.len] = byte;
         self.len += 1;
     }
 
+    #[inline]
     fn decimal(&mut self, number: u8) {
         let (digits, len) = DECIMAL[usize::from(number)];
         self.bytes[self.len..self.len + 3].copy_from_slice(&digits);
         self.len += usize::from(len);
     }
 
+    #[inline]
     fn prefix(&mut self, prefix: Prefix) {
         let len = match prefix {
             Prefix::V4(bits, len) => {
@@ -130,6 +134,7 @@ impl Line {
         self.decimal(len);
     }
 
+    #[inline]
     fn v4(&mut self, bits: u32) {
         let [a, b, c, d] = bits.to_be_bytes();
         self.decimal(a);
@@ -167,6 +172,7 @@ impl Line {
     }
 
     /// Hexadecimal without leading zeros, lower case (section 4.1, 4.3).
+    #[inline]
     fn hex(&mut self, group: u16) {
         let digit =
             |shift: u32| b"0123456789abcdef"[usize::from(group >> shift) & 15];
@@ -178,6 +184,7 @@ impl Line {
 }
 
 /// The group of 16 bits at an index below 8.
+#[inline]
 fn group(bits: u128, at: usize) -> u16 {
     let [high, low] = [2 * at, 2 * at + 1].map(|b| bits.to_be_bytes()[b]);
     u16::from_be_bytes([high, low])

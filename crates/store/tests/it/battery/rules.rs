@@ -212,7 +212,10 @@ pub(crate) async fn every_kept_version_reads_as_it_was(store: Store) {
         assert_eq!(read, kept.then_some(was));
     }
     assert_eq!(store.rules.at_version("acme", 81).await.unwrap(), None);
-    assert_eq!(store.rules.at_version("zeta", 1).await.unwrap(), None);
+    for (org, version) in [("zeta", 1), ("acme", 0), ("acme", u64::MAX)] {
+        let never = store.rules.at_version(org, version).await.unwrap();
+        assert_eq!(never, None, "{org} {version}");
+    }
     let history = store.rules.history("acme").await.unwrap();
     assert_eq!(history.len() as u64, rules::VERSIONS_KEPT);
 }
