@@ -1,6 +1,7 @@
 //! The admin listener: for the operator, never for clients.
 //!
-//! `/livez`, `/readyz`, `/healthz`, `/metrics`, and `POST /-/reload`. It is
+//! `/livez`, `/readyz`, `/healthz`, `/metrics`, `/v1/explain`, and
+//! `POST /-/reload`. It is
 //! bound to loopback by default and knows no authentication.
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
@@ -16,6 +17,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use crate::{control::Gateway, drain::Phase};
 
+mod explain;
 mod whole;
 
 use whole::Whole;
@@ -76,7 +78,9 @@ async fn answer(
     let path = request.uri().path();
     let read = matches!(*request.method(), Method::GET | Method::HEAD);
     match path {
-        "/livez" | "/healthz" | "/readyz" | "/metrics" if !read => {
+        "/livez" | "/healthz" | "/readyz" | "/metrics" | "/v1/explain"
+            if !read =>
+        {
             text(StatusCode::METHOD_NOT_ALLOWED, "use GET\n".into())
         }
         "/livez" => text(StatusCode::OK, "ok\n".into()),
@@ -86,6 +90,17 @@ async fn answer(
         }
         "/healthz" => json(StatusCode::OK, &health(gateway)),
         "/metrics" => metrics(gateway),
+        "/v1/explain" => {
+            let query = request.uri().query().unwrap_or("");
+            let generation = gateway.generations.load();
+            match explain::explain(&generation, query) {
+                Ok(found) => json(StatusCode::OK, &found),
+                Err(wrong) => {
+                    let body = serde_json::json!({ "error": wrong });
+                    json(StatusCode::BAD_REQUEST, &body)
+                }
+            }
+        }
         "/-/reload" if *request.method() == Method::POST => {
             match gateway.reload(clock()).await {
                 Ok(()) => text(StatusCode::OK, "reloaded\n".into()),

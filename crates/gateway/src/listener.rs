@@ -101,7 +101,9 @@ async fn serve_as(
             }
         }
     }
-    // Who has been let in by the kernel already is served.
+    // Who has been let in by the kernel already is served. The reactor might
+    // not know of them yet, so the kernel is asked.
+    let socket = socket.into_std()?;
     while let Some(accepted) = waiting(&socket, &worker) {
         drive(accepted, (&listener, surface), &worker, &mut connections);
     }
@@ -144,15 +146,15 @@ async fn accept(socket: &TcpListener, worker: &Worker) -> Accepted {
 }
 
 /// A connection that waits to be accepted right now.
-fn waiting(socket: &TcpListener, worker: &Worker) -> Option<Accepted> {
+fn waiting(
+    socket: &std::net::TcpListener,
+    worker: &Worker,
+) -> Option<Accepted> {
     let place = Arc::clone(&worker.room).try_acquire_owned().ok()?;
-    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-    match socket.poll_accept(&mut cx) {
-        std::task::Poll::Ready(Ok((stream, peer))) => {
-            Some(Accepted { stream, peer, place })
-        }
-        _ => None,
-    }
+    let (stream, peer) = socket.accept().ok()?;
+    stream.set_nonblocking(true).ok()?;
+    let stream = TcpStream::from_std(stream).ok()?;
+    Some(Accepted { stream, peer, place })
 }
 
 fn drive(

@@ -11,7 +11,7 @@ use std::{
 };
 
 use asgard_model::Prefix;
-use asgard_policy::{AddressSet, Policy};
+use asgard_policy::{AddressSet, Policy, Sources};
 use rustls::ServerConfig;
 use tokio::time::Instant;
 
@@ -65,6 +65,8 @@ pub struct Setup {
     pub config: Config,
     /// Its rules.
     pub policy: Arc<Policy>,
+    /// Where its rules are written.
+    pub(crate) sources: Sources,
     /// Whose word is believed; `None`: the list of [`TrustedProxies::IpList`].
     trusted: Option<AddressSet>,
     pub(crate) client_header: ClientHeader,
@@ -95,7 +97,7 @@ impl Setup {
         workers: usize,
         before: Option<&Self>,
     ) -> Result<Self, SetupError> {
-        let Loaded { config, policy, .. } = loaded;
+        let Loaded { config, policy, sources, .. } = loaded;
         let trusted = match &config.trusted_proxies {
             TrustedProxies::Blocks(blocks) => {
                 Some(AddressSet::from_prefixes(blocks.iter().copied()))
@@ -160,6 +162,7 @@ impl Setup {
             askers,
             client_header,
             policy,
+            sources,
             config,
         })
     }

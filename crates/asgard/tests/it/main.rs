@@ -5,6 +5,7 @@
 mod cli;
 mod crash;
 mod feeds;
+mod gateway;
 mod hostile;
 mod house;
 mod http;

@@ -255,7 +255,7 @@ impl Drop for Server {
 }
 
 /// Sends a signal to a child that was not waited for, so the id is its own.
-fn signal(name: &str, id: u32) {
+pub(crate) fn signal(name: &str, id: u32) {
     let command = format!("kill -{name} {id}");
     let status = Command::new("sh").args(["-c", &command]).status();
     assert!(status.expect("a shell").success(), "{command}");

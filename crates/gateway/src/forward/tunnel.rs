@@ -1,8 +1,9 @@
 //! Bytes between two connections that have left HTTP: WebSocket.
 //!
 //! Each direction ends by itself, and its end is passed on (half-close). The
-//! tunnel ends when both have ended, when nothing moved for too long, or when
-//! the gateway drains and its time is over.
+//! tunnel ends when both have ended, when nothing moved for too long (ten
+//! seconds once one side has ended), or when the gateway drains and its time is
+//! over.
 
 use std::{
     pin::Pin,
@@ -18,6 +19,8 @@ use crate::{
     wire::Wire,
 };
 
+/// How long one side may go on in silence once the other has ended.
+const HALF_CLOSED: Duration = Duration::from_secs(10);
 /// Bytes that one read takes at most.
 const PORTION: usize = 16 * 1024;
 
@@ -73,7 +76,7 @@ pub(crate) async fn run(
     let (mut up, mut down) = (Way::default(), Way::default());
     let (client, client_in) = client;
     let (server, server_in) = server;
-    let (mut moved, mut seen) = (0, 0);
+    let (mut moved, mut seen, mut half_closed) = (0, 0, false);
     alarm.set_after(Instant::now(), idle);
     std::future::poll_fn(|cx| {
         let there = up.poll(cx, (client, client_in), server, &mut moved);
@@ -87,12 +90,17 @@ pub(crate) async fn run(
             }
             _ => {}
         }
+        if there.is_ready() != back.is_ready() && !half_closed {
+            half_closed = true;
+            alarm.set_after(Instant::now(), HALF_CLOSED);
+        }
         while alarm.poll(cx).is_ready() {
             if moved == seen {
                 return Poll::Ready(());
             }
             seen = moved;
-            alarm.set_after(Instant::now(), idle);
+            let wait = if half_closed { HALF_CLOSED } else { idle };
+            alarm.set_after(Instant::now(), wait);
         }
         Poll::Pending
     })

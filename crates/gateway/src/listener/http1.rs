@@ -41,6 +41,10 @@ use crate::{
     worker::Worker,
 };
 
+/// How long a new connection is waited for when the gateway closes.
+const GRACE: Duration = Duration::from_millis(500);
+/// As good as at once.
+const NOW: Duration = Duration::from_nanos(1);
 /// How long a connection that ends is still read.
 const LINGER: Duration = Duration::from_secs(2);
 /// And how many bytes.
@@ -55,6 +59,8 @@ pub(super) struct Connection<'w> {
     head: Vec<u8>,
     alarm: Alarm,
     from: From,
+    /// No request has come yet.
+    is_new: bool,
     worker: &'w Arc<Worker>,
 }
 
@@ -117,6 +123,7 @@ impl<'w> Connection<'w> {
             head: Vec::new(),
             alarm: Alarm::new(Instant::now()),
             from,
+            is_new: true,
             worker,
         }
     }
@@ -144,6 +151,7 @@ impl<'w> Connection<'w> {
                     Next::Linger
                 }
                 Arrived::Head(length, begun) => {
+                    self.is_new = false;
                     let next = self.request(length, begun, &mut now).await;
                     self.incoming.shrink();
                     next
@@ -170,7 +178,7 @@ impl<'w> Connection<'w> {
         };
         let mut scan = Scan::default();
         let mut begun = None;
-        let mut is_late = false;
+        let (mut is_late, mut is_closing) = (false, false);
         poll_fn(|cx| {
             loop {
                 // One empty line before a request is forgiven (RFC 9112,
@@ -194,13 +202,20 @@ impl<'w> Connection<'w> {
                             return Poll::Ready(Arrived::Refused(refusal));
                         }
                     }
-                } else if closing.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready(Arrived::Ended);
                 }
                 match self.incoming.poll_fill(cx, &mut self.wire, 0) {
                     Poll::Ready(Ok(count)) if count > 0 => {}
                     Poll::Ready(_) => return Poll::Ready(Arrived::Ended),
                     Poll::Pending => {
+                        if begun.is_none()
+                            && !is_closing
+                            && closing.as_mut().poll(cx).is_ready()
+                        {
+                            // Who has just come may have a request on the way.
+                            is_closing = true;
+                            let grace = if self.is_new { GRACE } else { NOW };
+                            self.alarm.set_after(Instant::now(), grace);
+                        }
                         is_late |= self.alarm.poll(cx).is_ready();
                         return match (is_late, begun) {
                             (false, _) => Poll::Pending,

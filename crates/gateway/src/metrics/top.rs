@@ -23,6 +23,9 @@ use super::{KINDS, Kind};
 const SHOWN: usize = 50;
 /// Networks that are watched beside them.
 const WATCHED: usize = 256;
+/// Of the requests of those that are not shown, one in so many is looked at: a
+/// prime, so that no rhythm of clients hides from it.
+const SAMPLE: u64 = 17;
 
 /// Counts by network.
 #[derive(Debug)]
@@ -35,6 +38,7 @@ struct Counts {
     /// Least count of those shown, or a little less.
     least: u64,
     watched: FxHashMap<Asn, u64>,
+    unshown: u64,
 }
 
 impl TopNetworks {
@@ -69,19 +73,23 @@ impl Counts {
             return;
         }
         self.other[kind] += 1;
+        self.unshown += 1;
+        if !self.unshown.is_multiple_of(SAMPLE) {
+            return;
+        }
         let estimate = self.watch(asn);
         // Twice as many, so that two of a size do not change places for ever.
-        if estimate > self.least.saturating_mul(2) + 16 {
+        if estimate > self.least.saturating_mul(2) + 4 * SAMPLE {
             self.promote(asn, estimate);
         }
     }
 
     fn watch(&mut self, asn: Asn) -> u64 {
         if let Some(count) = self.watched.get_mut(&asn) {
-            *count += 1;
+            *count += SAMPLE;
             return *count;
         }
-        let mut count = 1;
+        let mut count = SAMPLE;
         if self.watched.len() >= WATCHED {
             let least = self.watched.iter().min_by_key(|(_, count)| **count);
             if let Some((&asn, &least)) = least {
@@ -98,7 +106,7 @@ impl Counts {
         let smallest = self.shown.iter().min_by_key(|(_, c)| sum(c));
         let Some((&small, counts)) = smallest else { return };
         self.least = sum(counts);
-        if estimate <= self.least.saturating_mul(2) + 16 {
+        if estimate <= self.least.saturating_mul(2) + 4 * SAMPLE {
             return;
         }
         for (other, count) in self.other.iter_mut().zip(*counts) {

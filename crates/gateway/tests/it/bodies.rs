@@ -139,9 +139,9 @@ async fn trailers_go_through_without_what_is_ours() {
 async fn limits_answer_in_their_own_words() {
     let backend = Backend::start().await;
     let limits = "limits: {body_bytes: 1000, header_bytes: 4096, headers: 20, \
-                  uri_bytes: 200}\n";
+                  uri_bytes: 256}\n";
     let stage = Stage::of(&yaml(backend.address, limits)).await;
-    let long = stage.get(&format!("/{}", "a".repeat(300)), "").await;
+    let long = stage.get(&format!("/{}", "a".repeat(400)), "").await;
     assert_eq!(status(&long), 414);
     let many = stage.get("/", &"A: b\r\n".repeat(30)).await;
     assert_eq!(status(&many), 431);

@@ -27,6 +27,7 @@ async fn messages_go_both_ways_until_one_side_closes() {
     assert!(text.contains("asgard_gateway_tunnels 1\n"), "{text}");
     socket.close(None).await.unwrap();
     while socket.next().await.is_some_and(|message| message.is_ok()) {}
+    drop(socket);
     for _ in 0..200 {
         let text = stage.gateway.metrics_text().unwrap();
         if text.contains("asgard_gateway_tunnels 0\n") {

@@ -50,7 +50,8 @@ pub(super) async fn forward(
 ) -> Result<(u16, Next), (Option<u16>, Fault)> {
     let early = |fault| (None, fault);
     let now = tokio::time::Instant::now();
-    let server = backend.pick(now, None).ok_or(early(Fault::ClosedBefore))?;
+    let server =
+        backend.pick(now, None).ok_or_else(|| early(Fault::ClosedBefore))?;
     let underway = Underway::at(server);
     let setup = &generation.setup;
     let (frames, received) = mpsc::channel(FRAMES);
@@ -64,7 +65,9 @@ pub(super) async fn forward(
         false => Upload::Empty,
     };
     let request = http2::request(&client.head, server.config.tls, upload)
-        .ok_or(early(Fault::Client(Refusal::bad("no request of HTTP/2"))))?;
+        .ok_or_else(|| {
+            early(Fault::Client(Refusal::bad("no request of HTTP/2")))
+        })?;
     if ready.expects_continue && has_body {
         // HTTP/2 has no way to ask the server first.
         let out = &mut client.outgoing;

@@ -1,0 +1,212 @@
+//! `asgard gateway` as operators run it: started, asked, reloaded by signal and
+//! by file, ended under load; and refused when its file has a fault.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::PathBuf,
+    process::{Child, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
+    thread,
+};
+
+use crate::{
+    http::Request,
+    program::program,
+    server::{DEADLINE, eventually, signal},
+};
+
+/// A backend that answers every head with `ok`, until the process ends.
+fn backend() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            thread::spawn(move || answer_all(stream));
+        }
+    });
+    address
+}
+
+fn answer_all(mut stream: TcpStream) {
+    let mut bytes = Vec::new();
+    let mut piece = [0; 4096];
+    loop {
+        while let Some(end) = bytes.windows(4).position(|w| w == b"\r\n\r\n") {
+            bytes.drain(..end + 4);
+            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+            if stream.write_all(answer).is_err() {
+                return;
+            }
+        }
+        match stream.read(&mut piece) {
+            Ok(count) if count > 0 => bytes.extend(&piece[..count]),
+            _ => return,
+        }
+    }
+}
+
+struct Running {
+    child: Child,
+    proxy: SocketAddr,
+    admin: SocketAddr,
+    file: PathBuf,
+    text: String,
+    _home: tempfile::TempDir,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already: then there is nothing to kill.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn start(rest: &str) -> Running {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("gateway.yaml");
+    let text = format!(
+        "log: {{level: warn}}\n\
+         health: {{host: 127.0.0.1, port: 0}}\n\
+         listeners: [{{bind: '127.0.0.1:0'}}]\n\
+         backends: [{{name: app, servers: ['http://{}']}}]\n\
+         limits: {{drain_delay: 1s, drain_timeout: 10s}}\n{rest}",
+        backend()
+    );
+    std::fs::write(&file, &text).unwrap();
+    let mut child = program()
+        .args(["gateway", "--workers", "2", "--config"])
+        .arg(&file)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut told = |what: &str| -> SocketAddr {
+        let line = lines.next().expect("it starts").unwrap();
+        let address = line.strip_prefix(what).expect("this line").parse();
+        address.expect("an address")
+    };
+    let proxy = told("listening on http://");
+    let admin = told("admin on http://");
+    Running { child, proxy, admin, file, text, _home: home }
+}
+
+impl Running {
+    fn admin(&self, path: &str) -> (u16, String) {
+        let reply = Request::get(path).send(self.admin).unwrap();
+        (reply.status, reply.body)
+    }
+
+    fn rules(&self) -> u64 {
+        let (_, body) = self.admin("/healthz");
+        let health: serde_json::Value = serde_json::from_str(&body).unwrap();
+        health["rules"].as_u64().unwrap()
+    }
+}
+
+/// One whole answer on a connection that may stay open; empty if there is none.
+fn answer(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    let mut piece = [0; 4096];
+    loop {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if text.contains("\r\n\r\nok") {
+            return text;
+        }
+        match stream.read(&mut piece) {
+            Ok(count) if count > 0 => bytes.extend(&piece[..count]),
+            _ => return text,
+        }
+    }
+}
+
+fn ask_until(
+    stop: &AtomicBool,
+    proxy: SocketAddr,
+    good: &AtomicUsize,
+) -> Vec<String> {
+    let mut failed = Vec::new();
+    while !stop.load(SeqCst) {
+        let Ok(mut stream) = TcpStream::connect(proxy) else { break };
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        loop {
+            let request = b"GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n";
+            let sent = stream.write_all(request);
+            let got = answer(&mut stream);
+            if sent.is_err() || !got.starts_with("HTTP/1.1 200 ") {
+                failed.push(got);
+                break;
+            }
+            good.fetch_add(1, SeqCst);
+            if got.contains("Connection: close") || stop.load(SeqCst) {
+                break;
+            }
+        }
+    }
+    failed
+}
+
+#[test]
+fn reload_and_end_lose_no_request() {
+    let mut running = start("");
+    assert_eq!(running.admin("/readyz").0, 200);
+    assert_eq!(running.admin("/livez").0, 200);
+    let stop = Arc::new(AtomicBool::new(false));
+    let good = Arc::new(AtomicUsize::new(0));
+    let clients: Vec<_> = (0..4)
+        .map(|_| {
+            let (stop, good) = (Arc::clone(&stop), Arc::clone(&good));
+            let proxy = running.proxy;
+            thread::spawn(move || ask_until(&stop, proxy, &good))
+        })
+        .collect();
+    let rule = "rules: [{name: one, action: DENY, path: /none}]\n";
+    std::fs::write(&running.file, format!("{}{rule}", running.text)).unwrap();
+    signal("HUP", running.child.id());
+    eventually("the new rule", DEADLINE, || {
+        (running.rules() == 1).then_some(())
+    });
+    // A fault keeps the old rules, and shows.
+    std::fs::write(&running.file, "listeners: 7\n").unwrap();
+    eventually("the fault", DEADLINE, || {
+        let (_, body) = running.admin("/healthz");
+        body.contains("\"status\":\"degraded\"").then_some(())
+    });
+    assert_eq!(running.rules(), 1);
+    let (_, metrics) = running.admin("/metrics");
+    assert!(metrics.contains("asgard_gateway_config_reload_success 0\n"));
+    // Without a signal: the file alone is enough.
+    std::fs::write(&running.file, &running.text).unwrap();
+    eventually("no rule", DEADLINE, || (running.rules() == 0).then_some(()));
+    signal("TERM", running.child.id());
+    eventually("not ready", DEADLINE, || {
+        let reply = Request::get("/readyz").send(running.admin);
+        reply.map_or(true, |reply| reply.status == 503).then_some(())
+    });
+    let status = running.child.wait().unwrap();
+    stop.store(true, SeqCst);
+    let failed: Vec<String> =
+        clients.into_iter().flat_map(|c| c.join().unwrap()).collect();
+    assert!(failed.is_empty(), "{} failed: {failed:?}", failed.len());
+    assert_eq!(status.code(), Some(0));
+    assert!(good.load(SeqCst) > 100, "{good:?} requests");
+}
+
+#[test]
+fn a_faulty_file_ends_with_2_and_names_the_place() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("gateway.yaml");
+    std::fs::write(&file, "listenerz: []\n").unwrap();
+    let output =
+        program().args(["gateway", "--config"]).arg(&file).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("gateway.yaml:1:1"), "{stderr}");
+    assert!(stderr.contains("listeners"), "did you mean: {stderr}");
+    let without = program().arg("gateway").output().unwrap();
+    assert_eq!(without.status.code(), Some(2));
+}
