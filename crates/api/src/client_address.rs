@@ -69,7 +69,8 @@ fn peer(extensions: &Extensions) -> IpAddr {
     let ours = extensions.get().map(Connection::peer);
     let others = || extensions.get().map(|ConnectInfo(peer)| *peer);
     let peer: Option<SocketAddr> = ours.or_else(others);
-    peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip().to_canonical())
+    let ip = peer.map(|peer| peer.ip().to_canonical());
+    ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }
 
 /// The address of the client of a request, for handlers.

@@ -20,7 +20,7 @@ use tokio::{
 use crate::{
     clock,
     config::{self, Config, Faults, Loaded, Overrides},
-    data::{DataError, Library},
+    supply::{DataError, Library},
     drain::Phase,
     generation::{Data, Generation, Generations},
     log::DecisionLog,

@@ -13,7 +13,7 @@ pub mod client_address;
 pub mod config;
 pub mod control;
 pub mod crawler;
-pub mod data;
+pub mod supply;
 pub mod drain;
 pub mod generation;
 pub mod headers;

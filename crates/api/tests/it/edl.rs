@@ -199,7 +199,7 @@ async fn opnsense_gets_the_whole_table_with_every_origin() {
     let mut text = String::new();
     let mut gzip = flate2::read::GzDecoder::new(&reply.body[..]);
     gzip.read_to_string(&mut text).unwrap();
-    let world = crate::world::world();
+    let world = world::world();
     let rows: Vec<String> = world
         .table
         .iter()

@@ -13,7 +13,7 @@ use super::{Gateway, LoadError};
 use crate::{
     clock,
     config::Config,
-    data::{Library, Status, Update},
+    supply::{Library, Status, Update},
     generation::Generation,
 };
 

@@ -63,9 +63,11 @@ pub struct Page {
 }
 
 /// One page of a collection: wanted objects from the `start`th of all on, at
-/// most `limit`. `token` makes the `next` of a following page from the number
-/// at which it starts. Lines that are ranges are left out.
-/// Source: TAXII 2.1, sections 3.4 and 5.
+/// most `limit`.
+///
+/// `token` makes the `next` of a following page from the number at which it
+/// starts. Lines that are ranges are left out. Source: TAXII 2.1, sections 3.4
+/// and 5.
 pub fn page(
     listing: &Listing,
     wanted: &Wanted,
