@@ -32,7 +32,7 @@ fn backend() -> SocketAddr {
 }
 
 fn answer_all(mut stream: TcpStream) {
-    let mut bytes = Vec::new();
+    let mut bytes: Vec<u8> = Vec::new();
     let mut piece = [0; 4096];
     loop {
         while let Some(end) = bytes.windows(4).position(|w| w == b"\r\n\r\n") {

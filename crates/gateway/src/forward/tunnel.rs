@@ -81,7 +81,7 @@ pub(crate) async fn run(
     std::future::poll_fn(|cx| {
         let there = up.poll(cx, (client, client_in), server, &mut moved);
         let back = down.poll(cx, (server, server_in), client, &mut moved);
-        match (there, back) {
+        match (&there, &back) {
             (Poll::Ready(Err(_)), _) | (_, Poll::Ready(Err(_))) => {
                 return Poll::Ready(());
             }
