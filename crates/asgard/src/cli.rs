@@ -66,6 +66,8 @@ pub(crate) enum Command {
     Why(Query),
     /// List the worst or the best networks.
     Top(Top),
+    /// Print BGP data: MRT files and recordings of RIS Live.
+    Mrt(Mrt),
     /// Show and refresh the sources.
     Source {
         #[command(subcommand)]
@@ -378,6 +380,41 @@ pub(crate) struct Top {
     pub(crate) country: Option<CountryCode>,
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+/// Options of `mrt`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Mrt {
+    /// Files, in any compression; `-` is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Form of the output, one line for each route or state.
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub(crate) output: MrtForm,
+    /// What the files are; `auto` takes lines that begin with `{"` for
+    /// messages of RIS Live, and all else for MRT.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub(crate) from: MrtSource,
+}
+
+/// Forms of routes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MrtForm {
+    /// The columns of `bgpdump -m`.
+    Text,
+    /// A JSON object on each line, with every attribute that is read.
+    Jsonl,
+}
+
+/// Kinds of BGP data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MrtSource {
+    /// As the first bytes tell.
+    Auto,
+    /// RFC 6396.
+    Mrt,
+    /// JSON lines.
+    RisLive,
 }
 
 /// What to do with MaxMind DB files.

@@ -11,9 +11,13 @@ use crate::config::LogForm;
 /// for: 0 warnings and the course of the service, 1 debug of asgard, 2 all.
 pub(crate) fn install(form: LogForm, verbose: u8, quiet: bool) {
     let level = match (quiet, verbose) {
-        (true, 0) => "warn",
-        (_, 0) => "info",
-        (_, 1) => "info,asgard=debug,asgard_ingest=debug,asgard_api=debug",
+        // What bgpkit-parser says of a record we say of the file.
+        (true, 0) => "warn,bgpkit_parser=off",
+        (_, 0) => "info,bgpkit_parser=off",
+        (_, 1) => {
+            "info,asgard=debug,asgard_ingest=debug,asgard_api=debug,\
+             bgpkit_parser=off"
+        }
         _ => "debug",
     };
     install_at(form, level);

@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | prefix → origin | [`origins`], `address_range` | `range_csv`, `cidr_csv`, `pfx2as`, `pyasn_dat` |
 //! | BGP tables | [`mod@mrt_rib`] | `mrt_rib` |
+//! | BGP, route by route | [`mod@mrt`], [`ris_live`](mod@ris_live) | [events](crate::bgp) |
 //! | countries of addresses | [`country_ranges`] | `country_range_csv` |
 //! | AS names and facts | [`as_info`] | `as_info_csv`, `as_names` |
 //! | registries | [`delegated`], [`special_purpose`] | `delegated`, `special_purpose` |
@@ -36,11 +37,13 @@ pub mod country_ranges;
 pub mod delegated;
 pub mod drop;
 pub mod ip_list;
+pub mod mrt;
 pub mod mrt_rib;
 pub mod origins;
 pub mod peeringdb;
 pub mod ranges;
 pub mod relations;
+pub mod ris_live;
 pub mod special_purpose;
 pub mod vrps;
 

@@ -2,7 +2,7 @@
 //!
 //! | words | modules |
 //! |---|---|
-//! | who and where | [`asn`], [`prefix`], [`country`], [`country_space`], [`rir`], [`registration`], [`day`] |
+//! | who and where | [`asn`], [`as_path`], [`prefix`], [`country`], [`country_space`], [`rir`], [`registration`], [`day`] |
 //! | what was seen | [`observation`], [`family`], [`signals`] |
 //! | the Internet | [`lpm`], [`routing_table`], [`rpki`], [`graph`], [`landmark`], [`special_purpose`], [`peeringdb`], [`named`], [`world`] |
 //! | judgement | [`scoring`], [`band`], [`assessment`] |
@@ -11,6 +11,7 @@
 //!
 //! Same signals, same score, byte for byte: every function here is pure.
 
+pub mod as_path;
 pub mod asn;
 pub mod assessment;
 pub mod band;
@@ -42,6 +43,7 @@ pub mod special_purpose;
 mod texts;
 pub mod world;
 
+pub use as_path::{AsPath, Segment, SegmentKind};
 pub use asn::Asn;
 pub use assessment::{Assessment, AssessmentState, Detail};
 pub use band::{Bands, Level};

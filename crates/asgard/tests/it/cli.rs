@@ -4,6 +4,7 @@ mod address;
 mod admin;
 mod audit;
 mod configuration;
+mod mrt;
 mod query;
 mod sources;
 mod worlds;

@@ -1,7 +1,7 @@
 //! Dumps of BGP tables in MRT (RFC 6396, RFC 8050): which AS originates which
 //! prefix, as a collector's peers see it.
 //!
-//! bgpkit-parser decodes the records; this file judges what they show. A route
+//! [`mrt`] reads the records; this file judges what they show. A route
 //! counts if enough full feeds carry it: a single peer may leak whatever it
 //! likes. Of a route only one bit is kept, so that a table of a hundred peers
 //! fits into memory; rows come when the file has ended.
@@ -11,24 +11,20 @@
 //! AS0), routes that too few full feeds carry, multicast. Refused whole: a
 //! file that was cut or damaged, and updates, which are no table.
 
-mod records;
 #[cfg(test)]
 mod tests;
 
-use std::{io::BufRead, net::IpAddr};
+use std::{io::BufRead, ops::ControlFlow};
 
-use asgard_model::{Asn, Prefix, scoring::VisibilityRule};
-use bgpkit_parser::{
-    BgpRouteElem, BgpkitParser,
-    models::{AsPath, AsPathSegment},
-};
+use asgard_model::{AsPath, Asn, Prefix, scoring::VisibilityRule};
 use rustc_hash::FxHashMap;
 
-use self::records::Records;
 use super::{
+    mrt,
     origins::{OriginSink, plain_row},
     report::{FormatError, Report, Seen, Tally},
 };
+use crate::bgp::{Event, Peer, What};
 
 /// Most peers of one collector; the largest have some 200. Without a limit a
 /// hostile file could make every set of peers as large as itself.
@@ -56,24 +52,27 @@ pub fn mrt_rib(
     rule: VisibilityRule,
     sink: OriginSink<'_>,
 ) -> Result<(Report, [bool; 2]), FormatError> {
-    let mut records = Records::new(input)?;
+    if input.fill_buf()?.is_empty() {
+        return Err(FormatError::Empty);
+    }
     let mut table = Table::default();
-    let decoder = BgpkitParser::from_reader(&mut records);
-    let damage = decoder.into_fallible_route_iter().find_map(|route| {
-        let added = route
-            .map_err(|error| error.to_string())
-            .and_then(|route| table.add(&route));
-        added.err()
-    });
-    records.verdict()?;
-    if let Some(damage) = damage {
-        let at = records.count();
+    let mut refusal = None;
+    let summary =
+        mrt::whole_table(input, &mut |event| match table.add(event) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(problem) => {
+                refusal = Some(problem);
+                ControlFlow::Break(())
+            }
+        })?;
+    if let Some(problem) = refusal {
+        let at = summary.records;
         return Err(FormatError::NotThisFormat(format!(
-            "record {at}: {damage}"
+            "MRT record {at}: {problem}"
         )));
     }
     let (report, low) = table.finish(rule, sink)?;
-    Ok((Report { published: records.begun(), ..report }, low))
+    Ok((Report { published: summary.begun, ..report }, low))
 }
 
 /// Which peers carry a route, one bit each.
@@ -145,26 +144,28 @@ impl Pair {
 #[derive(Debug, Default)]
 struct Table {
     pairs: Vec<Pair>,
-    peers: FxHashMap<(IpAddr, u32), usize>,
+    peers: FxHashMap<Peer, usize>,
     routes: u64,
     /// Routes without a readable AS path.
     pathless: u64,
 }
 
 impl Table {
-    fn add(&mut self, route: &BgpRouteElem) -> Result<(), String> {
-        let net = route.prefix.prefix;
-        let prefix = Prefix::new(net.addr(), net.prefix_len())
-            .ok_or("a prefix longer than its family allows")?;
+    fn add(&mut self, event: &Event<'_>) -> Result<(), String> {
+        let What::Rib { route, attributes, .. } = event.what else {
+            return Ok(());
+        };
         let next = self.peers.len();
-        let key = (route.peer_ip, route.peer_asn.into());
-        let peer = *self.peers.entry(key).or_insert(next);
+        let peer = *self.peers.entry(event.peer).or_insert(next);
         if peer >= MAX_PEERS {
             return Err(format!("more than {MAX_PEERS} peers"));
         }
+        let path = attributes.path();
         self.routes += 1;
-        self.pathless += u64::from(route.as_path.is_none());
-        self.note(prefix, route.as_path.as_deref().and_then(origin), peer);
+        self.pathless += u64::from(path.is_none());
+        // None where the path ends in a set or a confederation.
+        let origin = path.and_then(AsPath::origin);
+        self.note(route.prefix, origin, peer);
         if self.pairs.len() >= MAX_PAIRS {
             self.merge();
             if self.pairs.len() > MAX_PAIRS / 2 {
@@ -301,13 +302,4 @@ fn family(prefix: Prefix) -> usize {
 fn is_counted(prefix: Prefix) -> bool {
     let longest = if prefix.is_v4() { 24 } else { 48 };
     (1..=longest).contains(&prefix.len())
-}
-
-/// The AS at the end of the path, unless it ends in a set or a confederation.
-fn origin(path: &AsPath) -> Option<Asn> {
-    let AsPathSegment::AsSequence(asns) = path.segments.last()? else {
-        return None;
-    };
-    let origin = Asn((*asns.last()?).into());
-    (origin != Asn(0)).then_some(origin)
 }

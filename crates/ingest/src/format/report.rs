@@ -221,14 +221,19 @@ impl Tally {
             Some(first) if many || bad > total / 2 => {
                 Err(FormatError::TooManyBadRows { bad, total, first })
             }
-            first_bad => Ok(Report {
-                rows: self.rows,
-                skipped: bad,
-                ignored: self.ignored,
-                first_bad,
-                published: None,
-                attribution: None,
-            }),
+            first_bad => Ok(Self { first_bad, ..self }.report()),
+        }
+    }
+
+    /// The report of what goes on whatever comes: bad rows are only counted.
+    pub(super) fn report(self) -> Report {
+        Report {
+            rows: self.rows,
+            skipped: self.bad,
+            ignored: self.ignored,
+            first_bad: self.first_bad,
+            published: None,
+            attribution: None,
         }
     }
 }

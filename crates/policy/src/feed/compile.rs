@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::resolve::{knows_list, resolve, sound_space};
-use self::{build::Job, data::Data};
+use self::{build::Job, recall::Recall};
 use super::{
     entry::{Cause, Entry},
     guard::{GuardReport, shield::Shield},
@@ -23,7 +23,7 @@ use crate::{
 };
 
 mod build;
-mod data;
+mod recall;
 mod resolve;
 
 /// How networks become addresses.
@@ -260,7 +260,7 @@ pub fn compile(
     now: Timestamp,
 ) -> Compiled {
     let shield = Shield::new(ruleset, facts, options.allow, now);
-    let data = Data::resolve(ruleset, facts, last_good, now);
-    let job = Job { ruleset, facts, options, now, shield, data };
+    let recall = Recall::resolve(ruleset, facts, last_good, now);
+    let job = Job { ruleset, facts, options, now, shield, recall };
     job.run()
 }

@@ -57,7 +57,6 @@ impl Default for Feature {
 
 /// What the rules of a policy ask for; the gateway need not know more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "five independent facts")]
 pub struct Needs {
     /// ASN or organisation.
     pub asn: bool,

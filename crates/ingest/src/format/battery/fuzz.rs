@@ -4,10 +4,15 @@
 //! failure the format and the number of the input are printed; both together
 //! reproduce it.
 
+use std::ops::ControlFlow;
+
 use asgard_model::Prefix;
 
 use super::{fixture, run};
-use crate::format::{Kind, ip_list::IpListOptions};
+use crate::{
+    bgp::{Event, json, text},
+    format::{Kind, ip_list::IpListOptions, mrt, ris_live},
+};
 
 const ITERATIONS: u64 = 20_000;
 const SEED: u64 = 0x6173_6761_7264;
@@ -128,13 +133,67 @@ fn check(kind: Kind, number: u64, original: &[u8]) {
     }
 }
 
-#[test]
-#[expect(clippy::disallowed_methods, reason = "a switch of this test alone")]
-fn no_bytes_make_a_parser_panic_or_lie() {
-    let iterations = std::env::var("ASGARD_FUZZ_ITERATIONS")
+#[expect(clippy::disallowed_methods, reason = "a switch of these tests alone")]
+fn iterations() -> u64 {
+    std::env::var("ASGARD_FUZZ_ITERATIONS")
         .ok()
         .and_then(|text| text.parse().ok())
-        .unwrap_or(ITERATIONS);
+        .unwrap_or(ITERATIONS)
+}
+
+/// Readers of routes are no formats of sources, and face the same bytes.
+#[test]
+fn no_bytes_make_a_reader_of_routes_panic_or_lie() {
+    let [updates, table] = mrt::fixture::mixed();
+    let live = ris_live::fixture().into_bytes();
+    for number in 0..iterations() {
+        for (salt, original) in
+            [&updates, &table, &live].into_iter().enumerate()
+        {
+            let mut random =
+                Random(SEED ^ number.wrapping_mul(salt as u64 + 1));
+            let mut bytes = original.clone();
+            for _ in 0..=random.below(4) {
+                mutate(&mut bytes, &mut random);
+            }
+            routes(salt == 2, &bytes);
+        }
+    }
+}
+
+fn routes(live: bool, mut bytes: &[u8]) {
+    let mut events = 0_u64;
+    let mut line = Vec::new();
+    let sink = &mut |event: &Event<'_>| {
+        events += 1;
+        line.clear();
+        text::line(event, &mut line);
+        json::line(event, &mut line);
+        // Two lines, and the second is JSON.
+        let mut lines = line.split_inclusive(|&byte| byte == b'\n');
+        assert!(lines.next().is_some_and(|line| line.len() > 20));
+        let json = lines.next().unwrap();
+        serde_json::from_slice::<serde_json::Value>(json).unwrap();
+        assert!(lines.next().is_none());
+        ControlFlow::Continue(())
+    };
+    if live {
+        let report = ris_live::ris_live(&mut bytes, sink).unwrap();
+        assert_eq!(report.skipped > 0, report.first_bad.is_some());
+        return;
+    }
+    match mrt::mrt(&mut bytes, sink) {
+        Ok(summary) => assert_eq!(summary.events, events),
+        Err(broken) => {
+            assert_eq!(broken.before.events, events);
+            assert!(broken.place.record > 0, "{broken}");
+        }
+    }
+}
+
+#[test]
+fn no_bytes_make_a_parser_panic_or_lie() {
+    let iterations = iterations();
     println!("seed {SEED:#x}, {iterations} inputs a format");
     for (kind, _) in Kind::VALUES {
         let original = fixture(kind);

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{
-    Compiled, Expand, Fate, Options, Piece, Row, Withheld, data::Data, resolve,
+    Compiled, Expand, Fate, Options, Piece, Row, Withheld, recall::Recall,
+    resolve,
 };
 use crate::{
     AddressSet,
@@ -33,7 +34,7 @@ pub(super) struct Job<'a> {
     pub(super) options: Options,
     pub(super) now: Timestamp,
     pub(super) shield: Shield,
-    pub(super) data: Data,
+    pub(super) recall: Recall,
 }
 
 /// Rows of all rules, and what was noticed while they were made.
@@ -58,10 +59,10 @@ struct Built {
 impl Job<'_> {
     pub(super) fn run(self) -> Compiled {
         let limits = &self.facts.settings.limits;
-        let mut guards = self.data.reports.clone();
+        let mut guards = self.recall.reports.clone();
         let drift =
-            self.data.drift(&self.explicit(), &self.shield.derived, limits);
-        let holdable = self.data.holdable();
+            self.recall.drift(&self.explicit(), &self.shield.derived, limits);
+        let holdable = self.recall.holdable();
         let trips = |reports: &[GuardReport]| {
             reports.iter().any(|r| r.verdict >= Verdict::Hold)
         };
@@ -156,7 +157,7 @@ impl Job<'_> {
             shortest: [limits.min_prefix4, limits.min_prefix6],
             next_expiry: self.ruleset.next_expiry(self.now),
             shield: self.shield,
-            last_good: self.data.remember(held),
+            last_good: self.recall.remember(held),
         }
     }
 
@@ -227,12 +228,12 @@ impl Job<'_> {
             }
             return;
         }
-        for prefix in &self.data.selectors[selector].too_short {
+        for prefix in &self.recall.selectors[selector].too_short {
             built.withhold(*prefix, rule.id, limits);
         }
-        let kept = self.data.pieces(selector, held);
+        let kept = self.recall.pieces(selector, held);
         let announced = (self.options.expand == Expand::Announced
-            && self.data.is_present(selector, held))
+            && self.recall.is_present(selector, held))
         .then(|| resolve(selector, self.facts, Expand::Announced, self.now));
         let pieces: &[Piece] =
             announced.as_ref().map_or(kept, |resolution| &resolution.pieces);

@@ -74,6 +74,7 @@ fn scalar(cost: u64) -> Bound {
     Bound { cost, size: 20, item: 0 }
 }
 
+#[expect(clippy::too_many_lines, reason = "one flat match over all nodes")]
 fn bound(node: &Node, scopes: &mut Vec<u64>) -> Bound {
     match node {
         Node::Const(value) => constant(value),

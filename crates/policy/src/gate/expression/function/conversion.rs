@@ -116,10 +116,7 @@ fn uint<'a>(value: &Value<'a>) -> Outcome<'a> {
 }
 
 fn double<'a>(value: &Value<'a>) -> Outcome<'a> {
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "CEL rounds to the nearest double"
-    )]
+    // CEL rounds to the nearest double.
     Ok(Value::Double(match value {
         Value::Double(n) => *n,
         Value::Int(n) => *n as f64,

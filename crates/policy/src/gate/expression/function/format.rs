@@ -130,10 +130,7 @@ fn hex(item: &Value<'_>) -> Option<String> {
 }
 
 fn double(item: &Value<'_>) -> Option<f64> {
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "CEL rounds to the nearest double"
-    )]
+    // CEL rounds to the nearest double.
     Some(match item {
         Value::Double(n) => *n,
         Value::Int(n) => *n as f64,

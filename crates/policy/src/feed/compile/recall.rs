@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// All derived selectors of a ruleset, resolved.
-pub(super) struct Data {
+pub(super) struct Recall {
     serial: u64,
     pub(super) selectors: BTreeMap<Selector, Resolved>,
     /// Reports about selectors that resolve to nothing.
@@ -42,7 +42,7 @@ pub(super) struct Resolved {
     gone: bool,
 }
 
-impl Data {
+impl Recall {
     pub(super) fn resolve(
         ruleset: &Ruleset,
         facts: &Facts<'_>,
@@ -54,7 +54,7 @@ impl Data {
             .flat_map(|rule| rule.block.selectors())
             .filter(|selector| !matches!(selector, Selector::Ip(_)))
             .collect();
-        let mut data = Self {
+        let mut recall = Self {
             serial: facts.snapshot.serial,
             selectors: BTreeMap::new(),
             reports: Vec::new(),
@@ -62,10 +62,10 @@ impl Data {
         };
         for selector in selectors {
             let before = last_good.selectors.get(&selector.to_string());
-            let resolved = data.one(&selector, facts, before, now);
-            data.selectors.insert(selector, resolved);
+            let resolved = recall.one(&selector, facts, before, now);
+            recall.selectors.insert(selector, resolved);
         }
-        data
+        recall
     }
 
     fn one(
