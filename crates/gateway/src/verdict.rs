@@ -138,7 +138,8 @@ fn endpoint<'r>(
         "/nginx/page" => of(Contract::Nginx, Manner::Page),
         _ => {
             let whole = request.target.path_and_query;
-            let target = whole.strip_prefix(ENDPOINT)?.strip_prefix("/envoy")?;
+            let target =
+                whole.strip_prefix(ENDPOINT)?.strip_prefix("/envoy")?;
             let target = if target.is_empty() { "/" } else { target };
             target.starts_with('/').then_some(Endpoint {
                 contract: Contract::Envoy,
