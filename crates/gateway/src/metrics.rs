@@ -110,25 +110,6 @@ impl Metrics {
             Registry::new_custom(Some("asgard_gateway".into()), None)
                 .expect("the prefix is a valid name");
         let make = Make { registry: &registry };
-        let labels = ["mode", "action", "code_class"];
-        let requests = make.counters(
-            "requests_total",
-            "Requests that were answered.",
-            &labels,
-        );
-        let durations = make.histograms(&labels);
-        let mut all = Vec::new();
-        for mode in MODES {
-            for kind in KINDS {
-                for class in CLASSES {
-                    let values = [mode, kind, class];
-                    all.push((
-                        requests.with_label_values(&values),
-                        durations.with_label_values(&values),
-                    ));
-                }
-            }
-        }
         let rejected = make.counters(
             "client_ip_rejected_total",
             "Claims about the client's address that were not followed.",
@@ -146,7 +127,7 @@ impl Metrics {
             &["reason"],
         );
         Self {
-            requests: all,
+            requests: make.answers(),
             rejected: Rejected::ALL
                 .map(|(_, label)| rejected.with_label_values(&[label]))
                 .into(),
@@ -382,6 +363,27 @@ impl Make<'_> {
 
     fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
         self.register(IntGaugeVec::new(Opts::new(name, help), labels))
+    }
+
+    /// What every answer moves, by mode, kind and class.
+    fn answers(&self) -> Vec<(IntCounter, Histogram)> {
+        let labels = ["mode", "action", "code_class"];
+        let help = "Requests that were answered.";
+        let requests = self.counters("requests_total", help, &labels);
+        let durations = self.histograms(&labels);
+        let mut all = Vec::new();
+        for mode in MODES {
+            for kind in KINDS {
+                for class in CLASSES {
+                    let values = [mode, kind, class];
+                    all.push((
+                        requests.with_label_values(&values),
+                        durations.with_label_values(&values),
+                    ));
+                }
+            }
+        }
+        all
     }
 
     fn histograms(&self, labels: &[&str]) -> HistogramVec {
