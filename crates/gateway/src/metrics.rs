@@ -102,8 +102,7 @@ impl Metrics {
     #[must_use]
     #[expect(
         clippy::missing_panics_doc,
-        clippy::too_many_lines,
-        reason = "names are constants, registered once, a few lines each"
+        reason = "names are constants, registered once"
     )]
     pub fn new() -> Self {
         let registry =
