@@ -3,7 +3,7 @@
 The suite drives the example `ws_echo` of crates/api, which answers over the
 same code as the live stream. autobahn_expected.json has the verdict of each
 case; FAILED is never expected. Cases 12 and 13 (compression) are left out,
-since we do not offer compression, and so are the cases of 9 above 4 MiB.
+since we do not offer compression.
 
 The suite runs on Python 2.7 only. Without one (a `python2.7`, or one that
 pyenv keeps) it is skipped.
@@ -24,8 +24,6 @@ SUITE = "autobahntestsuite==0.8.2"
 EXPECTED = pathlib.Path(__file__).parent / "autobahn_expected.json"
 START = "from autobahntestsuite.wstest import run; run()"
 CASES = ["1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "9.*", "10.*"]
-# 8 and 16 MiB: the server's own limit of a message is below that.
-EXCLUDED = ["9.1.5", "9.1.6", "9.2.5", "9.2.6"]
 SECONDS = 240
 
 
@@ -79,7 +77,7 @@ def verdicts(request, tools, tmp_path_factory):
             "options": {"failByDrop": False},
             "servers": [{"agent": "asgard", "url": f"ws://{server.host}/echo"}],
             "cases": CASES,
-            "exclude-cases": EXCLUDED,
+            "exclude-cases": [],
             "exclude-agent-cases": {},
         }
         (directory / "spec.json").write_text(json.dumps(spec))

@@ -6,7 +6,7 @@
 //! query is read for the live stream only, since browsers can send no header
 //! there: queries end up in the logs of proxies.
 
-mod organisation;
+use std::borrow::Cow;
 
 use asgard_store::{KeyFacts, KeyRefusal, Permission, Scope};
 use axum::{
@@ -16,9 +16,15 @@ use axum::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 
-use crate::{Live, error::ApiError, live::KeyFault};
+use crate::{Live, error::ApiError, live::KeyFault, server::Connection};
 
-pub(crate) use organisation::{FeedReader, Member, RulesReader, RulesWriter};
+mod key_memory;
+mod organisation;
+
+pub(crate) use key_memory::KeyMemory;
+pub(crate) use organisation::{
+    Bouncer, FeedReader, Member, RulesReader, RulesWriter,
+};
 
 const NO_KEY: &str = "Invalid or missing API key";
 
@@ -36,22 +42,20 @@ pub(crate) enum Identity {
 }
 
 impl Identity {
-    /// Reads and verifies the key of a request.
+    /// Reads and verifies the key of a request that came by a connection.
     pub(crate) fn establish(
         headers: &HeaderMap,
         query: Option<&str>,
+        connection: Option<&Connection>,
         live: &Live,
         now: Timestamp,
     ) -> Self {
-        let in_query = || query.and_then(key_of_query);
-        presented(headers)
-            .or_else(in_query)
-            .map_or(Self::Nobody, |key| Self::of(&key, live, now))
-    }
-
-    /// Verifies a key, however it was carried.
-    fn of(key: &str, live: &Live, now: Timestamp) -> Self {
-        match live.verify(key, now) {
+        let in_query = || query.and_then(key_of_query).map(Cow::Owned);
+        let Some(key) = presented(headers).or_else(in_query) else {
+            return Self::Nobody;
+        };
+        let memory = connection.map(Connection::key_memory);
+        match live.verify(&key, memory, now) {
             Ok(facts) => Self::Bearer(facts),
             Err(KeyFault::Refused(refusal)) => Self::Refused(refusal),
             Err(KeyFault::Unknowable) => Self::Unknowable,
@@ -96,15 +100,15 @@ fn scope_needed(permission: Permission) -> String {
 
 /// The key as it was presented; what cannot be a key is empty text, which is
 /// malformed and not missing.
-fn presented(headers: &HeaderMap) -> Option<String> {
+fn presented(headers: &HeaderMap) -> Option<Cow<'_, str>> {
     if let Some(value) = headers.get("x-api-key") {
-        return Some(value.to_str().unwrap_or_default().trim().to_owned());
+        return Some(value.to_str().unwrap_or_default().trim().into());
     }
     let (scheme, rest) =
         headers.get(AUTHORIZATION)?.to_str().ok()?.trim().split_once(' ')?;
     match scheme.to_ascii_lowercase().as_str() {
-        "bearer" => Some(rest.trim().to_owned()),
-        "basic" => Some(basic(rest.trim()).unwrap_or_default()),
+        "bearer" => Some(rest.trim().into()),
+        "basic" => Some(basic(rest.trim()).unwrap_or_default().into()),
         _ => None,
     }
 }
@@ -198,7 +202,7 @@ mod tests {
     fn read(name: &'static str, value: &str) -> Option<String> {
         let mut headers = HeaderMap::new();
         headers.insert(name, HeaderValue::from_str(value).unwrap());
-        presented(&headers)
+        presented(&headers).map(Cow::into_owned)
     }
 
     #[test]

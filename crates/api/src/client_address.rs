@@ -13,6 +13,8 @@ use axum::{
     http::{Extensions, HeaderMap, HeaderName},
 };
 
+use crate::server::Connection;
+
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Most addresses of a chain that are followed.
@@ -60,14 +62,15 @@ fn address(text: &str) -> Option<IpAddr> {
     bare.or_else(with_port).map(|address: IpAddr| address.to_canonical())
 }
 
-/// The peer's address; `0.0.0.0` if the listener did not say, so that such
-/// requests are limited together and none is free.
+/// The peer's address, from our connection or from that of another server;
+/// `0.0.0.0` if nobody says, so that such requests are limited together and
+/// none is free.
 fn peer(extensions: &Extensions) -> IpAddr {
-    extensions
-        .get::<ConnectInfo<SocketAddr>>()
-        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| {
-            info.0.ip().to_canonical()
-        })
+    let ours = extensions.get().map(Connection::peer);
+    let others = || extensions.get().map(|ConnectInfo(peer)| *peer);
+    let peer: Option<SocketAddr> = ours.or_else(others);
+    let ip = peer.map(|peer| peer.ip().to_canonical());
+    ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }
 
 /// The address of the client of a request, for handlers.

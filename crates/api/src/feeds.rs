@@ -8,6 +8,7 @@
 //! | one feed, from parameters to bytes | `serving.rs`, `rendering.rs` |
 //! | lists by risk that belong to nobody | `risk.rs` |
 //! | a body and what is said about it | `body.rs`, `shelf.rs` |
+//! | feeds in pieces, for collections and bouncers | `listings.rs` |
 //! | a write, and what it must not break | `writing.rs`, `admission.rs` |
 //! | who polls | `polls.rs` |
 //! | what must outlive the process | `keeping.rs` |
@@ -21,6 +22,7 @@ mod admission;
 mod body;
 mod documents;
 mod keeping;
+mod listings;
 mod organisation;
 mod polls;
 mod rendering;
@@ -44,10 +46,11 @@ use asgard_policy::{
     access::{Facts, Protected, Settings},
     feed::{
         compile::{Compiled, Options},
+        entry::Listing,
         profile::Profiles,
     },
 };
-use asgard_store::{Store, StoreError};
+use asgard_store::{KeyId, Store, StoreError};
 use axum::http::HeaderValue;
 use jiff::Timestamp;
 use moka::sync::Cache;
@@ -71,6 +74,16 @@ use crate::{auth::Member, limits, published::Published, representation::Kept};
 
 /// A configuration of Synapse agents, and what was cut from it.
 type Config = (Kept, Option<HeaderValue>);
+
+/// What a bouncer was sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Sent {
+    pub(crate) listing: Arc<Listing>,
+    /// When it was last sent everything.
+    pub(crate) full_at: Timestamp,
+    /// As hosts, where ranges are small.
+    pub(crate) expanded: bool,
+}
 
 /// What the operator decides about feeds.
 #[derive(Clone, Debug, PartialEq)]
@@ -115,6 +128,10 @@ pub struct Feeds {
     risks: Cache<Box<str>, risk::Nobody>,
     /// Configurations of Synapse agents.
     configs: Cache<Arc<str>, (Moment, Config)>,
+    /// The entries of organisations at a moment.
+    listings: Cache<Arc<str>, (Moment, Arc<Listing>)>,
+    /// What bouncers were sent last, by key.
+    bouncers: Cache<KeyId, Sent>,
     /// Versions of the past that somebody asked for.
     past: Cache<(Arc<str>, u64), Shared>,
     shelf: Shelf,
@@ -146,6 +163,8 @@ impl Feeds {
             organisations: Mutex::default(),
             risks: Cache::new(limits::RISK_LISTS),
             configs: Cache::new(limits::FEED_CONFIGS),
+            listings: Cache::new(limits::FEED_LISTINGS),
+            bouncers: Cache::new(limits::BOUNCERS),
             past: Cache::new(limits::FEED_PAST_VERSIONS),
             polls: Polls::default(),
             protections: ArcSwapOption::empty(),

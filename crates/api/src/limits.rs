@@ -64,6 +64,17 @@ pub const RISK_LISTS: u64 = 256;
 /// Configurations of Synapse agents that are kept, one an organisation.
 pub const FEED_CONFIGS: u64 = 1024;
 
+/// Listings that are kept for collections and bouncers, one an organisation.
+pub const FEED_LISTINGS: u64 = 256;
+
+/// Bouncers of which is known what they were sent; a forgotten one gets
+/// everything anew.
+pub const BOUNCERS: u64 = 4096;
+
+/// Objects on a page of a TAXII collection, if the client names no number, and
+/// at most.
+pub const TAXII_PAGE: usize = 10_000;
+
 /// Seconds between two notes of who polls.
 pub const FEED_NOTE_SECONDS: i64 = 10;
 

@@ -7,7 +7,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -17,18 +17,24 @@ use asgard_store::{KeyFacts, KeyId, KeyRefusal, KeyRing};
 use jiff::Timestamp;
 use tokio::sync::broadcast;
 
-use crate::{limits, published::Published, stream::Hub};
+use crate::{auth::KeyMemory, limits, published::Published, stream::Hub};
 
 /// What the running process publishes.
 pub struct Live {
     published: ArcSwapOption<Published>,
     sources: ArcSwap<Vec<SourceStatus>>,
-    keys: ArcSwapOption<KeyRing>,
+    keys: ArcSwapOption<Keys>,
     /// Whether `keys` is known to be what the store holds.
     keys_current: AtomicBool,
     store_writable: AtomicBool,
     events: broadcast::Sender<Arc<[ScoreEvent]>>,
     hub: Arc<Hub>,
+}
+
+/// The keys of the store, and a number that no other such set has.
+struct Keys {
+    ring: KeyRing,
+    serial: u64,
 }
 
 /// Why a presented key does not open the door.
@@ -108,7 +114,9 @@ impl Live {
 
     /// Replaces the keys by those that the store holds now.
     pub fn set_keys(&self, keys: KeyRing) {
-        self.keys.store(Some(Arc::new(keys)));
+        static SERIAL: AtomicU64 = AtomicU64::new(0);
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        self.keys.store(Some(Arc::new(Keys { ring: keys, serial })));
         self.keys_current.store(true, Ordering::Release);
     }
 
@@ -135,14 +143,27 @@ impl Live {
         self.store_writable.load(Ordering::Acquire)
     }
 
+    /// What a presented key says about its bearer. A connection's memory spares
+    /// the digest of a key that it showed before.
     pub(crate) fn verify(
         &self,
         presented: &str,
+        memory: Option<&KeyMemory>,
         now: Timestamp,
     ) -> Result<KeyFacts, KeyFault> {
         let keys = self.keys.load();
-        let keys = keys.as_ref().ok_or(KeyFault::Unknowable)?;
-        keys.verify(presented, now).map_err(|refusal| {
+        let Keys { ring, serial } =
+            &**keys.as_ref().ok_or(KeyFault::Unknowable)?;
+        let known = memory.and_then(|m| m.recall(presented, *serial));
+        let verified = match known {
+            Some(id) => ring.standing(id, now),
+            None => ring.verify(presented, now).inspect(|facts| {
+                if let Some(memory) = memory {
+                    memory.keep(presented, *serial, facts.id);
+                }
+            }),
+        };
+        verified.map_err(|refusal| {
             let current = self.keys_current.load(Ordering::Acquire);
             match refusal {
                 KeyRefusal::Unknown if !current => KeyFault::Unknowable,
@@ -166,7 +187,7 @@ impl Live {
     ) -> Result<(), KeyRefusal> {
         let keys = self.keys.load();
         let Some(keys) = keys.as_ref() else { return Ok(()) };
-        match keys.standing(id, now) {
+        match keys.ring.standing(id, now) {
             Err(KeyRefusal::Unknown)
                 if !self.keys_current.load(Ordering::Acquire) =>
             {
@@ -187,7 +208,7 @@ mod tests {
     fn an_unknown_key_is_refused_only_while_the_keys_are_current() {
         let key = ApiKey::from_entropy(&[1; ApiKey::ENTROPY]);
         let verify = |live: &Live, text: &str| {
-            live.verify(text, Timestamp::UNIX_EPOCH).unwrap_err()
+            live.verify(text, None, Timestamp::UNIX_EPOCH).unwrap_err()
         };
         let live = Live::default();
         assert_eq!(verify(&live, key.reveal()), KeyFault::Unknowable);

@@ -15,11 +15,15 @@ use prometheus::{
     TextEncoder, core::Collector, process_collector::ProcessCollector,
 };
 
+use axum::http::StatusCode;
+
 use crate::Live;
 
 mod gauges;
+mod series;
 
 use gauges::Gauges;
+use series::{Series, SeriesByKind};
 
 /// Upper bounds of request durations, in seconds.
 const BUCKETS: [f64; 13] = [
@@ -33,7 +37,8 @@ pub struct Metrics {
     registry: Registry,
     requests: IntCounterVec,
     durations: HistogramVec,
-    cache_hits: IntCounterVec,
+    series: SeriesByKind,
+    cache_hits: IntCounter,
     limited: IntCounter,
     feeds_rendered: IntCounter,
     panics: IntCounter,
@@ -56,7 +61,8 @@ impl Metrics {
         let metrics = Self {
             requests: keep(&registry, requests()),
             durations: keep(&registry, durations()),
-            cache_hits: keep(&registry, cache_hits()),
+            series: SeriesByKind::default(),
+            cache_hits: cache_hits(&registry),
             limited: keep(
                 &registry,
                 counter(
@@ -81,11 +87,6 @@ impl Metrics {
             gauges: Mutex::new(Gauges::new(&registry)),
             registry,
         };
-        // Both tiers are there from the start; the second is a shared cache,
-        // which one process alone has not.
-        for tier in ["l1", "l2"] {
-            metrics.cache_hits.with_label_values(&[tier]);
-        }
         let process = ProcessCollector::for_self();
         metrics.registry.register(Box::new(process)).expect(DISTINCT);
         metrics
@@ -93,19 +94,25 @@ impl Metrics {
 
     pub(crate) fn request(
         &self,
-        method: &str,
+        method: &'static str,
         route: &str,
-        status: &str,
+        status: StatusCode,
         took: Duration,
     ) {
-        self.requests.with_label_values(&[method, route, status]).inc();
-        let durations = self.durations.with_label_values(&[method, route]);
-        durations.observe(took.as_secs_f64());
+        let series = self.series.of(method, route, status.as_u16(), || {
+            let labels = [method, route, status.as_str()];
+            Series {
+                count: self.requests.with_label_values(&labels),
+                durations: self.durations.with_label_values(&labels[..2]),
+            }
+        });
+        series.count.inc();
+        series.durations.observe(took.as_secs_f64());
     }
 
     pub(crate) fn cache_hit(&self, tier: Tier) {
         let Tier::L1 = tier;
-        self.cache_hits.with_label_values(&["l1"]).inc();
+        self.cache_hits.inc();
     }
 
     pub(crate) fn rate_limited(&self) {
@@ -171,8 +178,13 @@ fn durations() -> HistogramVec {
     HistogramVec::new(opts, &["method", "path"]).expect(DISTINCT)
 }
 
-fn cache_hits() -> IntCounterVec {
+/// Hits of the first tier. Both are there from the start; the second is a
+/// shared cache, which one process alone has not.
+fn cache_hits(registry: &Registry) -> IntCounter {
     let help = "Answers that were rendered before.";
     let opts = Opts::new("asn_api_cache_hits_total", help);
-    IntCounterVec::new(opts, &["tier"]).expect(DISTINCT)
+    let tiers = IntCounterVec::new(opts, &["tier"]).expect(DISTINCT);
+    let tiers = keep(registry, tiers);
+    tiers.with_label_values(&["l2"]);
+    tiers.with_label_values(&["l1"])
 }

@@ -46,6 +46,7 @@ use crate::{
     error::ApiError,
     limits,
     router::{self, Family},
+    server::Connection,
 };
 
 mod compression;
@@ -78,12 +79,11 @@ pub(crate) fn stack(
         app: Arc::clone(app),
     };
     let life = Arc::new(life);
-    router
-        .layer(layer_fn(move |handler| Living {
-            life: Arc::clone(&life),
-            handler,
-        }))
-        .layer(cors::layer(&config.cors_origins))
+    let router = router.layer(layer_fn(move |handler| Living {
+        life: Arc::clone(&life),
+        handler,
+    }));
+    cors::around(router, &config.cors_origins)
 }
 
 /// A handler in the life of its requests.
@@ -145,8 +145,13 @@ async fn live(
     let route = route.as_ref().map_or("unknown", |path| path.as_str());
     let endpoint = router::without_mount(route);
     let query = request.uri().query().filter(|_| has_key_in_query(endpoint));
-    let identity =
-        Identity::establish(request.headers(), query, &app.live, now);
+    let identity = Identity::establish(
+        request.headers(),
+        query,
+        request.extensions().get::<Connection>(),
+        &app.live,
+        now,
+    );
     let who = identity.clone();
     let turnstile = windows.turnstile(endpoint, &who, client, now);
     let verdict = turnstile.count();
@@ -163,7 +168,9 @@ async fn live(
         ApiError::of(StatusCode::URI_TOO_LONG).into_response()
     } else {
         request.extensions_mut().insert(identity);
-        request.extensions_mut().insert(ClientAt(client));
+        if family == Family::Threat {
+            request.extensions_mut().insert(ClientAt(client));
+        }
         panics::catch(&app.metrics, handler.call(request)).await
     };
 

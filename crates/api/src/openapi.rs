@@ -14,7 +14,7 @@ use crate::{
     coding::Effort,
     representation::Kept,
     resource::{
-        asn, bulk, compare, domain_risk, edl, gateway, health, history,
+        alias, asn, bulk, compare, domain_risk, edl, gateway, health, history,
         metrics, peeringdb, status, threat, upstreams, whitelist,
     },
     router::{self, Family},
@@ -35,6 +35,7 @@ const ABOUT: &str = include_str!("openapi/about.md");
         compare::compare,
         domain_risk::judge_domain,
         edl::show_edl,
+        alias::show_asn_table,
         gateway::show_table,
         threat::feed::show_feed,
         threat::feed::show_feed_as,
@@ -51,6 +52,8 @@ const ABOUT: &str = include_str!("openapi/about.md");
         threat::lookup::show_threat,
         threat::explain::show_explanation,
         threat::config::show_config,
+        threat::decisions::stream_decisions,
+        threat::decisions::show_decisions,
         threat::signal::send_signal,
         threat::access_rules::list_rules,
         threat::access_rules::show_rule,
@@ -358,6 +361,8 @@ mod tests {
 
     use super::*;
 
+    /// Described by a standard of its own.
+    const TAXII: &str = "/taxii2/";
     /// Served, and on purpose not in the document.
     const EXEMPT: [&str; 6] = [
         "/stream",
@@ -374,6 +379,7 @@ mod tests {
             .into_iter()
             .map(|(path, _)| path)
             .filter(|path| !EXEMPT.contains(path))
+            .filter(|path| !path.starts_with(TAXII))
             .map(|path| format!("/v1{path}"))
             .collect();
         let document = document();
@@ -427,7 +433,7 @@ mod tests {
                 let default = &operation["responses"]["default"];
                 let schema = &default["content"]["application/json"]["schema"];
                 let wanted = match Family::of(path) {
-                    Family::Asn => "#/components/schemas/Error",
+                    Family::Asn | Family::Taxii => "#/components/schemas/Error",
                     Family::Threat => "#/components/schemas/FeedError",
                 };
                 assert_eq!(schema["$ref"], wanted, "{method} {path}");

@@ -15,7 +15,7 @@ use asgard_model::{
 };
 use asgard_policy::{
     Atlas, Selection,
-    feed::{edl, prefixes},
+    feed::{edl, format::asn_table, prefixes},
 };
 
 use crate::{
@@ -40,6 +40,8 @@ pub(crate) struct Published {
     pub(crate) networks: [u64; Level::VALUES.len()],
     feeds: Box<[OnceLock<Feed>]>,
     profiles: Box<[ArcSwapOption<(Asn, Kept)>]>,
+    /// The routing table for OPNsense; there once somebody asked.
+    asn_table: OnceLock<Kept>,
     /// Networks for gateways elsewhere; there once somebody asked.
     table: OnceLock<Result<Kept, WriteError>>,
 }
@@ -82,6 +84,7 @@ impl Published {
             networks,
             feeds: (0..FEEDS).map(|_| OnceLock::new()).collect(),
             profiles: (0..PROFILES).map(|_| ArcSwapOption::empty()).collect(),
+            asn_table: OnceLock::new(),
             table: OnceLock::new(),
         }
     }
@@ -99,6 +102,18 @@ impl Published {
         let feed =
             place.get_or_init(|| render(&self.snapshot, selection, form));
         (feed, hit)
+    }
+
+    /// The routing table for OPNsense. The first call works, others wait.
+    pub(crate) fn asn_table(&self) -> Kept {
+        let make = || {
+            let routes = self.snapshot.world.table.iter();
+            let pairs = routes.flat_map(|route| {
+                route.origins.iter().map(move |&asn| (route.prefix, asn))
+            });
+            Kept::new(asn_table::render(pairs).into(), Effort::Once)
+        };
+        self.asn_table.get_or_init(make).clone()
     }
 
     /// The table for gateways as a MaxMind DB. The first call takes seconds for

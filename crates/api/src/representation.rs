@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::{
     body::Bytes,
     http::{
-        HeaderValue, StatusCode,
+        HeaderMap, HeaderValue, StatusCode,
         header::{CACHE_CONTROL, CONTENT_TYPE, ETAG},
     },
     response::{IntoResponse, Response},
@@ -26,6 +26,9 @@ const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// effect at once.
 const PUBLIC: HeaderValue = HeaderValue::from_static("no-cache");
 
+/// Headers of a kept answer, those of every answer included.
+const HEADERS: usize = 12;
+
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
 
@@ -33,6 +36,11 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
 pub(crate) fn json(status: StatusCode, view: &impl Serialize) -> Response {
     let headers = [(CONTENT_TYPE, JSON), (CACHE_CONTROL, NEVER)];
     (status, headers, bytes(view)).into_response()
+}
+
+/// JSON that is written already and that nobody may keep.
+pub(crate) fn json_bytes(body: Bytes) -> Response {
+    ([(CONTENT_TYPE, JSON), (CACHE_CONTROL, NEVER)], body).into_response()
 }
 
 /// JSON with an `ETag`.
@@ -80,11 +88,13 @@ impl Kept {
     }
 
     fn respond(&self, kind: HeaderValue, cache: HeaderValue) -> Response {
-        let tag = self.etag.clone();
-        let headers =
-            [(CONTENT_TYPE, kind), (CACHE_CONTROL, cache), (ETAG, tag)];
-        let body = self.body.plain().clone();
-        let mut response = (headers, body).into_response();
+        let mut response = Response::new(self.body.plain().clone().into());
+        // At once for all that answers have, so that the map never grows.
+        let mut headers = HeaderMap::with_capacity(HEADERS);
+        headers.insert(CONTENT_TYPE, kind);
+        headers.insert(CACHE_CONTROL, cache);
+        headers.insert(ETAG, self.etag.clone());
+        *response.headers_mut() = headers;
         response.extensions_mut().insert(Arc::clone(&self.body));
         response
     }

@@ -1,5 +1,6 @@
 //! One resource a file: validate, ask, view. The list with paths is `router.rs`.
 
+pub(crate) mod alias;
 pub(crate) mod asn;
 pub(crate) mod bulk;
 #[expect(unused_qualifications, reason = "in what `IntoParams` makes")]
@@ -17,6 +18,7 @@ pub(crate) mod metrics;
 pub(crate) mod peeringdb;
 pub(crate) mod status;
 pub(crate) mod stream;
+pub(crate) mod taxii;
 pub(crate) mod threat;
 pub(crate) mod upstreams;
 pub(crate) mod whitelist;

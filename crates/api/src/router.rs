@@ -13,8 +13,9 @@ use crate::{
     error::ApiError,
     limits, middleware,
     resource::{
-        asn, bulk, compare, docs, domain_risk, edl, gateway, health, history,
-        metrics, peeringdb, status, stream, threat, upstreams, whitelist,
+        alias, asn, bulk, compare, docs, domain_risk, edl, gateway, health,
+        history, metrics, peeringdb, status, stream, taxii, threat, upstreams,
+        whitelist,
     },
 };
 
@@ -30,13 +31,22 @@ pub(crate) const UNLIMITED: [&str; 4] =
     ["/health", "/livez", "/readyz", "/metrics"];
 
 /// Endpoints that devices poll with a key: they have a limit of their own.
-pub(crate) const POLLED: [&str; 2] =
-    ["/threat/feeds", "/threat/feeds/{format}"];
+pub(crate) const POLLED: [&str; 3] =
+    ["/threat/feeds", "/threat/feeds/{format}", "/decisions/stream"];
 
 /// First segments of the threat feeds, which have an error envelope, a 401 and
 /// reading limits of their own.
-const THREAT: [&str; 6] =
-    ["threat", "signal", "access-rules", "protected", "config", "explain"];
+const THREAT: [&str; 7] = [
+    "threat",
+    "signal",
+    "access-rules",
+    "protected",
+    "config",
+    "explain",
+    "decisions",
+];
+/// First segment of the collections, whose errors have the form of TAXII.
+const TAXII: &str = "taxii2";
 
 /// Which contract a path is under, whether or not anything answers there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,15 +55,18 @@ pub(crate) enum Family {
     Asn,
     /// The threat feeds.
     Threat,
+    /// The same as TAXII collections.
+    Taxii,
 }
 
 impl Family {
     /// The family of the path of a URL.
     pub(crate) fn of(path: &str) -> Self {
         let first = without_mount(path).split('/').nth(1);
-        match first.is_some_and(|segment| THREAT.contains(&segment)) {
-            true => Self::Threat,
-            false => Self::Asn,
+        match first {
+            Some(TAXII) => Self::Taxii,
+            Some(segment) if THREAT.contains(&segment) => Self::Threat,
+            _ => Self::Asn,
         }
     }
 }
@@ -64,7 +77,8 @@ pub(crate) const KEY_IN_QUERY: [&str; 2] = ["/stream", "/stream/sse"];
 /// Paths without mount, and who answers. The narrowest scope is named: `read`
 /// includes `tools`, and `admin` everything.
 #[rustfmt::skip]
-pub(crate) fn endpoints() -> [(&'static str, MethodRouter<Arc<App>>); 42] {
+#[expect(clippy::too_many_lines, reason = "one table, one line an endpoint")]
+pub(crate) fn endpoints() -> [(&'static str, MethodRouter<Arc<App>>); 53] {
     [
         // one network
         ("/asn/{asn}", get(asn::show_profile)),                     // read
@@ -78,6 +92,7 @@ pub(crate) fn endpoints() -> [(&'static str, MethodRouter<Arc<App>>); 42] {
         ("/tools/domain-risk", get(domain_risk::judge_domain)),     // tools
         ("/feeds/edl", get(edl::show_edl)),      // none: firewalls poll it
         ("/gateway/table", get(gateway::show_table)),               // read
+        ("/alias/asn.gz", get(alias::show_asn_table)),       // as the EDL
         ("/stream", get(stream::open_web_socket)),                  // stream
         ("/stream/sse", get(stream::show_events)),                  // stream
         // what an organisation blocks: its feeds
@@ -105,6 +120,23 @@ pub(crate) fn endpoints() -> [(&'static str, MethodRouter<Arc<App>>); 42] {
             get(threat::feed::show_feed_as)),                  // feed:read
         ("/explain", get(threat::explain::show_explanation)),  // feed:read
         ("/config", get(threat::config::show_config)),         // feed:read
+        ("/decisions", get(threat::decisions::show_decisions)), // feed:read
+        ("/decisions/stream",
+            get(threat::decisions::stream_decisions)),         // feed:read
+        ("/taxii2/", get(taxii::discover)),                    // feed:read
+        ("/taxii2/feeds/", get(taxii::show_root)),             // feed:read
+        ("/taxii2/feeds/collections/",
+            get(taxii::list_collections)),                     // feed:read
+        ("/taxii2/feeds/collections/{id}/",
+            get(taxii::show_collection)),                      // feed:read
+        ("/taxii2/feeds/collections/{id}/objects/",
+            get(taxii::list_objects)),                         // feed:read
+        ("/taxii2/feeds/collections/{id}/manifest/",
+            get(taxii::show_manifest)),                        // feed:read
+        ("/taxii2/feeds/collections/{id}/objects/{object}/",
+            get(taxii::show_object)),                          // feed:read
+        ("/taxii2/feeds/collections/{id}/objects/{object}/versions/",
+            get(taxii::list_versions)),                        // feed:read
         // what an organisation blocks: its rules
         ("/signal", post(threat::signal::send_signal)
             .layer(body_limit())),                             // rules:write
@@ -173,7 +205,7 @@ pub(crate) fn without_mount(path: &str) -> &str {
         let rest = path.strip_prefix(mount)?;
         (rest.is_empty() || rest.starts_with('/')).then_some(rest)
     };
-    MOUNTS.iter().find_map(|mount| below(&mount)).unwrap_or(path)
+    MOUNTS.iter().find_map(below).unwrap_or(path)
 }
 
 #[cfg(test)]
@@ -195,6 +227,10 @@ mod tests {
             for path in ["/threat", "/threat/feeds/x", "/signal", "/config"] {
                 let path = format!("{mount}{path}");
                 assert_eq!(Family::of(&path), Family::Threat, "{path}");
+            }
+            for path in ["/taxii2/", "/taxii2/feeds/x"] {
+                let path = format!("{mount}{path}");
+                assert_eq!(Family::of(&path), Family::Taxii, "{path}");
             }
             for path in ["", "/", "/threats", "/asn/1", "/feeds/edl", "/x"] {
                 let path = format!("{mount}{path}");

@@ -7,7 +7,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, extract::ConnectInfo, http::Request};
+use axum::{Router, body::Body, http::Request};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -26,7 +26,8 @@ mod patience;
 mod socket;
 
 use patience::Patience;
-pub(crate) use socket::Socket;
+pub(crate) use socket::Connection;
+use socket::Socket;
 
 /// Pause after an accept that failed for want of descriptors or memory.
 const BREATH: Duration = Duration::from_millis(100);
@@ -100,19 +101,19 @@ impl Server {
         permit: OwnedSemaphorePermit,
         connections: &mut JoinSet<()>,
     ) {
-        let socket = Socket::new(stream, permit);
-        let io = TokioIo::new(socket.clone());
+        let socket = Socket::new(stream, peer, permit);
+        let connection = socket.connection();
+        let io = TokioIo::new(socket);
         let router = self.router.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);
-            request.extensions_mut().insert(ConnectInfo(peer));
-            request.extensions_mut().insert(socket.clone());
+            request.extensions_mut().insert(connection.clone());
             router.clone().call(request)
         });
         let mut protocol = self.protocol.clone();
         protocol.http1().timer(Patience::new());
-        let connection = protocol.serve_connection_with_upgrades(io, service);
-        let driven = self.graceful.watch(connection.into_owned());
+        let serving = protocol.serve_connection_with_upgrades(io, service);
+        let driven = self.graceful.watch(serving.into_owned());
         connections.spawn(async move {
             if let Err(error) = driven.await {
                 tracing::debug!(%peer, error, "connection ended early");

@@ -36,18 +36,18 @@ pub use status::StatusView;
 pub use upstreams::UpstreamsView;
 
 pub(crate) use domain_risk::{AsnSource, DomainRiskSchema, DomainRiskView};
-pub(crate) use error::{ErrorView, FeedErrorView};
+pub(crate) use error::{ErrorView, FeedErrorView, TaxiiErrorView};
 pub(crate) use event::EventView;
 pub(crate) use health::{Dependency, HealthView, SimpleStatusView};
 pub(crate) use moment::zulu;
 pub(crate) use peeringdb::PeeringdbView;
 pub(crate) use threat::{
-    Advice, ConfigSchema, DiffSchema, DoneVersionSchema, ExplanationSchema,
-    Intel, ManifestSchema, NothingBodySchema, OneProtectedSchema,
-    OneRuleSchema, PreviewBodySchema, PreviewSchema, ProtectedBodySchema,
-    ProtectedListSchema, ProtectedView, RemovedSchema, RuleBodySchema,
-    RulesSchema, SignalBodySchema, SignalReplySchema, ThreatView,
-    VersionBodySchema, VersionsSchema,
+    Advice, ConfigSchema, DecisionSchema, DecisionsSchema, DiffSchema,
+    DoneVersionSchema, ExplanationSchema, Intel, ManifestSchema,
+    NothingBodySchema, OneProtectedSchema, OneRuleSchema, PreviewBodySchema,
+    PreviewSchema, ProtectedBodySchema, ProtectedListSchema, ProtectedView,
+    RemovedSchema, RuleBodySchema, RulesSchema, SignalBodySchema,
+    SignalReplySchema, ThreatView, VersionBodySchema, VersionsSchema,
 };
 pub(crate) use whitelist::{DoneView, WhitelistView};
 

@@ -20,12 +20,12 @@ use tokio::{
 use crate::{
     clock,
     config::{self, Config, Faults, Loaded, Overrides},
-    data::{DataError, Library},
     drain::Phase,
     generation::{Data, Generation, Generations},
     log::DecisionLog,
     metrics::Metrics,
     setup::{Setup, SetupError},
+    supply::{DataError, Library},
     worker::{Ids, Worker},
 };
 

@@ -13,7 +13,6 @@ pub mod client_address;
 pub mod config;
 pub mod control;
 pub mod crawler;
-pub mod data;
 pub mod drain;
 pub mod generation;
 pub mod headers;
@@ -23,6 +22,7 @@ pub mod lookup;
 pub mod metrics;
 pub mod proxy_protocol;
 pub mod setup;
+pub mod supply;
 pub mod tls;
 pub mod worker;
 

@@ -18,10 +18,10 @@ use prometheus::{
 
 use crate::{challenge::Failure, client_address::Rejected};
 
-mod data;
+mod supply;
 pub mod top;
 
-use data::DataMetrics;
+use supply::DataMetrics;
 use top::TopNetworks;
 
 /// Bounds of `request_duration_seconds`.
@@ -102,7 +102,8 @@ impl Metrics {
     #[must_use]
     #[expect(
         clippy::missing_panics_doc,
-        reason = "names are constants, registered once"
+        clippy::too_many_lines,
+        reason = "names are constants, registered once, a few lines each"
     )]
     pub fn new() -> Self {
         let registry =
@@ -179,7 +180,7 @@ impl Metrics {
     }
 
     /// How databases and lists are doing.
-    pub(crate) fn set_data(&self, all: &[crate::data::Status], now: u64) {
+    pub(crate) fn set_data(&self, all: &[crate::supply::Status], now: u64) {
         self.data.set(all, now);
     }
 

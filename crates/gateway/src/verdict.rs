@@ -1,7 +1,7 @@
 //! Verdicts for the proxies of others, over HTTP.
 //!
 //! A proxy asks about each request before it passes it on: nginx by
-//! `auth_request`, Traefik by ForwardAuth, Caddy by `forward_auth`, APISIX by
+//! `auth_request`, Traefik by `ForwardAuth`, Caddy by `forward_auth`, APISIX by
 //! `forward-auth`, Envoy by `ext_authz`. What it tells is believed only from
 //! `verdict.trusted_peers`, and only the headers of the [`Contract`] that the
 //! endpoint names: what another kind of proxy would send is the client's

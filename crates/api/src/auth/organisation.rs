@@ -58,6 +58,10 @@ impl Member {
 #[derive(Debug)]
 pub(crate) struct FeedReader(pub(crate) Member);
 
+/// The same for CrowdSec's bouncers and their tools, to which a bad key is 403.
+#[derive(Debug)]
+pub(crate) struct Bouncer(pub(crate) Member);
+
 /// Who may see the rules of its organisation.
 #[derive(Debug)]
 pub(crate) struct RulesReader(pub(crate) Member);
@@ -74,6 +78,21 @@ impl<S: Sync> FromRequestParts<S> for FeedReader {
         _: &S,
     ) -> Result<Self, ApiError> {
         Member::of(parts, Permission::Feed).map(Self)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Bouncer {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        _: &S,
+    ) -> Result<Self, ApiError> {
+        let member = Member::of(parts, Permission::Feed);
+        member.map(Self).map_err(|error| match error.status {
+            StatusCode::UNAUTHORIZED => ApiError::forbidden("access forbidden"),
+            _ => error,
+        })
     }
 }
 

@@ -87,6 +87,16 @@ impl Recipe {
         Ok(Body::new(rendered, &origin, self.before.as_deref()))
     }
 
+    /// All entries, without a form. Blocks, as [`Self::make`].
+    pub(crate) fn list(&self) -> Result<Listing, Failure> {
+        let compiled = self.compile();
+        if compiled.fate == Fate::Stopped {
+            return Err(Failure::Stopped);
+        }
+        let selected = self.selected(&compiled).map_err(Failure::Overflowed)?;
+        Ok(self.listing(&compiled, &selected))
+    }
+
     /// The rules, compiled.
     fn compile(&self) -> Arc<Compiled> {
         let Self { organisation, rulebook, published, settings, .. } = self;

@@ -6,10 +6,9 @@
 
 use std::time::Duration;
 
-use axum::http::{HeaderName, HeaderValue, Method, header};
-use tower::{
-    layer::util::Identity,
-    util::{Either, option_layer},
+use axum::{
+    Router,
+    http::{HeaderName, HeaderValue, Method, header},
 };
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -29,9 +28,16 @@ const EXPOSED: [HeaderName; 12] = [
     HeaderName::from_static("x-feed-truncated"),
 ];
 
-/// The layer for the configured origins; none without any.
-pub(crate) fn layer(origins: &[String]) -> Either<CorsLayer, Identity> {
-    option_layer((!origins.is_empty()).then(|| configured(origins)))
+/// Puts the rules for the configured origins around a router. Without any it is
+/// left alone: even an empty layer would cost every request a clone.
+pub(crate) fn around<S>(router: Router<S>, origins: &[String]) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    match origins {
+        [] => router,
+        origins => router.layer(configured(origins)),
+    }
 }
 
 fn configured(origins: &[String]) -> CorsLayer {

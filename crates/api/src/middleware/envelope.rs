@@ -1,11 +1,16 @@
-//! The error envelopes: `{error, code, request_id}`, and for the threat feeds
-//! `{success, error, details}`; written here and only here.
+//! The error envelopes: `{error, code, request_id}`, for the threat feeds
+//! `{success, error, details}`, and for TAXII collections its error message;
+//! written here and only here.
 //!
 //! It also covers errors that a framework made (unknown route, wrong method):
 //! whatever has an error status and no body of its own gets ours.
 
+use asgard_policy::feed::format::stix::TAXII;
 use axum::{
-    http::{StatusCode, header::CONTENT_LENGTH},
+    http::{
+        HeaderValue, StatusCode,
+        header::{CONTENT_LENGTH, CONTENT_TYPE},
+    },
     response::Response,
 };
 
@@ -32,10 +37,22 @@ pub(crate) fn wrap(
     let written = match family {
         Family::Asn => {
             let code = error.code();
-            let view = view::ErrorView::new(&error.message, code, &id.0);
+            let view = view::ErrorView::new(&error.message, code, id.as_str());
             representation::json(error.status, &view)
         }
         Family::Threat => threat(error),
+        Family::Taxii => {
+            let view = view::TaxiiErrorView::new(
+                &error.message,
+                error.status.as_u16(),
+                id.as_str(),
+                &error.details,
+            );
+            let mut written = representation::json(error.status, &view);
+            let kind = HeaderValue::from_static(TAXII);
+            written.headers_mut().insert(CONTENT_TYPE, kind);
+            written
+        }
     };
     merge(response, written)
 }

@@ -18,6 +18,7 @@ use crate::error::ApiError;
 
 pub(crate) mod access_rules;
 pub(crate) mod config;
+pub(crate) mod decisions;
 pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod feed;

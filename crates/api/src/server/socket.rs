@@ -1,15 +1,23 @@
-//! A TCP connection that a handler can reach while the server drives it.
+//! A TCP connection: what drives it, and what a handler may know and ask of it.
 //!
 //! The live stream shrinks the send buffer of its sockets: in the kernel's
 //! buffers, which grow to megabytes, a client that stopped reading would go
-//! unnoticed for thousands of events.
+//! unnoticed for thousands of events. A handler cannot reach the socket, which
+//! is the driver's alone; it leaves a wish, which is met before the next write.
+//!
+//! Reads and writes are those of tokio's stream, and not made anew with
+//! `try_read`: it knows after a short read that nothing is left, and so spares
+//! a system call a request.
 
 use std::{
-    io,
-    net::Shutdown,
+    io::{self, IoSlice},
+    net::SocketAddr,
     pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -20,100 +28,126 @@ use tokio::{
     sync::OwnedSemaphorePermit,
 };
 
+use crate::auth::KeyMemory;
+
 /// Silence after which the kernel asks whether the other side is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
-/// A connection with its place among all; clones share it.
+/// A connection as handlers see it; clones share it.
 #[derive(Clone, Debug)]
-pub(crate) struct Socket(Arc<Shared>);
+pub(crate) struct Connection(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    stream: TcpStream,
+    peer: SocketAddr,
+    key_memory: KeyMemory,
+    /// Wished size of the send buffer, in bytes; 0: none.
+    send_buffer: AtomicUsize,
     /// Given back when the last clone goes, upgraded or not.
     _place: OwnedSemaphorePermit,
 }
 
+impl Connection {
+    /// The other end.
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.0.peer
+    }
+
+    /// The key that was last proved here.
+    pub(crate) fn key_memory(&self) -> &KeyMemory {
+        &self.0.key_memory
+    }
+
+    /// Bounds what the kernel keeps for a client that does not read, from the
+    /// next write on.
+    pub(crate) fn limit_send_buffer(&self, bytes: usize) {
+        self.0.send_buffer.store(bytes, Ordering::Relaxed);
+    }
+}
+
+/// The stream of a connection, for who drives it.
+#[derive(Debug)]
+pub(super) struct Socket {
+    stream: TcpStream,
+    connection: Connection,
+}
+
 impl Socket {
-    pub(crate) fn new(stream: TcpStream, place: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(
+        stream: TcpStream,
+        peer: SocketAddr,
+        place: OwnedSemaphorePermit,
+    ) -> Self {
         let keep_alive = TcpKeepalive::new().with_time(KEEP_ALIVE);
         // Without these the connection works as well, only less well.
         let _ = SockRef::from(&stream).set_tcp_keepalive(&keep_alive);
         let _ = stream.set_nodelay(true);
-        Self(Arc::new(Shared { stream, _place: place }))
+        let connection = Connection(Arc::new(Shared {
+            peer,
+            key_memory: KeyMemory::default(),
+            send_buffer: AtomicUsize::new(0),
+            _place: place,
+        }));
+        Self { stream, connection }
     }
 
-    /// Bounds what the kernel keeps for a client that does not read.
-    pub(crate) fn limit_send_buffer(&self, bytes: usize) {
-        let _ = SockRef::from(&self.0.stream).set_send_buffer_size(bytes);
+    pub(super) fn connection(&self) -> Connection {
+        self.connection.clone()
+    }
+
+    /// The stream, with the wish of a handler met.
+    fn writer(&mut self) -> Pin<&mut TcpStream> {
+        let wish = &self.connection.0.send_buffer;
+        if wish.load(Ordering::Relaxed) != 0 {
+            let bytes = wish.swap(0, Ordering::Relaxed);
+            let _ = SockRef::from(&self.stream).set_send_buffer_size(bytes);
+        }
+        Pin::new(&mut self.stream)
     }
 }
 
 impl AsyncRead for Socket {
     fn poll_read(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let stream = &self.0.stream;
-        loop {
-            ready!(stream.poll_read_ready(cx))?;
-            match stream.try_read_buf(buffer) {
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-                read => return Poll::Ready(read.map(|_| ())),
-            }
-        }
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
 
 impl AsyncWrite for Socket {
     fn poll_write(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.poll_with(cx, |stream| stream.try_write(bytes))
+        self.writer().poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
+        slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.poll_with(cx, |stream| stream.try_write_vectored(slices))
+        self.writer().poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
-        true
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(())) // TCP has nothing of ours to flush
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
-        Poll::Ready(SockRef::from(&self.0.stream).shutdown(Shutdown::Write))
-    }
-}
-
-impl Socket {
-    fn poll_with(
-        &self,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        write: impl Fn(&TcpStream) -> io::Result<usize>,
-    ) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.0.stream.poll_write_ready(cx))?;
-            match write(&self.0.stream) {
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-                written => return Poll::Ready(written),
-            }
-        }
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

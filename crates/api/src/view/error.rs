@@ -1,5 +1,5 @@
-//! The two envelopes of errors: `{error, code, request_id}`, and
-//! `{success, error, details}` of the threat feeds.
+//! The envelopes of errors: `{error, code, request_id}`,
+//! `{success, error, details}` of the threat feeds, and that of TAXII.
 
 use std::borrow::Cow;
 
@@ -37,5 +37,26 @@ pub(crate) struct FeedErrorView<'a> {
 impl<'a> FeedErrorView<'a> {
     pub(crate) fn new(error: &'a str, details: &'a Map<String, Value>) -> Self {
         Self { success: false, error, details }
+    }
+}
+
+/// The error message of TAXII 2.1 (section 3.6.1).
+#[derive(Debug, Serialize)]
+pub(crate) struct TaxiiErrorView<'a> {
+    title: &'a str,
+    error_id: &'a str,
+    http_status: String,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    details: &'a Map<String, Value>,
+}
+
+impl<'a> TaxiiErrorView<'a> {
+    pub(crate) fn new(
+        title: &'a str,
+        status: u16,
+        error_id: &'a str,
+        details: &'a Map<String, Value>,
+    ) -> Self {
+        Self { title, error_id, http_status: status.to_string(), details }
     }
 }

@@ -493,6 +493,33 @@ pub(crate) struct PreviewSchema {
     budgets: Vec<Value>,
 }
 
+/// What a bouncer gets.
+#[derive(ToSchema)]
+#[schema(as = Decisions)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct DecisionsSchema {
+    new: Vec<DecisionSchema>,
+    deleted: Vec<DecisionSchema>,
+}
+
+/// A decision of CrowdSec's local API.
+#[derive(ToSchema)]
+#[schema(as = Decision)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct DecisionSchema {
+    id: u64,
+    /// `asgard`
+    origin: String,
+    /// `ban`
+    r#type: String,
+    /// `Ip` or `Range`
+    scope: String,
+    value: String,
+    /// As Go writes it: `3h59m0s`
+    duration: String,
+    scenario: String,
+}
+
 /// The enforced set for a Synapse agent.
 #[derive(ToSchema)]
 #[schema(as = SynapseConfig)]

@@ -187,3 +187,29 @@ async fn a_polling_firewall_gets_304_until_the_list_changes() {
     assert_eq!(changed.status, StatusCode::OK);
     assert_ne!(changed.header("etag"), tag);
 }
+
+#[tokio::test]
+async fn opnsense_gets_the_whole_table_with_every_origin() {
+    use std::io::Read;
+
+    let app = TestApp::start().await;
+    let reply = app.get_open("/alias/asn.gz").await;
+    assert_eq!(reply.status.as_u16(), 200);
+    assert_eq!(reply.header("content-type"), "application/gzip");
+    let mut text = String::new();
+    let mut gzip = flate2::read::GzDecoder::new(&reply.body[..]);
+    gzip.read_to_string(&mut text).unwrap();
+    let world = world::world();
+    let rows: Vec<String> = world
+        .table
+        .iter()
+        .flat_map(|route| {
+            let row = move |asn: &asgard_model::Asn| {
+                format!("{} {}", route.prefix, asn.0)
+            };
+            route.origins.iter().map(row).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(rows.len() > 2);
+    assert_eq!(text.lines().collect::<Vec<_>>(), rows);
+}

@@ -3,13 +3,15 @@
 use std::time::{Duration, Instant};
 
 use asgard_api::limits::HEAD_TIMEOUT;
+use asgard_store::Scope;
+use jiff::Timestamp;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
 
-use crate::app::{Listening, TestApp};
+use crate::app::{Listening, NOW, TestApp};
 
 /// Sends bytes and reads to the end.
 async fn exchange(server: &Listening, request: &str) -> String {
@@ -106,4 +108,52 @@ async fn an_answer_under_way_is_finished_before_the_server_stops() {
     let stopping = timeout(Duration::from_secs(10), server.stop()).await;
     stopping.expect("an idle connection holds nobody up");
     assert_eq!(idle.read(&mut [0; 8]).await.unwrap(), 0);
+}
+
+/// Asks for a profile by an open connection; gives the status.
+async fn status_of(stream: &mut TcpStream, key: &str) -> u16 {
+    let head = format!(
+        "HEAD /v1/asn/64496 HTTP/1.1\r\nhost: x\r\nx-api-key: {key}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    while !answer.ends_with("\r\n\r\n") {
+        let mut bytes = [0; 4096];
+        let read = stream.read(&mut bytes);
+        let read = timeout(Duration::from_secs(30), read).await.unwrap();
+        answer.push_str(&String::from_utf8_lossy(&bytes[..read.unwrap()]));
+    }
+    answer[9..12].parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_connection_that_proved_a_key_proves_no_other_and_not_for_ever() {
+    let app = TestApp::start().await;
+    let server = app.listen().await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let in_a_minute = Timestamp::from_second(NOW + 60).unwrap();
+    let lasting = app.new_key(Scope::Read, None).await;
+    let ending = app.new_key(Scope::Read, Some(in_a_minute)).await;
+    let forged = format!("{}00", &lasting[..lasting.len() - 2]);
+    for (key, status) in [
+        (&*lasting, 200),
+        (&*lasting, 200),
+        (&*forged, 403),
+        (&*lasting, 200),
+        (&*ending, 200),
+        (&*ending, 200),
+        (&*lasting, 200),
+        ("", 403),
+    ] {
+        assert_eq!(status_of(&mut stream, key).await, status, "{key}");
+    }
+    assert_eq!(status_of(&mut stream, &ending).await, 200);
+    app.pass_seconds(60);
+    assert_eq!(status_of(&mut stream, &ending).await, 403, "it has expired");
+    assert_eq!(status_of(&mut stream, &lasting).await, 200);
+    let id = lasting.split('_').nth(2).unwrap().parse().unwrap();
+    let revoked = app.store.keys.revoke(id, "cli", in_a_minute).await;
+    assert!(revoked.unwrap());
+    app.reload_keys().await;
+    assert_eq!(status_of(&mut stream, &lasting).await, 403, "it is revoked");
 }

@@ -2,6 +2,7 @@
 //! table of the contract, one row a test.
 
 mod config;
+mod decisions;
 mod diff;
 mod errors;
 mod feed;
@@ -13,5 +14,6 @@ mod preview;
 mod protected;
 mod rules;
 mod signal;
+mod taxii;
 mod trouble;
 mod versions;

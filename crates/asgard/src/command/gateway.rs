@@ -168,7 +168,6 @@ fn sockets(
 }
 
 /// The same for verdicts, and their address.
-#[expect(clippy::type_complexity, reason = "sockets and where they are")]
 fn verdict_sockets(
     config: &Config,
     workers: usize,

@@ -71,7 +71,7 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Faults> {
             return Err(Faults { diagnostics: reading.found, sources });
         }
     };
-    let base = path.parent().unwrap_or(Path::new("")).to_owned();
+    let base = path.parent().unwrap_or_else(|| Path::new("")).to_owned();
     let file = sources.add(&name, &text);
     let root = yaml::parse(file, &text).map_err(|fault| Faults {
         diagnostics: vec![fault],
@@ -256,7 +256,7 @@ fn expand(pattern: &Path) -> Result<Vec<PathBuf>, String> {
     let wild = |text: &str| text.contains(['*', '?']);
     let name = pattern.file_name().and_then(|name| name.to_str());
     let Some(name) = name else { return Err("this names no file".into()) };
-    let parent = pattern.parent().unwrap_or(Path::new(""));
+    let parent = pattern.parent().unwrap_or_else(|| Path::new(""));
     if parent.to_str().is_none_or(wild) {
         return Err("`*` may stand in the last part only".into());
     }

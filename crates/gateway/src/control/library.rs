@@ -13,8 +13,8 @@ use super::{Gateway, LoadError};
 use crate::{
     clock,
     config::Config,
-    data::{Library, Status, Update},
     generation::Generation,
+    supply::{Library, Status, Update},
 };
 
 impl Gateway {

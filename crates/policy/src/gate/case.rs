@@ -108,7 +108,8 @@ impl Policy {
             headers.0.insert(name, test.user_agent.clone());
         }
         let (raw_path, query) = path::split(&test.path);
-        let normal = path::normalise(raw_path).unwrap_or(raw_path.into());
+        let normal =
+            path::normalise(raw_path).unwrap_or_else(|_| raw_path.into());
         let visit = Visit {
             asn: facts.asn,
             asn_org: &facts.org,

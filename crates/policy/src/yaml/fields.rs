@@ -138,7 +138,7 @@ impl Reading {
     }
 
     /// The items of a list, or one item without brackets.
-    pub fn one_or_many<'n>(node: &'n Node) -> &'n [Node] {
+    pub fn one_or_many(node: &Node) -> &[Node] {
         match &node.value {
             Value::List(items) => items,
             _ => std::slice::from_ref(node),

@@ -245,7 +245,7 @@ enum Want {
 /// An expression of a kind, mostly well formed.
 #[expect(clippy::too_many_lines, reason = "one flat match over all kinds")]
 fn expression(random: &mut Random, want: Want, depth: usize) -> String {
-    let mut part = |random: &mut Random, want| {
+    let part = |random: &mut Random, want| {
         expression(random, want, depth.saturating_sub(1))
     };
     if depth == 0 {

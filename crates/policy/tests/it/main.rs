@@ -1,5 +1,7 @@
 //! The crate from outside.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod compiling;
 mod conformance;
 mod deciding;

@@ -5,7 +5,7 @@
 //! (firehol/blocklist-ipsets), abuseipdb (borestad/blocklist-abuseipdb),
 //! ipblocklist (bitwire-it/ipblocklist), ipsum (stamparm/ipsum), csf
 //! (csf-firewall), crowdsec (crowdsecurity/crowdsec and importers), mikrotik
-//! (multiduplikator/mikrotik_blocklist).
+//! (`multiduplikator/mikrotik_blocklist`).
 
 use asgard_model::Class;
 use asgard_policy::{

@@ -22,7 +22,7 @@ use crate::{
     error::ApiError,
     limits,
     request::Params,
-    server::Socket,
+    server::Connection,
     stream::{Kind, Message, Watching},
 };
 
@@ -41,8 +41,8 @@ pub(crate) async fn show_events(
     let last = last_event_id(&parts.headers)?;
     let kind = Kind::ServerSentEvents;
     let watch = Watch::new(&app, &key, kind, &params, last)?;
-    if let Some(socket) = parts.extensions.get::<Socket>() {
-        socket.limit_send_buffer(limits::STREAM_SEND_BUFFER);
+    if let Some(connection) = parts.extensions.get::<Connection>() {
+        connection.limit_send_buffer(limits::STREAM_SEND_BUFFER);
     }
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),

@@ -21,7 +21,7 @@ use crate::{
     error::ApiError,
     limits,
     request::Params,
-    server::Socket,
+    server::Connection,
     stream::{Farewell, Kind, Message, Watching},
 };
 
@@ -32,7 +32,7 @@ pub(crate) async fn open_web_socket(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (mut parts, _) = request.into_parts();
-    let socket = parts.extensions.get::<Socket>().cloned();
+    let connection = parts.extensions.get::<Connection>().cloned();
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &app).await;
     let upgrade = upgrade.map_err(|_| upgrade_required())?;
     let upgrade = configured(upgrade, limits::STREAM_INCOMING);
@@ -46,8 +46,8 @@ pub(crate) async fn open_web_socket(
         Params::<StreamParams>::from_request_parts(&mut parts, &app).await?;
     let request = Watch::new(&app, &key, Kind::WebSocket, &params, None)?;
     Ok(upgrade.on_upgrade(move |web_socket| async move {
-        if let Some(socket) = socket {
-            socket.limit_send_buffer(limits::STREAM_SEND_BUFFER);
+        if let Some(connection) = connection {
+            connection.limit_send_buffer(limits::STREAM_SEND_BUFFER);
         }
         tell(web_socket, request).await;
     }))

@@ -90,17 +90,11 @@ impl Office {
     }
 
     /// Makes a rule that blocks, and gives its id.
-    #[track_caller]
-    pub(crate) fn block<'a>(
-        &'a self,
-        block: Value,
-    ) -> impl Future<Output = String> + 'a {
-        async move {
-            let reply =
-                self.post("/v1/access-rules", &json!({"block": block})).await;
-            let body = done(&reply, 201);
-            body["data"]["id"].as_str().unwrap().to_owned()
-        }
+    pub(crate) async fn block(&self, block: Value) -> String {
+        let rule = json!({"block": block});
+        let reply = self.post("/v1/access-rules", &rule).await;
+        let body = done(&reply, 201);
+        body["data"]["id"].as_str().unwrap().to_owned()
     }
 
     /// Sends events, and gives what became of them.

@@ -32,7 +32,7 @@ impl Facts {
             DatabaseSource::Url { path, .. } => path.as_deref(),
             DatabaseSource::Asgard => None,
         };
-        let path = mmdb.or(configured.filter(|path| path.is_file()));
+        let path = mmdb.or_else(|| configured.filter(|path| path.is_file()));
         let table = path.map(table).transpose()?;
         let list = |source: &ListSource| match source {
             ListSource::Inline(entries) => Ok(Some(Ranges::of(entries))),

@@ -1,17 +1,17 @@
-//! STIX 2.1 indicators, as a bundle and as the envelope of a TAXII 2.1 answer.
+//! STIX 2.1 indicators, as a bundle and as pages of a TAXII 2.1 collection.
 //!
 //! Identifiers are UUIDs of version 5 from organisation and pattern: the same
 //! block is the same object in every poll. (Namespaces of the standard are for
 //! cyber-observable objects only, so ours is our own.)
 
+use asgard_model::Prefix;
 use uuid::Uuid;
 
 use super::{
     job::{Job, Written},
     text::{Text, is_host},
 };
-use crate::feed::entry::Listing;
-use asgard_model::Prefix;
+use crate::feed::entry::{Listing, Span};
 
 /// The namespace of our identifiers: made once, never changed.
 const NAMESPACE: Uuid =
@@ -27,31 +27,104 @@ pub(super) fn bundle(job: &Job<'_>) -> Written {
     let name = format!("bundle {} {}", listing.version, listing.serial);
     out.push("{\"type\":\"bundle\",\"id\":\"bundle--");
     out.push(&id(listing, &name)).push("\",\"objects\":[\n");
-    Objects::new(listing).write(&mut out, 0, usize::MAX);
+    Objects::new(listing).write_all(&mut out);
     out.push("\n]}\n");
     job.done(out)
 }
 
-/// How many objects [`envelope`] pages through.
-pub fn object_count(listing: &Listing) -> usize {
-    1 + listing.lines.len() + listing.asns.len()
+/// Which objects of a collection a client wants (TAXII 2.1, section 3.4). An
+/// empty list wants all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// `indicator--…`, `identity--…`
+    pub ids: Vec<String>,
+    /// `indicator`, `identity`
+    pub types: Vec<String>,
 }
 
-/// One page of a TAXII collection: objects from `start`, at most `limit`, with
-/// `next` when there are more. Lines that are ranges are left out.
-/// Source: TAXII 2.1, section 3.7.
-pub fn envelope(listing: &Listing, start: usize, limit: usize) -> Vec<u8> {
-    let mut out = Text::default();
-    let end = start.saturating_add(limit);
-    let more = end < object_count(listing);
-    out.push("{\"more\":").push(if more { "true" } else { "false" });
-    if more {
-        out.push(",\"next\":\"").number(end as u64).push("\"");
+/// What a page says about each object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// The object (TAXII 2.1, section 3.7).
+    Object,
+    /// When it was added, and its version (section 5.6).
+    Manifest,
+    /// Its version alone (section 5.8).
+    Version,
+}
+
+/// One page of a collection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// JSON: `{"more", "next"?, "objects" or "versions"}`.
+    pub bytes: Vec<u8>,
+    /// How many objects it has.
+    pub count: usize,
+}
+
+/// One page of a collection: wanted objects from the `start`th of all on, at
+/// most `limit`.
+///
+/// `token` makes the `next` of a following page from the number at which it
+/// starts. Lines that are ranges are left out. Source: TAXII 2.1, sections 3.4
+/// and 5.
+pub fn page(
+    listing: &Listing,
+    wanted: &Wanted,
+    detail: Detail,
+    start: usize,
+    limit: usize,
+    token: impl Fn(usize) -> String,
+) -> Page {
+    let objects = Objects::new(listing);
+    let mut body = Text::default();
+    let (mut count, mut next) = (0, None);
+    for index in start..objects.len() {
+        let Some(object) = objects.at(index) else { continue };
+        if !wanted.takes(&objects, &object) {
+            continue;
+        }
+        if count == limit {
+            next = Some(index);
+            break;
+        }
+        body.push(if count == 0 { "" } else { ",\n" });
+        objects.tell(&mut body, &object, detail);
+        count += 1;
     }
-    out.push(",\"objects\":[\n");
-    Objects::new(listing).write(&mut out, start, limit);
-    out.push("\n]}\n");
-    out.into_bytes()
+    let mut out = Text::default();
+    out.push("{\"more\":");
+    match next {
+        None => out.push("false"),
+        Some(index) => {
+            out.push("true,\"next\":\"").push(&token(index)).push("\"")
+        }
+    };
+    let name = match detail {
+        Detail::Object | Detail::Manifest => "objects",
+        Detail::Version => "versions",
+    };
+    out.push(",\"").push(name).push("\":[\n");
+    let mut bytes = out.into_bytes();
+    bytes.extend(body.into_bytes());
+    bytes.extend_from_slice(b"\n]}\n");
+    Page { bytes, count }
+}
+
+impl Wanted {
+    fn takes(&self, objects: &Objects<'_>, object: &Object) -> bool {
+        let kind = object.kind();
+        let of_type = self.types.is_empty()
+            || self.types.iter().any(|wanted| wanted == kind);
+        let named = || {
+            let id = objects.id(object);
+            self.ids.iter().any(|wanted| {
+                wanted.strip_prefix(kind).and_then(|id| id.strip_prefix("--"))
+                    == Some(&id)
+            })
+        };
+        of_type && (self.ids.is_empty() || named())
+    }
 }
 
 fn id(listing: &Listing, name: &str) -> String {
@@ -65,6 +138,21 @@ struct Objects<'a> {
     built: String,
 }
 
+/// One object of a collection.
+enum Object {
+    Identity,
+    Indicator(String, Option<jiff::Timestamp>),
+}
+
+impl Object {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Indicator(..) => "indicator",
+        }
+    }
+}
+
 impl<'a> Objects<'a> {
     fn new(listing: &'a Listing) -> Self {
         let mut built = Text::default();
@@ -73,30 +161,58 @@ impl<'a> Objects<'a> {
         Self { listing, identity: id(listing, "identity"), built }
     }
 
-    fn write(&self, out: &mut Text, start: usize, limit: usize) {
-        let lines = self.listing.lines.len();
-        let end = start.saturating_add(limit).min(object_count(self.listing));
-        let mut first = true;
-        let mut next = |out: &mut Text| {
-            out.push(if first { "" } else { ",\n" });
-            first = false;
+    /// One more than the number of the last object.
+    fn len(&self) -> usize {
+        1 + self.listing.lines.len() + self.listing.asns.len()
+    }
+
+    /// The object of a number; `None` for a line that is a range.
+    fn at(&self, index: usize) -> Option<Object> {
+        let Some(line) = index.checked_sub(1) else {
+            return Some(Object::Identity);
         };
-        for index in start..end {
-            if index == 0 {
-                next(out);
-                self.identity(out);
-            } else if let Some(line) = self.listing.lines.get(index - 1) {
-                let super::super::entry::Span::Prefix(prefix) = line.span
-                else {
-                    continue;
-                };
-                next(out);
-                self.indicator(out, &pattern(prefix), line.cause.expires_at);
-            } else {
-                let asn = self.listing.asns[index - 1 - lines];
-                let pattern = format!("[autonomous-system:number = {}]", asn.0);
-                next(out);
-                self.indicator(out, &pattern, None);
+        let lines = &self.listing.lines;
+        if let Some(line) = lines.get(line) {
+            let Span::Prefix(prefix) = line.span else { return None };
+            let end = line.cause.expires_at;
+            return Some(Object::Indicator(pattern(prefix), end));
+        }
+        let asn = self.listing.asns.get(line - lines.len())?;
+        let pattern = format!("[autonomous-system:number = {}]", asn.0);
+        Some(Object::Indicator(pattern, None))
+    }
+
+    fn id(&self, object: &Object) -> String {
+        match object {
+            Object::Identity => self.identity.clone(),
+            Object::Indicator(pattern, _) => id(self.listing, pattern),
+        }
+    }
+
+    fn write_all(&self, out: &mut Text) {
+        for (n, object) in
+            (0..self.len()).filter_map(|n| self.at(n)).enumerate()
+        {
+            out.push(if n == 0 { "" } else { ",\n" });
+            self.tell(out, &object, Detail::Object);
+        }
+    }
+
+    fn tell(&self, out: &mut Text, object: &Object, detail: Detail) {
+        match (detail, object) {
+            (Detail::Object, Object::Identity) => self.identity(out),
+            (Detail::Object, Object::Indicator(pattern, end)) => {
+                self.indicator(out, pattern, *end);
+            }
+            (Detail::Manifest, object) => {
+                out.push("{\"id\":\"").push(object.kind()).push("--");
+                out.push(&self.id(object)).push("\",\"date_added\":\"");
+                out.push(&self.built).push("\",\"version\":\"");
+                out.push(&self.built).push("\",\"media_type\":");
+                out.push("\"application/stix+json;version=2.1\"}");
+            }
+            (Detail::Version, _) => {
+                out.push("\"").push(&self.built).push("\"");
             }
         }
     }
@@ -139,5 +255,91 @@ fn pattern(prefix: Prefix) -> String {
         format!("[{kind}:value = '{}']", prefix.network())
     } else {
         format!("[{kind}:value ISSUBSET '{prefix}']")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use asgard_model::Asn;
+
+    use super::*;
+    use crate::feed::entry::{Cause, Line, Origin};
+
+    fn listing() -> Listing {
+        let line = |text: &str| Line {
+            span: Span::Prefix(text.parse().unwrap()),
+            cause: Arc::new(Cause::new(Origin::Ip)),
+        };
+        Listing {
+            lines: vec![line("1.0.0.0/24"), line("1.0.1.7/32")],
+            asns: vec![Asn(174)],
+            version: 3,
+            serial: 9,
+            built_at: jiff::Timestamp::from_second(1_774_778_400).unwrap(),
+            org: "acme".into(),
+        }
+    }
+
+    fn read(
+        wanted: &Wanted,
+        detail: Detail,
+        start: usize,
+        limit: usize,
+    ) -> serde_json::Value {
+        let page = page(&listing(), wanted, detail, start, limit, |n| {
+            format!("3.9.{n}")
+        });
+        let json: serde_json::Value =
+            serde_json::from_slice(&page.bytes).unwrap();
+        let name = match detail {
+            Detail::Version => "versions",
+            _ => "objects",
+        };
+        assert_eq!(json[name].as_array().unwrap().len(), page.count);
+        json
+    }
+
+    #[test]
+    fn pages_follow_each_other_without_gap_and_end() {
+        let wanted = Wanted::default();
+        let first = read(&wanted, Detail::Object, 0, 3);
+        assert_eq!(first["more"], true);
+        assert_eq!(first["next"], "3.9.3");
+        assert_eq!(first["objects"][0]["type"], "identity");
+        assert_eq!(
+            first["objects"][2]["pattern"],
+            "[ipv4-addr:value = '1.0.1.7']"
+        );
+        let last = read(&wanted, Detail::Object, 3, 3);
+        assert_eq!(last["more"], false);
+        assert_eq!(last.get("next"), None);
+        assert_eq!(
+            last["objects"][0]["pattern"],
+            "[autonomous-system:number = 174]"
+        );
+        let exact = read(&wanted, Detail::Object, 0, 4);
+        assert_eq!(exact["more"], false, "nothing is left");
+    }
+
+    #[test]
+    fn objects_are_found_by_type_and_by_id_and_no_others() {
+        let types = vec!["indicator".to_owned()];
+        let wanted = Wanted { types, ..Wanted::default() };
+        let indicators = read(&wanted, Detail::Manifest, 0, 9);
+        let objects = indicators["objects"].as_array().unwrap();
+        assert_eq!(objects.len(), 3);
+        let id = objects[1]["id"].as_str().unwrap().to_owned();
+        let wanted = Wanted { ids: vec![id.clone()], ..Wanted::default() };
+        let one = read(&wanted, Detail::Object, 0, 9);
+        assert_eq!(one["objects"][0]["id"], id);
+        assert_eq!(one["objects"].as_array().unwrap().len(), 1);
+        let versions = read(&wanted, Detail::Version, 0, 9);
+        assert_eq!(versions["versions"][0], objects[1]["version"]);
+        let other = id.replace("indicator--", "identity--");
+        let wanted = Wanted { ids: vec![other], ..Wanted::default() };
+        let none = read(&wanted, Detail::Object, 0, 9);
+        assert_eq!(none["objects"], serde_json::json!([]));
     }
 }

@@ -120,7 +120,7 @@ fn bound(node: &Node, scopes: &mut Vec<u64>) -> Bound {
                 Node::In(_) => (b, a),
                 _ => (a, b),
             };
-            let found = Bound {
+            Bound {
                 cost: a.cost
                     + b.cost
                     + match whole.item {
@@ -129,8 +129,7 @@ fn bound(node: &Node, scopes: &mut Vec<u64>) -> Bound {
                     },
                 size: whole.item,
                 item: 20,
-            };
-            found
+            }
         }
         Node::Has(inner, _) => {
             let inner = bound(inner, scopes);

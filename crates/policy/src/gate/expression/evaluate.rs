@@ -42,7 +42,7 @@ impl Bindings for NoBindings {
 /// Variables of macros, innermost first.
 #[derive(Clone, Copy)]
 pub struct Scope<'s, 'a> {
-    outer: Option<&'s Scope<'s, 'a>>,
+    outer: Option<&'s Self>,
     value: &'s Value<'a>,
 }
 

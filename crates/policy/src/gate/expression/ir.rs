@@ -18,54 +18,54 @@ pub enum Node {
     /// The variable of an enclosing macro, counted from the inside.
     Local(usize),
     /// `!a`
-    Not(Box<Node>),
+    Not(Box<Self>),
     /// `a && b && …`
-    And(Vec<Node>),
+    And(Vec<Self>),
     /// `a || b || …`
-    Or(Vec<Node>),
+    Or(Vec<Self>),
     /// `a ? b : c`
-    Conditional(Box<[Node; 3]>),
+    Conditional(Box<[Self; 3]>),
     /// `a == b`, or not.
     Equal {
         /// Both sides.
-        sides: Box<[Node; 2]>,
+        sides: Box<[Self; 2]>,
         /// `!=`
         negated: bool,
     },
     /// `a < b` and the like.
     Order {
         /// Both sides.
-        sides: Box<[Node; 2]>,
+        sides: Box<[Self; 2]>,
         /// Which.
         relation: Relation,
     },
     /// `a + b` and the like.
     Arithmetic {
         /// Both sides.
-        sides: Box<[Node; 2]>,
+        sides: Box<[Self; 2]>,
         /// Which.
         operator: Operator,
     },
     /// `-a`
-    Negate(Box<Node>),
+    Negate(Box<Self>),
     /// `a in b`
-    In(Box<[Node; 2]>),
+    In(Box<[Self; 2]>),
     /// `a[b]`, `a.b`
-    Index(Box<[Node; 2]>),
+    Index(Box<[Self; 2]>),
     /// `has(a.b)`
-    Has(Box<Node>, String),
+    Has(Box<Self>, String),
     /// `[a, b]`
-    List(Vec<Node>),
+    List(Vec<Self>),
     /// `{a: b}`
-    Map(Vec<(Node, Node)>),
+    Map(Vec<(Self, Self)>),
     /// `f(a, b)`, `a.f(b)`
-    Call(Function, Vec<Node>),
+    Call(Function, Vec<Self>),
     /// `a.matches("literal")`
-    Matches(Box<Node>, Regex),
+    Matches(Box<Self>, Regex),
     /// `[…].all(x, p)` and the like.
     Loop {
         /// What is gone through.
-        range: Box<Node>,
+        range: Box<Self>,
         /// What happens to each.
         body: Box<Body>,
     },
@@ -74,7 +74,7 @@ pub enum Node {
     /// `inFeed("name")`
     InFeed(FeedIndex),
     /// `missingHeader("name")`
-    MissingHeader(Box<Node>),
+    MissingHeader(Box<Self>),
     /// `verifyFCrDNS(remoteAddress, "pattern")`
     Reverse(Option<Regex>),
     /// `randInt(n)`: 0 to n − 1.

@@ -28,9 +28,9 @@ pub enum Kind {
     /// A block of addresses (network extension).
     Cidr,
     /// A list.
-    List(Box<Kind>),
+    List(Box<Self>),
     /// A map.
-    Map(Box<Kind>, Box<Kind>),
+    Map(Box<Self>, Box<Self>),
     /// The type of a value, as a value.
     Type,
     /// Element of an empty list: fits everything.

@@ -148,9 +148,9 @@ pub enum Pattern {
     /// A hole, by number.
     Any(usize),
     /// A list of.
-    List(Box<Pattern>),
+    List(Box<Self>),
     /// A map from and to.
-    Map(Box<Pattern>, Box<Pattern>),
+    Map(Box<Self>, Box<Self>),
 }
 
 /// The table, read.

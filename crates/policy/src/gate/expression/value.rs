@@ -27,9 +27,9 @@ pub enum Value<'a> {
     /// Octets.
     Bytes(Arc<[u8]>),
     /// A list.
-    List(Arc<[Value<'a>]>),
+    List(Arc<[Self]>),
     /// A map, in order of insertion; keys differ.
-    Map(Arc<[(Value<'a>, Value<'a>)]>),
+    Map(Arc<[(Self, Self)]>),
     /// Headers or the query, looked up in the request.
     Lazy(LazyMap<'a>),
     /// A moment.

@@ -188,7 +188,7 @@ fn next(
     let to = location
         .and_then(|value| value.to_str().ok())
         .and_then(|to| from.join(to).ok())
-        .ok_or(FetchError::Status(response.status()))?;
+        .ok_or_else(|| FetchError::Status(response.status()))?;
     let refused = |why| Err(FetchError::Redirect { to: to.to_string(), why });
     if has_key {
         return refused("the key would go along");

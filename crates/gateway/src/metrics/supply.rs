@@ -2,7 +2,7 @@
 
 use prometheus::{IntGaugeVec, Opts, Registry};
 
-use crate::data::{Status, What};
+use crate::supply::{Status, What};
 
 /// Gauges of databases (label `db`) and of lists and feeds (label `list`).
 #[derive(Debug)]

@@ -1,0 +1,82 @@
+//! Feeds as entries and not as bytes, for those who take them in pieces: TAXII
+//! collections and CrowdSec bouncers.
+//!
+//! A listing is made once for a moment of an organisation, however many pages
+//! are asked for. When a guard stops the feed, or it cannot be made, the last
+//! listing stays in force, as the last body does for devices.
+
+use std::sync::Arc;
+
+use asgard_policy::feed::{
+    entry::Listing,
+    format::{Format, Options},
+    select::FeedParams,
+};
+use asgard_store::KeyId;
+use tokio::task::spawn_blocking;
+
+use super::{Feeds, Request};
+use crate::{App, error::ApiError};
+
+impl Feeds {
+    /// The entries of an organisation's feed, in the order of the feed.
+    ///
+    /// # Errors
+    /// 503 while nothing is known, and while a guard stops a feed that was
+    /// never made before.
+    pub(crate) async fn listing(
+        &self,
+        app: &App,
+        org: &Arc<str>,
+    ) -> Result<Arc<Listing>, ApiError> {
+        let known = self.listings.get(org);
+        let last = |why| known.clone().map(|(_, last)| last).ok_or(why);
+        let recipe = match self.recipe(app, &self.whole(org)).await {
+            Ok(recipe) => recipe,
+            Err(error) => return last(error),
+        };
+        let moment = recipe.moment;
+        if let Some((_, listing)) = known.as_ref().filter(|k| k.0 == moment) {
+            return Ok(Arc::clone(listing));
+        }
+        match spawn_blocking(move || recipe.list()).await {
+            Ok(Ok(listing)) => {
+                let listing = Arc::new(listing);
+                let kept = (moment, Arc::clone(&listing));
+                self.listings.insert(Arc::clone(org), kept);
+                Ok(listing)
+            }
+            Ok(Err(failure)) => {
+                tracing::error!(%org, ?failure, "a listing cannot be made");
+                last(ApiError::unavailable("The feed cannot be made now"))
+            }
+            Err(_) => {
+                app.metrics.panicked();
+                last(ApiError::internal())
+            }
+        }
+    }
+
+    /// All that an organisation blocks, without any parameter.
+    fn whole(&self, org: &Arc<str>) -> Request {
+        let none: [(&str, &str); 0] = [];
+        let params = FeedParams::parse(none, &self.config.profiles);
+        Request {
+            org: Arc::clone(org),
+            format: Format::Stix,
+            params: params.expect("no parameter is wrong"),
+            options: Options::default(),
+            max_bytes: None,
+        }
+    }
+
+    /// What a bouncer was sent last; `None` after a restart too.
+    pub(crate) fn sent_to(&self, bouncer: KeyId) -> Option<super::Sent> {
+        self.bouncers.get(&bouncer)
+    }
+
+    /// Notes what a bouncer is being sent.
+    pub(crate) fn note_sent(&self, bouncer: KeyId, sent: super::Sent) {
+        self.bouncers.insert(bouncer, sent);
+    }
+}
