@@ -355,7 +355,9 @@ mod tests {
     #[test]
     fn what_is_beyond_the_limits_is_refused() {
         assert_eq!(error(&"x".repeat(MAX_BYTES + 1)).code, "E006");
-        assert_eq!(error(&"[".repeat(100)).code, "E006");
+        let deep = "[".repeat(100) + &"]".repeat(100);
+        assert_eq!(error(&deep).code, "E006");
+        assert_eq!(error(&"[".repeat(100)).code, "E001", "it never ends");
         assert_eq!(error(&"- \n".repeat(MAX_NODES)).code, "E006");
         assert_eq!(error("a: 1\na: 2").code, "E002");
         assert_eq!(error("a: !x 2").code, "E001");
