@@ -35,8 +35,7 @@ PATHS = {
     "/v1/threat/feeds/publish", "/v1/threat/feeds/release",
     "/v1/explain", "/v1/config", "/v1/signal", "/v1/access-rules",
     "/v1/access-rules/{id}", "/v1/protected", "/v1/protected/{id}",
-    "/v1/decisions", "/v1/decisions/stream", "/v1/alias/asn.gz",
-    "/v1/gateway/table",
+    "/v1/decisions", "/v1/decisions/stream", "/v1/gateway/table",
 }  # fmt: skip
 
 

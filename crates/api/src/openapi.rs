@@ -14,7 +14,7 @@ use crate::{
     coding::Effort,
     representation::Kept,
     resource::{
-        alias, asn, bulk, compare, domain_risk, edl, gateway, health, history,
+        asn, bulk, compare, domain_risk, edl, gateway, health, history,
         metrics, peeringdb, status, threat, upstreams, whitelist,
     },
     router::{self, Family},
@@ -35,7 +35,6 @@ const ABOUT: &str = include_str!("openapi/about.md");
         compare::compare,
         domain_risk::judge_domain,
         edl::show_edl,
-        alias::show_asn_table,
         gateway::show_table,
         threat::feed::show_feed,
         threat::feed::show_feed_as,
@@ -364,7 +363,8 @@ mod tests {
     /// Described by a standard of its own.
     const TAXII: &str = "/taxii2/";
     /// Served, and on purpose not in the document.
-    const EXEMPT: [&str; 6] = [
+    const EXEMPT: [&str; 7] = [
+        "/alias/asn.gz",
         "/stream",
         "/stream/sse",
         "/openapi.json",

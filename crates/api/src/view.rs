@@ -43,7 +43,7 @@ pub(crate) use moment::zulu;
 pub(crate) use peeringdb::PeeringdbView;
 pub(crate) use threat::{
     Advice, ConfigSchema, DecisionSchema, DecisionsSchema, DiffSchema,
-    DoneVersionSchema, ExplanationSchema, Intel, ManifestSchema,
+    DoneVersionSchema, ExplanationSchema, FileSchema, Intel, ManifestSchema,
     NothingBodySchema, OneProtectedSchema, OneRuleSchema, PreviewBodySchema,
     PreviewSchema, ProtectedBodySchema, ProtectedListSchema, ProtectedView,
     RemovedSchema, RuleBodySchema, RulesSchema, SignalBodySchema,

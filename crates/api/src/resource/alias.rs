@@ -15,18 +15,8 @@ use crate::{App, error::ApiError};
 
 const KIND: HeaderValue = HeaderValue::from_static(CONTENT_TYPE);
 
-/// Two columns, prefix and AS number, gzipped. Made once a Snapshot.
-#[utoipa::path(
-    get,
-    path = "/alias/asn.gz",
-    summary = "Routing table for OPNsense",
-    tag = "feeds",
-    responses((
-        status = 200,
-        description = "`prefix asn` a line, gzipped",
-        body = Vec<u8>, content_type = "application/gzip",
-    )),
-)]
+/// Two columns, prefix and AS number, gzipped. Made once a Snapshot. It is not in
+/// the document: generators of clients know no type of it.
 pub(crate) async fn show_asn_table(
     _: MayPoll,
     State(app): State<Arc<App>>,

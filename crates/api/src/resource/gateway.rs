@@ -25,7 +25,7 @@ const MMDB: HeaderValue = HeaderValue::from_static("application/octet-stream");
     responses((
         status = 200,
         description = "A MaxMind DB of type `asgard-ASN (compat=GeoLite2-ASN)`",
-        body = Vec<u8>, content_type = "application/octet-stream",
+        body = crate::view::FileSchema, content_type = "application/octet-stream",
     )),
     security(("key" = [])),
 )]

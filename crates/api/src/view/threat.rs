@@ -493,6 +493,12 @@ pub(crate) struct PreviewSchema {
     budgets: Vec<Value>,
 }
 
+/// Bytes of a file.
+#[derive(ToSchema)]
+#[schema(as = File, value_type = String, format = Binary)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct FileSchema(Vec<u8>);
+
 /// What a bouncer gets.
 #[derive(ToSchema)]
 #[schema(as = Decisions)]
