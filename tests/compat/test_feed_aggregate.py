@@ -13,8 +13,6 @@ import pytest
 
 from mixed_prefixes import write
 
-pytestmark = pytest.mark.filterwarnings("error")
-
 
 @pytest.fixture(scope="session")
 def real_lists(tmp_path_factory):
@@ -55,7 +53,11 @@ def test_ranges_are_those_of_iprange(binary, need, real_lists):
     v4 = real_lists / "v4.txt"
     ours = output(binary, "feed", "aggregate", "--ranges", v4)
     theirs = output("iprange", v4, "--print-ranges")
-    assert ours == theirs
+    ends = [line.split("-") for line in theirs]
+    # A host is `a-a` to iprange.
+    assert ours == [
+        first if first == last else f"{first}-{last}" for first, last in ends
+    ]
 
 
 def test_both_families_merge_as_python_merges_them(binary, tmp_path):
