@@ -75,7 +75,7 @@ pub(crate) async fn show_minisig(
     tag = "threat",
     responses((
         status = 200, description = "64 bytes",
-        body = crate::view::FileSchema, content_type = "application/octet-stream",
+        body = view::FileSchema, content_type = "application/octet-stream",
     )),
     security(("key" = [])),
 )]
