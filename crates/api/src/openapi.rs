@@ -1,9 +1,10 @@
 //! The OpenAPI 3.1 document, made from handlers and views.
 //!
 //! What every operation shares (headers, errors, tags, links) is added here
-//! once, so that no handler can forget it. Two endpoints are not in it: the
-//! live stream is no request with an answer (it is described in the text), and
-//! the pages that show the document.
+//! once, so that no handler can forget it. Not in it are the live stream, which
+//! is no request with an answer, and TAXII collections, which have a standard of
+//! their own (the text describes both); a file for OPNsense, of which generators
+//! of clients know no type; and the pages that show the document.
 
 use std::sync::LazyLock;
 
