@@ -20,10 +20,8 @@ use std::{
     ops::ControlFlow,
 };
 
-use asgard_ingest::{
-    bgp::{Event, What},
-    format::mrt::mrt,
-};
+use asgard_ingest::format::mrt::mrt;
+use asgard_routing::event::{Event, What};
 use bgpkit_parser::{BgpkitParser, models::AsPath};
 
 const PEERS: u16 = 20;

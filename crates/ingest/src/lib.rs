@@ -5,7 +5,7 @@
 //! | what there is | [`catalogue`] |
 //! | getting bytes | [`supply`], [`decompress`] |
 //! | bytes → rows | [`mod@format`], [`reader`] |
-//! | bytes → routes | [`bgp`], read by [`format::mrt`](mod@format::mrt) and [`format::ris_live`](mod@format::ris_live) |
+//! | bytes → routes | [`format::mrt`](mod@format::mrt), [`format::ris_live`](mod@format::ris_live); what they mean is the crate `asgard-routing` |
 //! | rows → memory | [`ground`] (slow facts), [`ledger`] (lists) |
 //! | memory → evidence | [`evidence`], [`listing`], [`named`], [`hygiene`], [`space`], [`coverage`] |
 //! | evidence → World | [`assemble`] |
@@ -16,7 +16,6 @@
 //! [`World`]: asgard_model::World
 
 pub mod assemble;
-pub mod bgp;
 pub mod catalogue;
 pub mod coverage;
 pub mod decompress;

@@ -17,11 +17,11 @@ use std::{
 };
 
 use asgard_ingest::{
-    bgp::text,
     decompress::{Decompressed, Limits},
     format::mrt::{Broken, Damage, Summary, mrt},
 };
 use asgard_model::Prefix;
+use asgard_routing::event::text;
 
 /// Why a line of ours differs from that of bgpdump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,10 +6,8 @@
 
 use std::{fs, ops::ControlFlow, path::Path};
 
-use asgard_ingest::{
-    bgp::text,
-    format::{Report, ris_live::ris_live},
-};
+use asgard_ingest::format::{Report, ris_live::ris_live};
+use asgard_routing::event::text;
 
 #[expect(clippy::disallowed_methods, reason = "the switch of these tests")]
 fn read(file: &str) -> Option<(Vec<String>, Report)> {

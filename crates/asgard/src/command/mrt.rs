@@ -13,10 +13,10 @@ use std::{
 
 use anyhow::{Context, Result};
 use asgard_ingest::{
-    bgp::{Event, json, text},
     decompress::{Decompressed, Limits},
     format::{mrt::mrt, ris_live::ris_live},
 };
+use asgard_routing::event::{Event, json, text};
 
 use crate::{
     cli::{Mrt, MrtForm, MrtSource},

@@ -17,6 +17,7 @@
 //! than half of its messages cannot be read. **What was handed to the sink
 //! before stays true.**
 
+mod attributes;
 #[cfg(test)]
 pub(super) mod fixture;
 mod path;
@@ -37,7 +38,7 @@ use jiff::Timestamp;
 
 use self::records::Records;
 use super::report::FormatError;
-use crate::bgp::{Moment, Peer, Sink};
+use asgard_routing::event::{Moment, Peer, Sink};
 
 /// What was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -24,7 +24,7 @@ use super::{
     origins::{OriginSink, plain_row},
     report::{FormatError, Report, Seen, Tally},
 };
-use crate::bgp::{Event, Peer, What};
+use asgard_routing::event::{Event, Peer, What};
 
 /// Most peers of one collector; the largest have some 200. Without a limit a
 /// hostile file could make every set of peers as large as itself.

@@ -24,7 +24,7 @@ use asgard_model::{AsPath, Asn, Prefix, SegmentKind};
 use serde::Deserialize;
 
 use super::report::{Reason, Report, Seen, Tally};
-use crate::bgp::{
+use asgard_routing::event::{
     Attributes, Community, Details, Envelope, Event, LargeCommunity, Moment,
     Nlri, OriginCode, Peer, Sink, State, What,
 };

@@ -9,10 +9,8 @@ use std::ops::ControlFlow;
 use asgard_model::Prefix;
 
 use super::{fixture, run};
-use crate::{
-    bgp::{Event, json, text},
-    format::{Kind, ip_list::IpListOptions, mrt, ris_live},
-};
+use crate::format::{Kind, ip_list::IpListOptions, mrt, ris_live};
+use asgard_routing::event::{Event, json, text};
 
 const ITERATIONS: u64 = 20_000;
 const SEED: u64 = 0x6173_6761_7264;

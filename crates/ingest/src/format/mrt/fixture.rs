@@ -3,10 +3,8 @@
 
 use asgard_model::Prefix;
 
-use crate::{
-    bgp::{Event, text},
-    format::mrt::{Broken, Summary, mrt},
-};
+use crate::format::mrt::{Broken, Summary, mrt};
+use asgard_routing::event::{Event, text};
 
 /// 2026-06-27 00:00:00 UTC.
 pub(crate) const MOMENT: u32 = 1_782_518_400;

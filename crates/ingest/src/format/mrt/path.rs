@@ -8,7 +8,7 @@
 use asgard_model::{AsPath, Asn, SegmentKind};
 use bgpkit_parser::models::{self, AsPathSegment};
 
-use crate::bgp::{AS_TRANS, Section, Width};
+use super::attributes::{AS_TRANS, Section, Width};
 
 /// Types of attributes (RFC 4271, 4.3; RFC 6793, 3).
 const AS_PATH: u8 = 2;

@@ -17,9 +17,10 @@ use bgpkit_parser::{
 };
 use bytes::Bytes;
 
+use super::attributes::{Section, Width};
 use super::{Damage, Flow, Reader, path, plain};
-use crate::bgp::{
-    Attributes, Envelope, Event, Moment, Nlri, Peer, Section, What, Width,
+use asgard_routing::event::{
+    Attributes, Envelope, Event, Moment, Nlri, Peer, What,
 };
 
 /// View and sequence number of `TABLE_DUMP`.
@@ -175,7 +176,7 @@ impl Reader<'_> {
                 return ControlFlow::Continue(());
             }
         };
-        let attributes = Attributes::of_section(path, section);
+        let attributes = Attributes::lazy(path, &section);
         self.summary.events += 1;
         (self.sink)(&Event {
             at,

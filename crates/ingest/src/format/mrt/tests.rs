@@ -13,7 +13,7 @@ use super::{
     },
     *,
 };
-use crate::bgp::{
+use asgard_routing::event::{
     Attributes, Community, Details, Envelope, Event, LargeCommunity,
     OriginCode, What, json,
 };

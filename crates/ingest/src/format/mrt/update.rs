@@ -15,8 +15,9 @@ use bgpkit_parser::{
 };
 use bytes::Bytes;
 
+use super::attributes::Message;
 use super::{Reader, path, plain};
-use crate::bgp::{
+use asgard_routing::event::{
     Attributes, Envelope, Event, Moment, Nlri, Peer, State, What,
 };
 
@@ -147,7 +148,8 @@ impl Reader<'_> {
         routes: [&[NetworkPrefix]; 2],
     ) -> ControlFlow<()> {
         for (routes, multiprotocol) in routes.into_iter().zip([false, true]) {
-            let attributes = Attributes::of_message(path, all, multiprotocol);
+            let message = Message { all, multiprotocol };
+            let attributes = Attributes::lazy(path, &message);
             for route in routes.iter().filter_map(nlri) {
                 let attributes = &attributes;
                 let what = What::Announce { route, attributes };

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::*;
-use crate::bgp::text;
+use asgard_routing::event::text;
 
 /// One message of each kind, a line each.
 pub(in crate::format) fn fixture() -> String {

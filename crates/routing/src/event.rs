@@ -19,9 +19,8 @@ use std::{net::IpAddr, ops::ControlFlow};
 
 use asgard_model::{Asn, Prefix};
 
-pub(crate) use attributes::{AS_TRANS, Section, Width};
 pub use attributes::{
-    Attributes, Community, Details, LargeCommunity, OriginCode,
+    Attributes, Community, Details, LargeCommunity, OriginCode, Undecoded,
 };
 
 /// Receives events; `Break` ends the reading.

@@ -1,0 +1,10 @@
+//! What BGP means: routes in, judgements about networks out.
+//!
+//! | step | modules |
+//! |---|---|
+//! | what peers say | [`event`] |
+//!
+//! No input or output, no clock, no async: readers of `asgard-ingest` give
+//! [`event::Event`]s, and the same events give the same findings.
+
+pub mod event;
