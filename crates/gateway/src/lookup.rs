@@ -90,6 +90,7 @@ mod tests {
             sources: Vec::new(),
             known: KnownThreats::default(),
             health: SourceHealth { coverage: 1.0, routing_stale: false },
+            incidents: Vec::new(),
             routing_source: "test".into(),
             demo: false,
         };

@@ -101,6 +101,7 @@ pub fn assemble(
         peeringdb: Arc::clone(&ground.profiles),
         organisations,
         graph,
+        incidents: Vec::new(),
         sources: findings.sources,
         known: findings.known,
         health: findings.health,

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | who and where | [`asn`], [`as_path`], [`prefix`], [`country`], [`country_space`], [`rir`], [`registration`], [`day`] |
 //! | what was seen | [`observation`], [`family`], [`signals`] |
-//! | the Internet | [`lpm`], [`routing_table`], [`rpki`], [`graph`], [`landmark`], [`special_purpose`], [`peeringdb`], [`named`], [`world`] |
+//! | the Internet | [`lpm`], [`routing_table`], [`rpki`], [`graph`], [`incident`], [`landmark`], [`special_purpose`], [`peeringdb`], [`named`], [`world`] |
 //! | judgement | [`scoring`], [`band`], [`assessment`] |
 //! | the gateway's tables | [`mmdb`], [`flat_table`], [`network_table`], [`place_table`] |
 //! | publication | [`snapshot`], [`delta`] |
@@ -22,6 +22,7 @@ pub mod delta;
 pub mod family;
 pub mod flat_table;
 pub mod graph;
+pub mod incident;
 pub mod landmark;
 pub mod lpm;
 pub mod mmdb;
@@ -52,6 +53,7 @@ pub use country_space::{CountryBuilder, CountrySpace};
 pub use day::Day;
 pub use delta::{Delta, ScoreChange, ScoreEvent};
 pub use family::FamilyId;
+pub use incident::{Incident, IncidentKind, Subtype};
 pub use landmark::{Class, Landmarks};
 pub use named::Named;
 pub use network_table::{NetworkFacts, NetworkTable};

@@ -9,9 +9,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Asn, Category, CountrySpace, Day, Named, PeeringdbNets, Prefix, Route,
-    RoutingTable, Signals, SourceId, graph::AsGraph, landmark::Landmarks,
-    registration::Registration, scoring::KnownThreats, signals::SourceHealth,
+    Asn, Category, CountrySpace, Day, Incident, Named, PeeringdbNets, Prefix,
+    Route, RoutingTable, Signals, SourceId, graph::AsGraph,
+    landmark::Landmarks, registration::Registration, scoring::KnownThreats,
+    signals::SourceHealth,
 };
 
 /// Everything known at one moment.
@@ -43,6 +44,8 @@ pub struct World {
     pub organisations: Vec<Option<u32>>,
     /// Who buys from whom.
     pub graph: AsGraph,
+    /// What networks did wrong in BGP, by [`Incident::order`].
+    pub incidents: Vec<Incident>,
     /// Names of sources, by [`SourceId`].
     pub sources: Vec<Box<str>>,
     /// Which threat signals some source could know.
@@ -108,6 +111,13 @@ impl World {
             .of(node)
             .iter()
             .filter_map(|&index| self.table.route(index as usize))
+    }
+
+    /// Incidents in which an AS was at fault, the oldest first.
+    pub fn incidents_of(&self, asn: Asn) -> &[Incident] {
+        let begin = self.incidents.partition_point(|i| i.asn < asn);
+        let rest = &self.incidents[begin..];
+        &rest[..rest.partition_point(|i| i.asn == asn)]
     }
 
     /// Name of a source.

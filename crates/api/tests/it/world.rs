@@ -75,6 +75,7 @@ pub(crate) fn world() -> World {
             ..KnownThreats::default()
         },
         health: SourceHealth { coverage: 1.0, routing_stale: false },
+        incidents: Vec::new(),
         routing_source: "announced-prefixes 2026-03-29".into(),
         demo: false,
         table,

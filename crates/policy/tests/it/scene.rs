@@ -196,6 +196,7 @@ impl Scene {
                 coverage: self.coverage.unwrap_or(1.0),
                 routing_stale: false,
             },
+            incidents: Vec::new(),
             routing_source: "test".into(),
             demo: false,
             table,
