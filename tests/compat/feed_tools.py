@@ -254,7 +254,7 @@ for _ in $(seq 300); do
 done
 while read -r name kind; do
   printf '%s ' "$name"
-  dig +noall +comments +tries=1 +time=5 @127.0.0.1 "$name.probe.test" "$kind" |
+  dig +noall +comments +tries=5 +time=3 @127.0.0.1 "$name.probe.test" "$kind" |
     sed -n 's/.*status: \\([A-Z]*\\),.*/\\1/p'
 done <"$2/probes"
 """

@@ -7,8 +7,10 @@ figures are the server's.
     watchers.py PORT KEY idle COUNT EVENTS
     watchers.py PORT KEY crowd COUNT SLOW EVENTS
 
-Prints `connected`, then, once every client has got its events or a word on
-standard input says so, one JSON object. Moments are of the monotonic clock,
+Prints `connected`, then, once every client has got its events or `done` on
+standard input says so, one JSON object. A crowd answers each number on standard
+input with `reached`, once every reader has got as many events: so that whoever
+causes them is no faster than readers on a busy machine. Moments are of the monotonic clock,
 which all processes of a machine share.
 """
 
@@ -169,12 +171,19 @@ def crowd(port, key, count, slow, events):
     readers = {descriptor: Reader() for descriptor in peers}
     poll = poll_of(peers, sys.stdin.fileno())
     print("connected", flush=True)
-    end = None
+    end, goal = None, None
     while end is None or time.monotonic() < end:
         if all(r.closed or r.count >= events for r in readers.values()):
             break
+        if goal and all(r.closed or r.count >= goal for r in readers.values()):
+            goal = None
+            print("reached", flush=True)
         for descriptor, _ in poll.poll(1, count):
             if descriptor == sys.stdin.fileno():
+                word = sys.stdin.readline().strip()
+                if word.isdecimal():
+                    goal = int(word)
+                    continue
                 # All events were caused: who lacks some has a last respite.
                 poll.unregister(descriptor)
                 end = time.monotonic() + RESPITE
