@@ -3,8 +3,11 @@
 //! | step | modules |
 //! |---|---|
 //! | what peers say | [`event`] |
+//! | what they carry now | [`path`], [`table`] |
 //!
 //! No input or output, no clock, no async: readers of `asgard-ingest` give
 //! [`event::Event`]s, and the same events give the same findings.
 
 pub mod event;
+pub mod path;
+pub mod table;
