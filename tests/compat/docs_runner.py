@@ -1,6 +1,6 @@
 """Executes the commands of a page of docs/feeds, in a machine of its own.
 
-    docs_runner.py PAGE RENDER-BINARY
+    docs_runner.py PAGE RENDER-BINARY ASGARD-BINARY
 
 Proves nothing itself. Must be started by `unshare --net --mount`: it mounts a
 throw-away layer over /etc, /var, /opt and /usr/local, so that the pages can write
@@ -38,7 +38,7 @@ def own_machine(directory):
     sh("ip", "link", "set", "lo", "up")
 
 
-def prepare(url, home):
+def prepare(url, home, asgard):
     """What the README sets up, the stand-in, and what the first start of
     unbound does."""
     home.mkdir()
@@ -46,7 +46,9 @@ def prepare(url, home):
     if anchor.exists() and pathlib.Path("/var/lib/unbound").is_dir():
         pathlib.Path("/var/lib/unbound/root.key").write_bytes(
             anchor.read_bytes())  # fmt: skip
-    (home / "docs").symlink_to(ROOT / "docs")
+    for folder in ["docs", "etc"]:
+        (home / folder).symlink_to(ROOT / folder)
+    pathlib.Path("/usr/local/bin/asgard").symlink_to(asgard)
     stand_in = pathlib.Path("/usr/local/sbin/systemctl")
     stand_in.write_text("#!/bin/sh\nexit 0\n")
     stand_in.chmod(0o755)
@@ -60,12 +62,12 @@ def prepare(url, home):
     )
 
 
-def main(page, render):
+def main(page, render, asgard):
     directory = pathlib.Path("/run/asgard-docs")
     own_machine(directory)
     home = directory / "home"
     with FeedServer(render) as server:
-        prepare(server.url, home)
+        prepare(server.url, home, asgard)
         text = pathlib.Path(page).read_text()
         text = text.replace("https://asgard.example.net", server.url)
         text = text.replace("your-api-key", KEY)

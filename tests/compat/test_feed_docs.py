@@ -24,6 +24,7 @@ FETCHER = DOCS / "asgard-feed"
 
 # What pages call beyond a shell and asgard-feed.
 PROGRAMS = {
+    "agent": ["nft"],
     "aws-waf": ["jq"], "bird": ["bird"], "cloudflare": ["jq"],
     "dns": ["named-checkconf", "named-checkzone", "unbound-checkconf"],
     "dnsdist": ["dnsdist"], "exabgp": ["exabgp"], "frr": ["vtysh"],
@@ -49,14 +50,14 @@ def blocks(page):
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if {"sh", "python"} & set(blocks(page))]
 )
-def test_commands_of_a_page(page, render):
+def test_commands_of_a_page(page, render, binary):
     for program in ["unshare", "curl", "openssl", *PROGRAMS.get(page, [])]:
         if not shutil.which(program):
             pytest.skip(f"{program} not installed")
     user = [] if os.geteuid() == 0 else ["--map-root-user"]
     done = subprocess.run(
         ["unshare", "--net", "--mount", *user, sys.executable,
-         HERE / "docs_runner.py", DOCS / f"{page}.md", render],
+         HERE / "docs_runner.py", DOCS / f"{page}.md", render, binary],
         capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     said = done.stdout + done.stderr

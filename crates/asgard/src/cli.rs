@@ -1,7 +1,7 @@
 //! The command line: what the user literally said.
 //!
 //! Data goes to stdout, talk to stderr. No option takes a secret but `--key` of
-//! `feed`, which is better given as `ASGARD_API_KEY`: others see command lines.
+//! `feed` and `agent`, which is better given as `ASGARD_API_KEY`: others see command lines.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use asgard_model::CountryCode;
 use asgard_store::Scopes;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::command::rules::RulesAction;
+use crate::command::{agent::AgentAction, rules::RulesAction};
 use crate::config::EdlAuthSetting;
 use crate::key_option::{Lifetime, RateClass};
 
@@ -77,6 +77,11 @@ pub(crate) enum Command {
     Feed {
         #[command(subcommand)]
         action: FeedAction,
+    },
+    /// Keep the sets of a firewall equal to a feed.
+    Agent {
+        #[command(subcommand)]
+        action: AgentAction,
     },
     /// Check, test, explain and replay rules of the gateway.
     Rules {

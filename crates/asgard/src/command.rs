@@ -1,6 +1,7 @@
 //! One command a file. Each returns its exit code; failures are errors.
 
 pub(crate) mod access;
+pub(crate) mod agent;
 pub(crate) mod audit;
 pub(crate) mod config;
 pub(crate) mod feed;

@@ -39,6 +39,12 @@ pub(crate) fn environment() -> Vec<(String, String)> {
         .collect()
 }
 
+/// Where systemd wants to be told that a service is ready: `sd_notify(3)`.
+#[expect(clippy::disallowed_methods, reason = "this is the config module")]
+pub(crate) fn notify_socket() -> Option<String> {
+    std::env::var("NOTIFY_SOCKET").ok()
+}
+
 /// The file as it is written; every key may be missing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

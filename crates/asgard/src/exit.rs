@@ -49,8 +49,38 @@ pub(crate) fn missing(error: anyhow::Error) -> anyhow::Error {
     Missing(error).into()
 }
 
-/// Tells a failure on stderr and picks the exit code: 1 run-time error, 2
-/// usage or configuration, 3 not found, 6 unavailable, 7 partial.
+/// A failure that knows its exit code.
+#[derive(Debug)]
+struct Coded {
+    code: u8,
+    error: anyhow::Error,
+}
+
+impl fmt::Display for Coded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.error)
+    }
+}
+
+impl std::error::Error for Coded {}
+
+/// Gives an error an exit code of the table at [`report`].
+pub(crate) fn coded(code: u8, error: anyhow::Error) -> anyhow::Error {
+    Coded { code, error }.into()
+}
+
+/// Tells a failure on stderr and picks the exit code.
+///
+/// | code | what failed |
+/// |---|---|
+/// | 1 | something at run time |
+/// | 2 | usage or configuration |
+/// | 3 | what was asked for is not there |
+/// | 4 | the key: bad, of no organisation, without the scope |
+/// | 5 | the rate limit |
+/// | 6 | what is needed is away |
+/// | 7 | a part of what was asked for |
+/// | 11 | a guard: the list was refused |
 pub(crate) fn report(result: anyhow::Result<Exit>) -> ExitCode {
     let error = match result {
         Ok(Exit::Ok) => return ExitCode::SUCCESS,
@@ -69,6 +99,9 @@ pub(crate) fn report(result: anyhow::Result<Exit>) -> ExitCode {
     }
     if error.is::<Missing>() {
         return ExitCode::from(3);
+    }
+    if let Some(coded) = error.downcast_ref::<Coded>() {
+        return ExitCode::from(coded.code);
     }
     match error.downcast_ref::<StoreError>() {
         Some(store) if store.is_retryable() => ExitCode::from(6),

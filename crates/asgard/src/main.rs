@@ -44,6 +44,10 @@ fn start(cli: Cli, out: &mut Out) -> anyhow::Result<Exit> {
         // Its file is another than that of the API, and so is its runtime.
         return command::gateway::run(&cli.common, options, out);
     }
+    if let Command::Agent { action } = &cli.command {
+        // A firewall has neither data nor settings of the API.
+        return command::agent::run(&cli.common, action, out);
+    }
     let config = Config::load(&cli).map_err(exit::usage)?;
     let serving = matches!(cli.command, Command::Serve(_));
     telemetry::install(config.log, cli.common.verbose, !serving);
@@ -61,7 +65,9 @@ async fn run(
 ) -> anyhow::Result<Exit> {
     match command {
         Command::Serve(_) => command::serve::run(config, out).await,
-        Command::Gateway(_) => Err(anyhow::anyhow!("started elsewhere")),
+        Command::Gateway(_) | Command::Agent { .. } => {
+            Err(anyhow::anyhow!("started elsewhere"))
+        }
         Command::Lookup(query) => {
             command::query::lookup(&config, &query, out).await
         }
