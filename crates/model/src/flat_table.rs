@@ -5,10 +5,14 @@
 //! by the first 16 bits leaves a handful of IPv4 ranges to search. It takes no
 //! lock and allocates nothing.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 use crate::{
     Prefix,
+    pages::{Pages, Plain},
     prefix::{mask4, mask6},
 };
 
@@ -21,21 +25,21 @@ const INDEX: usize = (1 << 16) + 1;
 #[derive(Debug)]
 pub struct FlatTable {
     /// First address and value of each IPv4 range; the first begins at 0.
-    v4: Box<[(u32, u32)]>,
+    v4: Pages<[u32; 2]>,
     /// For the first 16 bits of an address, the first range that begins there
     /// or later.
-    index: Box<[u32]>,
+    index: Pages<u32>,
     /// First address of each IPv6 range; the first is 0.
-    v6: Box<[u128]>,
+    v6: Pages<u128>,
     /// Value of each IPv6 range.
-    v6_values: Box<[u32]>,
+    v6_values: Pages<u32>,
 }
 
 impl FlatTable {
     /// The value of an address; an IPv4-mapped one is its IPv4 address.
     pub fn get(&self, address: IpAddr) -> Option<u32> {
         let value = match address.to_canonical() {
-            IpAddr::V4(v4) => self.v4[self.range4(v4.to_bits())].1,
+            IpAddr::V4(v4) => self.v4[self.range4(v4.to_bits())][1],
             IpAddr::V6(v6) => self.v6_values[self.range6(v6.to_bits())],
         };
         (value != NONE).then_some(value)
@@ -48,9 +52,9 @@ impl FlatTable {
         match address.to_canonical() {
             IpAddr::V4(v4) => {
                 let (bits, at) = (v4.to_bits(), self.range4(v4.to_bits()));
-                let first = self.v4[at].0;
+                let [first, _] = self.v4[at];
                 let last = match self.v4.get(at + 1) {
-                    Some(next) => next.0 - 1,
+                    Some([next, _]) => next - 1,
                     None => u32::MAX,
                 };
                 let len = (0..=32)
@@ -81,12 +85,12 @@ impl FlatTable {
     pub fn ranges(
         &self,
     ) -> impl Iterator<Item = (IpAddr, IpAddr, u32)> + use<'_> {
-        let v4 = self.v4.iter().enumerate().map(|(at, &(first, value))| {
-            let last = self.v4.get(at + 1).map_or(u32::MAX, |next| next.0 - 1);
+        let v4 = self.v4.iter().enumerate().map(|(at, &[first, value])| {
+            let last = self.v4.get(at + 1).map_or(u32::MAX, |next| next[0] - 1);
             let ip = |bits| IpAddr::V4(Ipv4Addr::from_bits(bits));
             (ip(first), ip(last), value)
         });
-        let v6 = self.v6.iter().zip(&self.v6_values).enumerate().map(
+        let v6 = self.v6.iter().zip(self.v6_values.iter()).enumerate().map(
             |(at, (&first, &value))| {
                 let last =
                     self.v6.get(at + 1).map_or(u128::MAX, |next| next - 1);
@@ -107,12 +111,12 @@ impl FlatTable {
         self.ranges().next().is_none()
     }
 
-    /// Bytes on the heap.
+    /// Bytes of memory.
     pub fn heap_bytes(&self) -> usize {
-        size_of_val(&*self.v4)
-            + size_of_val(&*self.index)
-            + size_of_val(&*self.v6)
-            + size_of_val(&*self.v6_values)
+        self.v4.bytes()
+            + self.index.bytes()
+            + self.v6.bytes()
+            + self.v6_values.bytes()
     }
 
     fn range4(&self, bits: u32) -> usize {
@@ -120,7 +124,7 @@ impl FlatTable {
         let (from, to) =
             (self.index[high] as usize, self.index[high + 1] as usize);
         let within =
-            self.v4[from..to].partition_point(|&(first, _)| first <= bits);
+            self.v4[from..to].partition_point(|&[first, _]| first <= bits);
         // Range 0 begins at address 0, so there is always one before.
         from + within - 1
     }
@@ -157,23 +161,17 @@ impl FlatTableBuilder {
     /// The table.
     pub fn build(self) -> FlatTable {
         let v4 = self.v4.finish();
-        let (v6, v6_values): (Vec<_>, Vec<_>) =
-            self.v6.finish().into_iter().unzip();
-        let mut index = Vec::with_capacity(INDEX);
+        let Borders6 { at: v6, values: v6_values } = self.v6.finish();
+        let mut index = Pages::with_capacity(INDEX);
         let mut at = 0;
         for high in 0..=u32::from(u16::MAX) {
-            while v4.get(at).is_some_and(|&(first, _)| first < high << 16) {
+            while v4.get(at).is_some_and(|&[first, _]| first < high << 16) {
                 at += 1;
             }
             index.push(position(at));
         }
         index.push(position(v4.len()));
-        FlatTable {
-            v4: v4.into(),
-            index: index.into(),
-            v6: v6.into(),
-            v6_values: v6_values.into(),
-        }
+        FlatTable { v4, index, v6, v6_values }
     }
 }
 
@@ -183,33 +181,86 @@ fn position(at: usize) -> u32 {
 }
 
 /// What a sweep needs of an address.
-trait Bits: Copy + Ord + Default {
+trait Bits: Plain + Ord + Default + fmt::Debug {
+    /// Where borders of such addresses are kept.
+    type Borders: Borders<Self>;
+
     fn after(self) -> Option<Self>;
 }
 
 impl Bits for u32 {
+    type Borders = Pages<[Self; 2]>;
+
     fn after(self) -> Option<Self> {
         self.checked_add(1)
     }
 }
 
 impl Bits for u128 {
+    type Borders = Borders6;
+
     fn after(self) -> Option<Self> {
         self.checked_add(1)
     }
 }
 
+/// Addresses at which another value begins, with the values.
+trait Borders<T>: Default + fmt::Debug {
+    fn push(&mut self, at: T, value: u32);
+    fn pop(&mut self);
+    fn last(&self) -> Option<(T, u32)>;
+}
+
+impl Borders<u32> for Pages<[u32; 2]> {
+    fn push(&mut self, at: u32, value: u32) {
+        Self::push(self, [at, value]);
+    }
+
+    fn pop(&mut self) {
+        Self::pop(self);
+    }
+
+    fn last(&self) -> Option<(u32, u32)> {
+        <[_]>::last(self).map(|&[at, value]| (at, value))
+    }
+}
+
+/// A pair of both would be a third padding.
+#[derive(Debug, Default)]
+struct Borders6 {
+    at: Pages<u128>,
+    values: Pages<u32>,
+}
+
+impl Borders<u128> for Borders6 {
+    fn push(&mut self, at: u128, value: u32) {
+        self.at.push(at);
+        self.values.push(value);
+    }
+
+    fn pop(&mut self) {
+        self.at.pop();
+        self.values.pop();
+    }
+
+    fn last(&self) -> Option<(u128, u32)> {
+        self.at.last().copied().zip(self.values.last().copied())
+    }
+}
+
 /// Goes through nested ranges from left to right and keeps the borders.
 #[derive(Debug)]
-struct Sweep<T> {
-    borders: Vec<(T, u32)>,
+struct Sweep<T: Bits> {
+    borders: T::Borders,
     /// Ranges that are open here: their ends and values, innermost last.
     open: Vec<(T, u32)>,
 }
 
 impl<T: Bits> Default for Sweep<T> {
     fn default() -> Self {
-        Self { borders: vec![(T::default(), NONE)], open: Vec::new() }
+        let mut borders = T::Borders::default();
+        borders.push(T::default(), NONE);
+        Self { borders, open: Vec::new() }
     }
 }
 
@@ -220,7 +271,7 @@ impl<T: Bits> Sweep<T> {
             self.close();
         }
         debug_assert!(
-            self.borders.last().is_none_or(|&(at, _)| at <= first),
+            self.borders.last().is_none_or(|(at, _)| at <= first),
             "prefixes out of order"
         );
         self.begin(first, value);
@@ -236,15 +287,15 @@ impl<T: Bits> Sweep<T> {
     }
 
     fn begin(&mut self, at: T, value: u32) {
-        if self.borders.last().is_some_and(|&(last, _)| last == at) {
+        if self.borders.last().is_some_and(|(last, _)| last == at) {
             self.borders.pop();
         }
-        if self.borders.last().is_none_or(|&(_, last)| last != value) {
-            self.borders.push((at, value));
+        if self.borders.last().is_none_or(|(_, last)| last != value) {
+            self.borders.push(at, value);
         }
     }
 
-    fn finish(mut self) -> Vec<(T, u32)> {
+    fn finish(mut self) -> T::Borders {
         while !self.open.is_empty() {
             self.close();
         }

@@ -6,7 +6,7 @@
 //! | what was seen | [`observation`], [`family`], [`signals`] |
 //! | the Internet | [`lpm`], [`routing_table`], [`rpki`], [`graph`], [`incident`], [`landmark`], [`special_purpose`], [`peeringdb`], [`named`], [`world`] |
 //! | judgement | [`scoring`], [`band`], [`assessment`] |
-//! | the gateway's tables | [`mmdb`], [`flat_table`], [`network_table`], [`place_table`] |
+//! | the gateway's tables | [`mmdb`], [`pages`], [`flat_table`], [`network_table`], [`place_table`] |
 //! | publication | [`snapshot`], [`delta`] |
 //!
 //! Same signals, same score, byte for byte: every function here is pure.
@@ -29,6 +29,7 @@ pub mod mmdb;
 pub mod named;
 pub mod network_table;
 pub mod observation;
+pub mod pages;
 pub mod peeringdb;
 pub mod place_table;
 pub mod prefix;

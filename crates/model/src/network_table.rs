@@ -4,14 +4,15 @@
 //! give the same table, so a gateway behaves the same with either. Immutable:
 //! a newer one replaces it whole.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{hash::BuildHasher, net::IpAddr, sync::Arc};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::{
     Asn, CountryCode, Level, Prefix, Snapshot,
     flat_table::{FlatTable, FlatTableBuilder},
     mmdb::{Database, MmdbError, Value},
+    pages::{Index, Pages},
     texts::{Texts, TextsBuilder},
 };
 
@@ -39,7 +40,7 @@ pub struct NetworkFacts<'a> {
 #[derive(Clone, Debug)]
 pub struct NetworkTable {
     pub(crate) ranges: Arc<FlatTable>,
-    records: Box<[Stored]>,
+    records: Pages<[u32; 4]>,
     texts: Arc<Texts>,
     networks: u32,
     build_epoch: u64,
@@ -56,6 +57,37 @@ struct Stored {
     level: Level,
 }
 
+impl Stored {
+    /// As it lies in [`Pages`].
+    fn packed(self) -> [u32; 4] {
+        let country = self.country.map_or([0, 0], |country| {
+            let letters = country.as_str().as_bytes();
+            letters.try_into().unwrap_or_default()
+        });
+        let [a, b] = country;
+        let rest = u32::from_le_bytes([a, b, self.score, self.level as u8]);
+        [self.asn.0, self.organisation, rest, 0]
+    }
+
+    fn unpacked([asn, organisation, rest, _]: [u32; 4]) -> Self {
+        let [a, b, score, level] = rest.to_le_bytes();
+        let letters = [a, b];
+        let country = std::str::from_utf8(&letters).ok();
+        let level = Level::VALUES.get(usize::from(level));
+        Self {
+            asn: Asn(asn),
+            organisation,
+            country: country.filter(|_| a != 0).and_then(|c| c.parse().ok()),
+            score,
+            level: level.map_or(Level::Low, |&(level, _)| level),
+        }
+    }
+
+    fn risk(self) -> Option<(u8, Level)> {
+        (self.score != UNSCORED).then_some((self.score, self.level))
+    }
+}
+
 impl NetworkTable {
     /// Reads an ASN database: GeoLite2-ASN and GeoIP2-ISP
     /// (`autonomous_system_number`, `autonomous_system_organization`), IPinfo
@@ -69,19 +101,13 @@ impl NetworkTable {
         let database = Database::open(bytes)?;
         let mut decoder = database.decoder();
         let mut builder = Builder::default();
-        let mut known: FxHashMap<usize, Option<u32>> = FxHashMap::default();
+        let mut known = Offsets::default();
         let mut seen = 0u32;
         database.walk(|network| {
             seen = seen.saturating_add(1);
-            let record = match known.get(&network.record) {
-                Some(&record) => record,
-                None => {
-                    let value = decoder.value(network.record)?;
-                    let record = builder.read(&value);
-                    known.insert(network.record, record);
-                    record
-                }
-            };
+            let record = known.record(network.record, || {
+                Ok(builder.read(&decoder.value(network.record)?))
+            })?;
             if let Some(record) = record {
                 builder.push(network.prefix, record);
             }
@@ -118,14 +144,19 @@ impl NetworkTable {
     /// IPv4-mapped address is its IPv4 address. Takes no lock, allocates
     /// nothing.
     pub fn lookup(&self, address: IpAddr) -> Option<NetworkFacts<'_>> {
-        let stored = self.records.get(self.ranges.get(address)? as usize)?;
-        Some(NetworkFacts {
+        Some(self.facts(self.ranges.get(address)?))
+    }
+
+    /// What a record says.
+    fn facts(&self, record: u32) -> NetworkFacts<'_> {
+        let packed = self.records.get(record as usize).copied();
+        let stored = Stored::unpacked(packed.unwrap_or_default());
+        NetworkFacts {
             asn: stored.asn,
             organisation: self.texts.get(stored.organisation),
-            risk: (stored.score != UNSCORED)
-                .then_some((stored.score, stored.level)),
+            risk: stored.risk(),
             country: stored.country,
-        })
+        }
     }
 
     /// The part of the address space around an address about which the same is
@@ -143,16 +174,20 @@ impl NetworkTable {
         build_epoch: u64,
     ) -> Self {
         let mut records = self.records.clone();
-        for stored in &mut records {
+        for packed in records.iter_mut() {
+            let mut stored = Stored::unpacked(*packed);
             match risk.get(&stored.asn) {
                 Some(Some((score, level))) => {
                     (stored.score, stored.level) = (*score, *level);
                 }
-                Some(None) => stored.score = UNSCORED,
+                Some(None) => {
+                    (stored.score, stored.level) = (UNSCORED, Level::Low);
+                }
                 None => {}
             }
+            *packed = stored.packed();
         }
-        let scored = records.iter().any(|stored| stored.score != UNSCORED);
+        let scored = is_scored(&records);
         Self {
             ranges: Arc::clone(&self.ranges),
             texts: Arc::clone(&self.texts),
@@ -178,10 +213,10 @@ impl NetworkTable {
         self.scored
     }
 
-    /// Bytes on the heap.
+    /// Bytes of memory.
     pub fn heap_bytes(&self) -> usize {
         self.ranges.heap_bytes()
-            + size_of_val(&*self.records)
+            + self.records.bytes()
             + self.texts.heap_bytes()
     }
 }
@@ -199,11 +234,50 @@ pub(crate) fn worst_origin(
     }
 }
 
+fn is_scored(records: &[[u32; 4]]) -> bool {
+    records.iter().any(|&packed| Stored::unpacked(packed).score != UNSCORED)
+}
+
+fn hash(value: impl std::hash::Hash) -> u64 {
+    FxBuildHasher.hash_one(value)
+}
+
+/// The records of a file by where they begin in it.
+#[derive(Default)]
+struct Offsets {
+    /// Offset, and number of the record + 1, or 0 if it names no AS.
+    known: Pages<[u32; 2]>,
+    index: Index,
+}
+
+impl Offsets {
+    fn record(
+        &mut self,
+        offset: usize,
+        read: impl FnOnce() -> Result<Option<u32>, MmdbError>,
+    ) -> Result<Option<u32>, MmdbError> {
+        // Offsets are those of 32-bit links of a tree.
+        let offset = u32::try_from(offset).unwrap_or(u32::MAX);
+        let known: &[[u32; 2]] = &self.known;
+        let is_it = |at: u32| known[at as usize][0] == offset;
+        if let Some(at) = self.index.find(hash(offset), is_it) {
+            return Ok(known[at as usize][1].checked_sub(1));
+        }
+        let record = read()?;
+        let at = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
+        self.known.push([offset, record.map_or(0, |record| record + 1)]);
+        let known: &[[u32; 2]] = &self.known;
+        let hash_of = |at: u32| hash(known[at as usize][0]);
+        self.index.insert(hash(offset), at, hash_of);
+        Ok(record)
+    }
+}
+
 #[derive(Default)]
 struct Builder {
     ranges: FlatTableBuilder,
-    records: Vec<Stored>,
-    numbers: FxHashMap<Stored, u32>,
+    records: Pages<[u32; 4]>,
+    numbers: Index,
     texts: TextsBuilder,
     networks: u32,
 }
@@ -264,25 +338,29 @@ impl Builder {
         let (score, level) = risk.unwrap_or((UNSCORED, Level::Low));
         let organisation = self.texts.number(&printable(organisation));
         let stored = Stored { asn, organisation, country, score, level };
-        if let Some(&number) = self.numbers.get(&stored) {
+        let packed = stored.packed();
+        let records: &[[u32; 4]] = &self.records;
+        let is_it = |number: u32| records[number as usize] == packed;
+        if let Some(number) = self.numbers.find(hash(packed), is_it) {
             return number;
         }
         // One record a network at most, and steps through a tree are bounded.
         let number = u32::try_from(self.records.len()).unwrap_or(u32::MAX - 1);
-        self.records.push(stored);
-        self.numbers.insert(stored, number);
+        self.records.push(packed);
+        let records: &[[u32; 4]] = &self.records;
+        let hash_of = |number: u32| hash(records[number as usize]);
+        self.numbers.insert(hash(packed), number, hash_of);
         number
     }
 
     fn build(self, build_epoch: u64) -> NetworkTable {
-        let scored = self.records.iter().any(|stored| stored.score != UNSCORED);
         NetworkTable {
+            scored: is_scored(&self.records),
             ranges: Arc::new(self.ranges.build()),
-            records: self.records.into(),
+            records: self.records,
             texts: Arc::new(self.texts.build()),
             networks: self.networks,
             build_epoch,
-            scored,
         }
     }
 }

@@ -150,7 +150,7 @@ impl PlaceTable {
         self.build_epoch
     }
 
-    /// Bytes on the heap.
+    /// Bytes of memory.
     pub fn heap_bytes(&self) -> usize {
         self.ranges.heap_bytes()
             + size_of_val(&*self.records)

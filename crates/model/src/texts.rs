@@ -1,67 +1,82 @@
 //! Many short texts in one block of memory, each once.
 
-use rustc_hash::FxHashMap;
+use std::hash::BuildHasher;
 
-/// Texts by number, immutable. Number 0 is the empty text.
-#[derive(Debug)]
+use rustc_hash::FxBuildHasher;
+
+use crate::pages::{Index, Pages};
+
+/// Texts by number, immutable once built. Number 0 is the empty text.
+#[derive(Clone, Debug)]
 pub(crate) struct Texts {
-    bytes: Box<str>,
-    ends: Box<[u32]>,
+    bytes: Pages<u8>,
+    ends: Pages<u32>,
 }
 
 impl Texts {
     /// The text of a number; empty if there is none.
     pub(crate) fn get(&self, number: u32) -> &str {
         let at = number as usize;
+        let ends: &[u32] = &self.ends;
         let start = match at.checked_sub(1) {
-            Some(before) => self.ends.get(before).copied().unwrap_or(0),
+            Some(before) => ends.get(before).copied().unwrap_or(0),
             None => 0,
         };
-        let end = self.ends.get(at).copied().unwrap_or(start);
-        self.bytes.get(start as usize..end as usize).unwrap_or_default()
+        let end = ends.get(at).copied().unwrap_or(start);
+        let text = self.bytes.get(start as usize..end as usize);
+        std::str::from_utf8(text.unwrap_or_default()).unwrap_or_default()
     }
 
-    /// Bytes on the heap.
+    /// Bytes of memory.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.bytes.len() + size_of_val(&*self.ends)
+        self.bytes.bytes() + self.ends.bytes()
     }
 }
 
 /// Collects texts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct TextsBuilder {
-    bytes: String,
-    ends: Vec<u32>,
-    numbers: FxHashMap<Box<str>, u32>,
+    texts: Texts,
+    numbers: Index,
+}
+
+impl Default for TextsBuilder {
+    fn default() -> Self {
+        let mut ends = Pages::default();
+        ends.push(0);
+        let texts = Texts { bytes: Pages::default(), ends };
+        Self { texts, numbers: Index::default() }
+    }
+}
+
+fn hash(text: &str) -> u64 {
+    FxBuildHasher.hash_one(text)
 }
 
 impl TextsBuilder {
     /// The number of a text, which is stored unless it is known. After 4 GiB
     /// of texts every new one is the empty text.
     pub(crate) fn number(&mut self, text: &str) -> u32 {
-        if self.ends.is_empty() {
-            self.ends.push(0);
-        }
         if text.is_empty() {
             return 0;
         }
-        if let Some(&number) = self.numbers.get(text) {
+        let Self { texts, numbers } = self;
+        let known = |number| texts.get(number) == text;
+        if let Some(number) = numbers.find(hash(text), known) {
             return number;
         }
-        let end = u32::try_from(self.bytes.len() + text.len());
-        let number = u32::try_from(self.ends.len());
+        let end = u32::try_from(texts.bytes.len() + text.len());
+        let number = u32::try_from(texts.ends.len());
         let (Ok(end), Ok(number)) = (end, number) else { return 0 };
-        self.bytes.push_str(text);
-        self.ends.push(end);
-        self.numbers.insert(text.into(), number);
+        texts.bytes.extend_from_slice(text.as_bytes());
+        texts.ends.push(end);
+        let hash_of = |number| hash(texts.get(number));
+        numbers.insert(hash_of(number), number, hash_of);
         number
     }
 
     /// The texts.
-    pub(crate) fn build(mut self) -> Texts {
-        if self.ends.is_empty() {
-            self.ends.push(0);
-        }
-        Texts { bytes: self.bytes.into(), ends: self.ends.into() }
+    pub(crate) fn build(self) -> Texts {
+        self.texts
     }
 }

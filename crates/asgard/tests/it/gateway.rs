@@ -13,6 +13,8 @@ use std::{
     thread,
 };
 
+mod memory;
+
 use crate::{
     http::Request,
     program::program,
@@ -150,20 +152,42 @@ fn ask_until(
     failed
 }
 
+/// Clients that ask without pause until they are told to stop.
+struct Load {
+    stop: Arc<AtomicBool>,
+    good: Arc<AtomicUsize>,
+    clients: Vec<thread::JoinHandle<Vec<String>>>,
+}
+
+impl Load {
+    fn on(running: &Running, clients: usize) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let good = Arc::new(AtomicUsize::new(0));
+        let start = |_| {
+            let (stop, good) = (Arc::clone(&stop), Arc::clone(&good));
+            let proxy = running.proxy;
+            thread::spawn(move || ask_until(&stop, proxy, &good))
+        };
+        let clients = (0..clients).map(start).collect();
+        Self { stop, good, clients }
+    }
+
+    /// How many requests there were; none has failed.
+    fn ends(self) -> usize {
+        self.stop.store(true, SeqCst);
+        let ended = self.clients.into_iter().flat_map(|c| c.join().unwrap());
+        let failed: Vec<String> = ended.collect();
+        assert!(failed.is_empty(), "{} failed: {failed:?}", failed.len());
+        self.good.load(SeqCst)
+    }
+}
+
 #[test]
 fn reload_and_end_lose_no_request() {
     let mut running = start("");
     assert_eq!(running.admin("/readyz").0, 200);
     assert_eq!(running.admin("/livez").0, 200);
-    let stop = Arc::new(AtomicBool::new(false));
-    let good = Arc::new(AtomicUsize::new(0));
-    let clients: Vec<_> = (0..4)
-        .map(|_| {
-            let (stop, good) = (Arc::clone(&stop), Arc::clone(&good));
-            let proxy = running.proxy;
-            thread::spawn(move || ask_until(&stop, proxy, &good))
-        })
-        .collect();
+    let load = Load::on(&running, 4);
     let rule = "rules: [{name: one, action: DENY, path: /none}]\n";
     std::fs::write(&running.file, format!("{}{rule}", running.text)).unwrap();
     signal("HUP", running.child.id());
@@ -188,12 +212,9 @@ fn reload_and_end_lose_no_request() {
         reply.map_or(true, |reply| reply.status == 503).then_some(())
     });
     let status = running.child.wait().unwrap();
-    stop.store(true, SeqCst);
-    let failed: Vec<String> =
-        clients.into_iter().flat_map(|c| c.join().unwrap()).collect();
-    assert!(failed.is_empty(), "{} failed: {failed:?}", failed.len());
+    let good = load.ends();
     assert_eq!(status.code(), Some(0));
-    assert!(good.load(SeqCst) > 100, "{good:?} requests");
+    assert!(good > 100, "{good} requests");
 }
 
 #[test]

@@ -4,8 +4,9 @@
 //! than was agreed, or than [`MAX_RATIO`] times the input; a stream that ends
 //! too early; an archive without a database.
 
-use std::io::Read;
+use std::io::{self, Read};
 
+use asgard_model::pages::Pages;
 use flate2::read::MultiGzDecoder;
 
 /// Most bytes of output a byte of input, past [`RATIO_FREE`].
@@ -31,10 +32,10 @@ pub enum ArchiveError {
 
 /// Takes off gzip and tar, if they are there.
 pub(super) fn unpack(
-    bytes: Vec<u8>,
+    bytes: Pages<u8>,
     max_bytes: u64,
-) -> Result<Vec<u8>, ArchiveError> {
-    let plain = match bytes.as_slice() {
+) -> Result<Pages<u8>, ArchiveError> {
+    let plain = match &*bytes {
         [0x1f, 0x8b, ..] => gunzip(&bytes, max_bytes)?,
         _ => bytes,
     };
@@ -44,14 +45,13 @@ pub(super) fn unpack(
     Ok(plain)
 }
 
-fn gunzip(bytes: &[u8], max_bytes: u64) -> Result<Vec<u8>, ArchiveError> {
+fn gunzip(bytes: &[u8], max_bytes: u64) -> Result<Pages<u8>, ArchiveError> {
     let packed = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     let ratio = packed.saturating_mul(MAX_RATIO).max(RATIO_FREE);
     let limit = max_bytes.min(ratio);
-    let mut plain = Vec::new();
-    MultiGzDecoder::new(bytes)
-        .take(limit.saturating_add(1))
-        .read_to_end(&mut plain)
+    let mut plain = Pages::default();
+    let mut bounded = MultiGzDecoder::new(bytes).take(limit.saturating_add(1));
+    io::copy(&mut bounded, &mut plain)
         .map_err(|error| ArchiveError::Broken(error.to_string()))?;
     if u64::try_from(plain.len()).unwrap_or(u64::MAX) > limit {
         return Err(ArchiveError::TooLarge(limit));
@@ -60,18 +60,17 @@ fn gunzip(bytes: &[u8], max_bytes: u64) -> Result<Vec<u8>, ArchiveError> {
 }
 
 /// The first database of an archive.
-fn database(archive: &[u8]) -> Result<Vec<u8>, ArchiveError> {
-    let broken =
-        |error: std::io::Error| ArchiveError::Broken(error.to_string());
+fn database(archive: &[u8]) -> Result<Pages<u8>, ArchiveError> {
+    let broken = |error: io::Error| ArchiveError::Broken(error.to_string());
     let mut archive = tar::Archive::new(archive);
     for entry in archive.entries().map_err(broken)?.take(MAX_ENTRIES) {
         let mut entry = entry.map_err(broken)?;
         let is_database = entry.header().entry_type().is_file()
             && entry.path_bytes().ends_with(b".mmdb");
         if is_database {
-            let mut plain = Vec::new();
+            let mut plain = Pages::default();
             // Bounded by the archive, which is in memory already.
-            entry.read_to_end(&mut plain).map_err(broken)?;
+            io::copy(&mut entry, &mut plain).map_err(broken)?;
             return Ok(plain);
         }
     }
@@ -85,6 +84,10 @@ mod tests {
     use flate2::{Compression, write::GzEncoder};
 
     use super::*;
+
+    fn pages(bytes: &[u8]) -> Pages<u8> {
+        bytes.into()
+    }
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
@@ -112,16 +115,16 @@ mod tests {
             ("GeoLite2-ASN_20260617/GeoLite2-ASN.mmdb", &data),
         ]);
         for packed in [data.clone(), gzip(&data), tar.clone(), gzip(&tar)] {
-            assert_eq!(unpack(packed, 1 << 20).unwrap(), data);
+            assert_eq!(*unpack(pages(&packed), 1 << 20).unwrap(), *data);
         }
     }
 
     #[test]
     fn a_bomb_is_refused_by_its_ratio_and_by_the_limit() {
         let bomb = gzip(&vec![0; 8 << 20]);
-        let refused = unpack(bomb.clone(), 1 << 40).unwrap_err();
+        let refused = unpack(pages(&bomb), 1 << 40).unwrap_err();
         assert!(matches!(refused, ArchiveError::TooLarge(_)));
-        let refused = unpack(gzip(&[1; 5000]), 4999).unwrap_err();
+        let refused = unpack(pages(&gzip(&[1; 5000])), 4999).unwrap_err();
         assert_eq!(refused, ArchiveError::TooLarge(4999));
     }
 
@@ -129,10 +132,10 @@ mod tests {
     fn what_is_cut_or_empty_is_refused() {
         let packed = gzip(b"something long enough to be cut somewhere");
         for cut in 2..packed.len() {
-            let refused = unpack(packed[..cut].to_vec(), 1 << 20);
+            let refused = unpack(pages(&packed[..cut]), 1 << 20);
             assert!(matches!(refused, Err(ArchiveError::Broken(_))), "{cut}");
         }
         let tar = archive(&[("readme", b"x")]);
-        assert_eq!(unpack(tar, 1 << 20), Err(ArchiveError::NoDatabase));
+        assert_eq!(unpack(pages(&tar), 1 << 20), Err(ArchiveError::NoDatabase));
     }
 }

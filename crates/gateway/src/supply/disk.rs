@@ -2,6 +2,7 @@
 //!
 //! A copy is in the form in which it was judged good, unpacked.
 
+use asgard_model::pages::Pages;
 use std::{
     fs::{self, File},
     io::{self, Read, Write},
@@ -12,14 +13,17 @@ use std::{
 pub(super) fn read(
     path: &Path,
     max_bytes: u64,
-) -> io::Result<(Vec<u8>, fs::Metadata)> {
+) -> io::Result<(Pages<u8>, fs::Metadata)> {
     let file = File::open(path)?;
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(io::Error::other("not a regular file"));
     }
-    let mut bytes = Vec::new();
-    file.take(max_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
+    // Of the right size at once, so that nothing is copied; the file may still
+    // be longer than it says.
+    let size = metadata.len().min(max_bytes).saturating_add(1);
+    let mut bytes = Pages::with_capacity(usize::try_from(size).unwrap_or(0));
+    io::copy(&mut file.take(max_bytes.saturating_add(1)), &mut bytes)?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > max_bytes {
         return Err(io::Error::other(format!(
             "larger than max_bytes, {max_bytes}"

@@ -6,7 +6,7 @@
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
-use asgard_model::special_purpose::is_global_unicast;
+use asgard_model::{pages::Pages, special_purpose::is_global_unicast};
 use reqwest::{
     Client, Response, StatusCode, Url,
     header::{
@@ -47,7 +47,11 @@ pub(super) struct Question {
 #[derive(Debug)]
 pub(super) enum Reply {
     NotModified,
-    Body { bytes: Vec<u8>, etag: Option<String>, last_modified: Option<String> },
+    Body {
+        bytes: Pages<u8>,
+        etag: Option<String>,
+        last_modified: Option<String>,
+    },
 }
 
 /// Why there is no answer.
@@ -239,7 +243,7 @@ async fn read(
     if announced.is_some_and(|length| length > limit) {
         return Err(FetchError::TooLarge(limit));
     }
-    let mut bytes = Vec::new();
+    let mut bytes = Pages::default();
     while let Some(chunk) = response.chunk().await? {
         let length = bytes.len() + chunk.len();
         if u64::try_from(length).unwrap_or(u64::MAX) > limit {

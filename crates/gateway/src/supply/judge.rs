@@ -6,7 +6,9 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use asgard_model::{Asn, NetworkTable, PlaceTable, Prefix, mmdb::MmdbError};
+use asgard_model::{
+    Asn, NetworkTable, PlaceTable, Prefix, mmdb::MmdbError, pages::Pages,
+};
 use asgard_policy::AddressSet;
 use sha2::{Digest, Sha256};
 
@@ -86,7 +88,7 @@ pub(super) struct Good {
     pub(super) entries: u64,
     pub(super) build_epoch: u64,
     /// Unpacked; empty if it was not packed to begin with.
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Pages<u8>,
 }
 
 /// What a new version is compared with.
@@ -106,14 +108,14 @@ impl Present {
 /// digest is not that of what was published.
 pub(super) fn judge(
     spec: &Spec,
-    bytes: Vec<u8>,
+    bytes: Pages<u8>,
     present: Present,
     is_copy: bool,
 ) -> Result<Good, Rejection> {
     if let Some(wanted) = spec.database.as_ref().and_then(|d| d.sha256.clone())
         && !is_copy
     {
-        let found = hex(&Sha256::digest(&bytes));
+        let found = hex(&Sha256::digest(&*bytes));
         if found != wanted {
             return Err(Rejection::Digest { found, wanted });
         }
@@ -150,7 +152,7 @@ fn networks(
         entries: table.networks().into(),
         build_epoch: table.build_epoch(),
         version: Version::Networks(Arc::new(table)),
-        bytes: Vec::new(),
+        bytes: Pages::default(),
     })
 }
 
@@ -160,7 +162,7 @@ fn places(bytes: &[u8]) -> Result<Good, Rejection> {
         entries: table.networks().into(),
         build_epoch: table.build_epoch(),
         version: Version::Places(Arc::new(table)),
-        bytes: Vec::new(),
+        bytes: Pages::default(),
     })
 }
 
@@ -242,7 +244,7 @@ pub(super) fn inline(blocks: &[Prefix]) -> Good {
         entries: u64::try_from(blocks.len()).unwrap_or(u64::MAX),
         build_epoch: 0,
         version: Version::Addresses(Arc::new(set)),
-        bytes: Vec::new(),
+        bytes: Pages::default(),
     }
 }
 

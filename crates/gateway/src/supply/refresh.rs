@@ -2,6 +2,7 @@
 
 use std::{io, time::Duration};
 
+use asgard_model::pages::Pages;
 use tokio::{sync::watch, task::JoinError};
 
 use super::{
@@ -31,7 +32,7 @@ pub(super) enum RefreshError {
 
 /// Bytes as they came, with what tells the next ones apart.
 struct Got {
-    bytes: Vec<u8>,
+    bytes: Pages<u8>,
     etag: Option<String>,
     last_modified: Option<String>,
     signature: Option<Signature>,
@@ -151,7 +152,7 @@ impl Library {
             Origin::Inline(_) => {
                 let known = subject.shelf.version().is_some();
                 let nothing = Got {
-                    bytes: Vec::new(),
+                    bytes: Pages::default(),
                     etag: None,
                     last_modified: None,
                     signature: None,

@@ -287,7 +287,7 @@ fn spec(edit: impl FnOnce(&mut Database)) -> Spec {
 }
 
 fn rejection(spec: &Spec, bytes: Vec<u8>) -> String {
-    match judge::judge(spec, bytes, Present::default(), false) {
+    match judge::judge(spec, bytes[..].into(), Present::default(), false) {
         Ok(_) => "good".into(),
         Err(error) => error.to_string(),
     }
