@@ -68,6 +68,8 @@ pub(crate) enum Command {
     Top(Top),
     /// Print BGP data: MRT files and recordings of RIS Live.
     Mrt(Mrt),
+    /// Write an invented Internet, with its BGP data and what is planted in it.
+    Synth(Synth),
     /// Show and refresh the sources.
     Source {
         #[command(subcommand)]
@@ -400,6 +402,40 @@ pub(crate) struct Mrt {
     /// messages of RIS Live, and all else for MRT.
     #[arg(long, value_enum, default_value = "auto")]
     pub(crate) from: MrtSource,
+}
+
+/// Options of `synth`; `--as-of DATE` is the day on which its data end.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Synth {
+    /// A new or empty directory, for `--mirror`.
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// Networks.
+    #[arg(long, default_value_t = 5_000, value_name = "COUNT",
+          value_parser = clap::value_parser!(u32).range(60..=100_000))]
+    pub(crate) ases: u32,
+    /// Announced prefixes, about.
+    #[arg(long, default_value_t = 60_000, value_name = "COUNT",
+          value_parser = clap::value_parser!(u32).range(1..=3_000_000))]
+    pub(crate) prefixes: u32,
+    /// Peers that give the collector all their routes.
+    #[arg(long, default_value_t = 20, value_name = "COUNT",
+          value_parser = clap::value_parser!(u32).range(1..=180))]
+    pub(crate) peers: u32,
+    /// Days in which things happen.
+    #[arg(long, default_value_t = 7, value_name = "DAYS",
+          value_parser = clap::value_parser!(u16).range(0..=90))]
+    pub(crate) days: u16,
+    /// Start of all random numbers: equal options give equal files.
+    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+    pub(crate) seed: u64,
+    /// Incidents of each kind.
+    #[arg(long, default_value_t = 12, value_name = "COUNT",
+          value_parser = clap::value_parser!(u32).range(0..=200))]
+    pub(crate) events: u32,
+    /// Plant nothing: only what happens on every day.
+    #[arg(long, conflicts_with = "events")]
+    pub(crate) clean: bool,
 }
 
 /// Forms of routes.

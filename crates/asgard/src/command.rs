@@ -13,6 +13,7 @@ pub(crate) mod query;
 pub(crate) mod rules;
 pub(crate) mod serve;
 pub(crate) mod source;
+pub(crate) mod synth;
 pub(crate) mod target;
 pub(crate) mod top;
 pub(crate) mod whitelist;

@@ -74,6 +74,7 @@ async fn run(
         Command::Why(query) => command::query::why(&config, &query, out).await,
         Command::Top(top) => command::top::run(&config, &top, out).await,
         Command::Mrt(mrt) => command::mrt::run(&mrt, out),
+        Command::Synth(synth) => command::synth::run(&config, &synth, out),
         Command::Source { action } => {
             command::source::run(&config, action, out).await
         }

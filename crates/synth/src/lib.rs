@@ -14,6 +14,7 @@
 //! | who was seen doing what | `abuse` |
 //! | all of it together | `world` |
 //! | as files | `mirror` |
+//! | what its routers say for some days | `bgp` |
 //! | what was planted | [`Truth`] |
 //!
 //! Invented networks bear numbers from 500000 upwards, which no registry has
@@ -23,6 +24,7 @@
 
 mod abuse;
 mod address;
+mod bgp;
 mod famous;
 mod invented;
 mod mirror;
@@ -36,6 +38,7 @@ mod topology;
 mod truth;
 mod world;
 
+pub use bgp::{Internet, Story, Written};
 pub use plan::Plan;
 pub use roa::Rov;
 pub use truth::{FalseEntry, FalseReason, RouteTruth, Truth};

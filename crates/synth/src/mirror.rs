@@ -39,7 +39,17 @@ pub(crate) fn render(world: &World) -> Files {
     files
 }
 
+/// The name of a registry in files.
+pub(crate) fn registry(rir: asgard_model::Rir) -> &'static str {
+    names::registry(rir.as_str())
+}
+
+/// The gzip form of a text, the same at every time.
+pub(crate) fn gz(text: &str) -> Vec<u8> {
+    pack::gz(text)
+}
+
 /// `20260627`, as in file names.
-fn stamp(day: Day) -> String {
+pub(crate) fn stamp(day: Day) -> String {
     day.to_string().replace('-', "")
 }

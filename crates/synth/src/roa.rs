@@ -76,7 +76,7 @@ impl Roas {
                         && holder.signed
                         && every(7, &mut leases)
                 }
-                Form::Squatted => true,
+                Form::Kin | Form::Squatted => true,
                 Form::Block | Form::SecondOrigin => false,
             };
             if holder.signed && !forgets {

@@ -3,7 +3,7 @@
 
 mod extent;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use asgard_model::{Prefix, prefix::mask4};
 
@@ -37,6 +37,9 @@ pub(crate) enum Form {
     Leased,
     /// The same prefix by the holder's provider (MOAS).
     SecondOrigin,
+    /// The same prefix by another network of the holder's organisation, for
+    /// which nobody made a ROA.
+    Kin,
     /// A part of a stranger's block.
     Squatted,
 }
@@ -56,6 +59,18 @@ impl Table {
             by_prefix.entry(route.prefix).or_default().push(route.origin);
         }
         Self { routes, by_prefix }
+    }
+
+    /// With more announcements.
+    pub(crate) fn grown(self, more: Vec<Route>) -> Self {
+        let mut routes = self.routes;
+        routes.extend(more);
+        Self::new(routes)
+    }
+
+    /// Indices of the origins of a prefix; none if nobody announces it.
+    pub(crate) fn announcers(&self, prefix: Prefix) -> &[usize] {
+        self.by_prefix.get(&prefix).map_or(&[], Vec::as_slice)
     }
 
     /// Indices of the origins of the longest match.
@@ -207,17 +222,17 @@ impl Settler {
     fn squat(&mut self, networks: &[Network], links: &Links) {
         let squats = |i: &usize| networks[*i].plant == Plant::Squatter;
         let is_transit = |i: &usize| networks[*i].trade == Trade::Transit;
+        let mut robbed = BTreeSet::new();
         for squatter in (0..networks.len()).filter(squats) {
             let mut transits = (0..networks.len()).filter(is_transit);
             let stranger = transits.find(|&i| {
                 !has_dark(&networks[i])
                     && links.providers(squatter).all(|p| p != i)
-                    && self.routes.iter().all(|route| {
-                        route.holder != i || route.form != Form::Squatted
-                    })
+                    && !robbed.contains(&i)
             });
             let Some(stranger) = stranger else { continue };
             if let Some((bits, len)) = networks[stranger].v4().next() {
+                robbed.insert(stranger);
                 let prefix = Prefix::V4(bits | 5 << (29 - len), 24);
                 self.route(prefix, squatter, stranger, Form::Squatted);
             }

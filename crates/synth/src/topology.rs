@@ -19,6 +19,8 @@ pub(crate) struct Links {
     pub(crate) transit: Vec<(usize, usize)>,
     /// (peer, peer).
     pub(crate) peering: Vec<(usize, usize)>,
+    /// (sibling, sibling): one organisation, which exchanges everything.
+    pub(crate) siblings: Vec<(usize, usize)>,
     known: BTreeSet<(usize, usize)>,
 }
 
@@ -26,6 +28,7 @@ impl Links {
     pub(crate) fn of(plan: &Plan, networks: &[Network]) -> Self {
         let mut builder = Builder {
             networks,
+            thinning: u32::try_from(plan.size() / DENSE).unwrap_or(1).max(1),
             random: Random::stream(plan.seed, "links"),
             links: Self::default(),
             urn: Vec::new(),
@@ -52,6 +55,15 @@ impl Links {
         (0..networks).map(|root| cone(root, &customers)).collect()
     }
 
+    /// Connects two networks of one organisation, if they are not connected.
+    pub(crate) fn join(&mut self, a: usize, b: usize) -> bool {
+        let is_new = self.is_new(a, b);
+        if is_new {
+            self.siblings.push((a, b));
+        }
+        is_new
+    }
+
     fn is_new(&mut self, a: usize, b: usize) -> bool {
         a != b && self.known.insert((a.min(b), a.max(b)))
     }
@@ -66,8 +78,13 @@ fn cone(root: usize, customers: &[Vec<usize>]) -> usize {
     seen.len()
 }
 
+/// Above so many networks, not everybody can peer with a share of all others.
+const DENSE: usize = 6_000;
+
 struct Builder<'a> {
     networks: &'a [Network],
+    /// Peerings are this much rarer than in a small world.
+    thinning: u32,
     random: Random,
     links: Links,
     /// Transit and access networks, once and once more for each customer.
@@ -94,7 +111,7 @@ impl Builder<'_> {
                 self.provide(provider, transit);
             }
             for &other in &transits[..position] {
-                if self.random.chance(150) {
+                if self.random.chance(150 / self.thinning) {
                     self.peer(other, transit);
                 }
             }
@@ -135,7 +152,7 @@ impl Builder<'_> {
             }
             let share = if self.is_cloud(network) { 400 } else { 60 };
             for &eyeballs in &access {
-                if self.random.chance(share) {
+                if self.random.chance(share / self.thinning) {
                     self.peer(network, eyeballs);
                 }
             }

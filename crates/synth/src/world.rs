@@ -24,6 +24,16 @@ impl World {
         let mut networks = roster::networks(plan);
         let links = Links::of(plan, &networks);
         let table = space::settle(plan, &mut networks, &links);
+        Self::of(plan, networks, links, table)
+    }
+
+    /// Signs what is announced, and looks who was seen.
+    pub(crate) fn of(
+        plan: &Plan,
+        networks: Vec<Network>,
+        links: Links,
+        table: Table,
+    ) -> Self {
         let roas = Roas::of(plan, &networks, &table);
         let abuse = Abuse::of(plan, &networks, &table);
         Self { plan: *plan, networks, links, table, roas, abuse }

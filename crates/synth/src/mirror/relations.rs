@@ -15,7 +15,8 @@ pub(super) fn render(world: &World, files: &mut Files) {
     for &(provider, customer) in &world.links.transit {
         rows.push((number(provider), number(customer), -1));
     }
-    for &(a, b) in &world.links.peering {
+    // The form knows no siblings: what looks like a peering is stated as one.
+    for &(a, b) in world.links.peering.iter().chain(&world.links.siblings) {
         rows.push((number(a), number(b), 0));
     }
     rows.sort_unstable();
