@@ -5,11 +5,15 @@
 #[cfg(test)]
 mod gamma;
 #[cfg(test)]
+mod internet;
+#[cfg(test)]
 mod judge;
 #[cfg(test)]
 mod layout;
 #[cfg(test)]
 mod mirror;
+#[cfg(test)]
+mod mrt;
 #[cfg(test)]
 mod routing;
 #[cfg(test)]

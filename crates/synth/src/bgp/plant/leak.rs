@@ -4,6 +4,8 @@
 //! Traps beside them: leaks of two minutes, and leaks that are gone for less
 //! than an hour and come back, which are one.
 
+use std::collections::BTreeSet;
+
 use asgard_model::Prefix;
 
 use crate::bgp::{
@@ -36,7 +38,7 @@ pub(super) fn plant(stage: &mut Stage<'_>, events: usize) {
     for kind in TYPES {
         for number in 0..events + events / 2 {
             let is_blip = number >= events;
-            let mut tries = 0..60;
+            let mut tries = 0..200;
             while tries.next().is_some() && !one(stage, kind, is_blip) {}
         }
     }
@@ -148,10 +150,11 @@ fn leak(
     let wanted = stage.random.between(1, 12) as usize;
     let (routes, peers) = (Vec::new(), 0);
     let mut leak = Leak { leaker, receivers, routes, peers };
+    let mut tried = BTreeSet::new();
     for _ in 0..TRIES {
         let Some(index) = candidate(stage, leaker, from) else { continue };
         let prefixes = stage.free(index);
-        if prefixes.is_empty() {
+        if prefixes.is_empty() || !tried.insert(index) {
             continue;
         }
         let atom = &scene.announced.atoms[index];
