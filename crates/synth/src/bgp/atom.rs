@@ -137,7 +137,9 @@ impl Announced {
 pub(super) fn usual(graph: &Graph, origins: &[u32], prefix: Prefix) -> Manner {
     let &[origin] = origins else { return Manner::Plain };
     let providers = graph.providers.of_node(origin).len();
-    let (draw, more) = (draw(prefix, 100), draw(prefix, 6_000) / 100);
+    // An origin has one favourite provider and one number of repetitions.
+    let (draw, more) = (draw(prefix, 100), origin.wrapping_mul(0x9e37_79b9));
+    let more = more >> 16;
     let repeats = u8::try_from(1 + more % 4).unwrap_or(1);
     let chosen = u8::try_from(more as usize % providers.max(1)).unwrap_or(0);
     match draw {

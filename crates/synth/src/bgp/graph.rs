@@ -44,6 +44,27 @@ impl Graph {
             .any(|lists| lists.of_node(a).contains(&b))
     }
 
+    /// The customers on the ways down to some nodes: these themselves, and all
+    /// above them, siblings included.
+    pub(super) fn ways_to(&self, targets: &[u32]) -> Lists {
+        let mut is_on_way = vec![false; self.nodes()];
+        let mut open = targets.to_vec();
+        while let Some(node) = open.pop() {
+            if !std::mem::replace(&mut is_on_way[node as usize], true) {
+                open.extend(self.providers.of_node(node));
+                open.extend(self.siblings.of_node(node));
+            }
+        }
+        let pairs: Vec<(u32, u32)> = (0..node(self.nodes()))
+            .flat_map(|from| {
+                let customers = self.customers.of_node(from).iter();
+                customers.map(move |&to| (from, to))
+            })
+            .filter(|&(_, to)| is_on_way[to as usize])
+            .collect();
+        Lists::of(self.nodes(), &pairs)
+    }
+
     /// All providers, theirs, and so on.
     pub(super) fn above(&self, node: u32) -> Vec<u32> {
         let mut found = vec![node];

@@ -14,6 +14,9 @@ use crate::space::Form;
 /// Plants so many incidents of each kind.
 pub(super) fn plant(stage: &mut Stage<'_>, events: usize) {
     squatters(stage);
+    if stage.from == stage.to {
+        return;
+    }
     leak::plant(stage, events);
     hijack::plant(stage, events);
     bogon::plant(stage, events);

@@ -8,7 +8,7 @@
 //!
 //! Three sweeps by length settle all networks: up, across, down.
 
-use super::graph::Graph;
+use super::graph::{Graph, Lists};
 
 /// From whom a network has its best route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +47,8 @@ pub(super) struct Circumstances<'c> {
 /// One announcement, as it goes through the graph; reused for many.
 pub(super) struct Propagation<'g> {
     graph: &'g Graph,
+    /// To which customers routes go down.
+    down: &'g Lists,
     class: Vec<Class>,
     len: Vec<u16>,
     parent: Vec<u32>,
@@ -65,10 +67,18 @@ struct Candidate {
 }
 
 impl<'g> Propagation<'g> {
+    /// Everybody hears of everything.
     pub(super) fn new(graph: &'g Graph) -> Self {
+        Self::towards(graph, &graph.customers)
+    }
+
+    /// On the way down, only these customers hear of a route: enough for those
+    /// whose providers, and theirs, are all among them.
+    pub(super) fn towards(graph: &'g Graph, down: &'g Lists) -> Self {
         let nodes = graph.nodes();
         Self {
             graph,
+            down,
             class: vec![Class::Absent; nodes],
             len: vec![0; nodes],
             parent: vec![0; nodes],
@@ -140,7 +150,7 @@ impl<'g> Propagation<'g> {
             let receivers = match (self.class(node), class) {
                 (Class::Own, _) | (_, Class::Customer) => continue,
                 (Class::Customer, Class::Peer) => graph.peers.of_node(node),
-                (_, Class::Provider) => graph.customers.of_node(node),
+                (_, Class::Provider) => self.down.of_node(node),
                 _ => continue,
             };
             self.offer_all(node, receivers);
@@ -163,7 +173,7 @@ impl<'g> Propagation<'g> {
                         self.offer_all(node, graph.providers.of_node(node));
                     }
                     Class::Provider => {
-                        self.offer_all(node, graph.customers.of_node(node));
+                        self.offer_all(node, self.down.of_node(node));
                     }
                     _ => {}
                 }

@@ -1,11 +1,13 @@
 //! `rpki/vrps-DATE.json.gz`: ROAs and ASPAs in the form of rpki-client's JSON,
 //! in place of the CSV of the demo, which has no ASPAs.
 
-use asgard_model::Rir;
+use std::fmt::Write;
+
 use serde_json::{Value, json};
 
 use super::scene::Scene;
 use crate::{
+    mirror,
     network::{Network, Trade},
     random::Random,
 };
@@ -13,29 +15,30 @@ use crate::{
 /// Per thousand of the larger networks that state their providers.
 const STATES: u32 = 200;
 
-/// The text of the file.
+/// The text of the file, an object a line.
 pub(super) fn render(seed: u64, scene: &Scene) -> String {
-    let roas: Vec<Value> = scene
-        .world
-        .roas
-        .vrps
-        .iter()
-        .map(|vrp| {
-            json!({
-                "asn": vrp.asn.0,
-                "prefix": vrp.prefix.to_string(),
-                "maxLength": vrp.max_len,
-                "ta": anchor(vrp.anchor),
-            })
-        })
-        .collect();
-    let aspas = aspas(seed, scene);
-    let text = json!({
-        "metadata": { "vrps": roas.len(), "aspas": aspas.len() },
-        "roas": roas,
-        "aspas": aspas,
-    });
-    format!("{text}\n")
+    let vrps = &scene.world.roas.vrps;
+    let mut text = format!("{{\"metadata\":{{\"vrps\":{}}},", vrps.len());
+    text.push_str("\"roas\":[\n");
+    for (vrp, number) in vrps.iter().zip(0u32..) {
+        let comma = if number == 0 { "" } else { ",\n" };
+        // A million objects: written as they are, not as a tree.
+        let _ = write!(
+            text,
+            "{comma}{{\"asn\":{},\"prefix\":\"{}\",\"maxLength\":{},\
+             \"ta\":\"{}\"}}",
+            vrp.asn.0,
+            vrp.prefix,
+            vrp.max_len,
+            mirror::registry(vrp.anchor),
+        );
+    }
+    text.push_str("\n],\"aspas\":[\n");
+    let aspas: Vec<String> =
+        aspas(seed, scene).iter().map(Value::to_string).collect();
+    text.push_str(&aspas.join(",\n"));
+    text.push_str("\n]}\n");
+    text
 }
 
 /// All providers of those who state them; siblings too, for they give each
@@ -72,8 +75,4 @@ fn aspas(seed: u64, scene: &Scene) -> Vec<Value> {
         }));
     }
     rows
-}
-
-fn anchor(rir: Rir) -> &'static str {
-    crate::mirror::registry(rir)
 }

@@ -7,7 +7,7 @@ use super::{
     atom::{Announced, Manner, draw, usual},
     dressing::Dressing,
     fill,
-    graph::{Graph, node},
+    graph::{Graph, Lists, node},
     kin,
     view::{Vantage, View, vantages, views},
 };
@@ -28,6 +28,8 @@ const FIRST_RENUMBERED: u32 = 499_001;
 pub(super) struct Scene {
     pub(super) world: World,
     pub(super) graph: Graph,
+    /// Customers on the ways down to the vantages.
+    pub(super) ways: Lists,
     pub(super) dressing: Dressing,
     pub(super) vantages: Vec<Vantage>,
     pub(super) announced: Announced,
@@ -64,11 +66,14 @@ impl Scene {
             }
         };
         let announced = Announced::of(&graph, &world.table.routes, manner);
-        let views = views(&graph, &announced.atoms, &vantages);
+        let nodes: Vec<u32> = vantages.iter().map(|one| one.node).collect();
+        let ways = graph.ways_to(&nodes);
+        let views = views((&graph, &ways), &announced.atoms, &vantages);
         let dressing = Dressing::of(options.plan.seed, &world.networks);
         Self {
             world,
             graph,
+            ways,
             dressing,
             vantages,
             announced,

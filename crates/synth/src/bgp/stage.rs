@@ -29,7 +29,10 @@ pub(super) struct Stage<'s> {
     /// First and last moment, in seconds since 1970.
     pub(super) from: u32,
     pub(super) to: u32,
+    /// In which everybody hears of everything, so that everybody can leak it.
     pub(super) propagation: Propagation<'s>,
+    /// In which the vantages hear of everything.
+    heard: Propagation<'s>,
     /// Until when a prefix has a part in something.
     busy: HashMap<Prefix, u32>,
     /// Who has a role already.
@@ -73,6 +76,7 @@ impl<'s> Stage<'s> {
             from: span.0,
             to: span.1,
             propagation: Propagation::new(&scene.graph),
+            heard: Propagation::towards(&scene.graph, &scene.ways),
             busy: HashMap::new(),
             cast,
             places,
@@ -151,8 +155,12 @@ impl<'s> Stage<'s> {
         how: Circumstances<'_>,
     ) -> View {
         let offers = [atom.offers.as_slice(), more].concat();
-        self.propagation.run(&atom.origins, &offers, how);
-        View::of(&self.propagation, &self.scene.vantages)
+        let propagation = match more {
+            [] => &mut self.heard,
+            _ => &mut self.propagation,
+        };
+        propagation.run(&atom.origins, &offers, how);
+        View::of(propagation, &self.scene.vantages)
     }
 
     /// The view of something that a network announces to all its neighbours.

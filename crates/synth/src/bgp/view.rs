@@ -7,7 +7,7 @@ use asgard_model::Asn;
 
 use super::{
     atom::Atom,
-    graph::{Graph, node},
+    graph::{Graph, Lists, node},
     propagation::{Circumstances, Class, Propagation},
 };
 use crate::{
@@ -135,14 +135,14 @@ impl View {
 /// The views of all atoms, by as many threads as there are processors; the
 /// result does not depend on their number.
 pub(super) fn views(
-    graph: &Graph,
+    (graph, ways): (&Graph, &Lists),
     atoms: &[Atom],
     vantages: &[Vantage],
 ) -> Vec<View> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let share = atoms.len().div_ceil(threads).max(1);
     let work = |atoms: &[Atom]| -> Vec<View> {
-        let mut propagation = Propagation::new(graph);
+        let mut propagation = Propagation::towards(graph, ways);
         let mut view = |atom: &Atom| {
             let how = Circumstances::default();
             propagation.run(&atom.origins, &atom.offers, how);
