@@ -75,6 +75,7 @@ mod tests {
         };
         let world = World {
             as_of: Timestamp::UNIX_EPOCH,
+            rpki: Arc::default(),
             countries: Arc::default(),
             announced: Announced::new(&asns, &table),
             graph: AsGraph::new(&asns, &[]),

@@ -73,7 +73,7 @@ pub fn assemble(
         shown.extend(samples(&routes, reserved));
         signals.push(Signals {
             exposure: originated.exposure(ground.low_visibility),
-            hygiene: hygiene(&routes, &originated, ground.rpki_known, reserved),
+            hygiene: hygiene(&routes, &originated, ground.rpki.known, reserved),
             threats,
             metadata: metadata(
                 ground,
@@ -94,6 +94,7 @@ pub fn assemble(
         signals,
         samples: all_samples,
         table: Arc::clone(&ground.table),
+        rpki: Arc::clone(&ground.rpki),
         countries: Arc::clone(&ground.countries),
         announced,
         landmarks: Arc::clone(&ground.landmarks),

@@ -10,15 +10,16 @@ use asgard_model::{
     Asn, Class, CountryBuilder, CountrySpace, Landmarks, NetworkKind,
     PeeringdbNet, PeeringdbNets, Prefix, Registration, RoutingTable,
     TableBuilder,
+    aspa::AspaSet,
     graph::Relationship,
-    rpki::{Vrp, VrpSet},
+    rpki::{Rpki, VrpSet},
     special_purpose::SpecialPurpose,
 };
 use rustc_hash::FxHashMap;
 
 use crate::{
     hygiene::{Claim, claims},
-    reader::{NetworkRows, OriginRows},
+    reader::{NetworkRows, OriginRows, RpkiRows},
 };
 
 /// What changes slowly.
@@ -31,9 +32,8 @@ pub struct Ground {
     pub countries: Arc<CountrySpace>,
     /// Name and day of the source of the table.
     pub routing_source: String,
-    /// Whether the verdicts of the table mean anything: VRPs were loaded, or
-    /// the source of the table states its own.
-    pub rpki_known: bool,
+    /// What RPKI says.
+    pub rpki: Arc<Rpki>,
     /// Whether too few full feeds vouch for the routes of IPv4 and of IPv6.
     pub low_visibility: [bool; 2],
     /// RPKI-invalid routes with the rightful origins.
@@ -61,7 +61,7 @@ pub struct GroundBuilder {
     routing_source: String,
     states_rpki: bool,
     low_visibility: [bool; 2],
-    vrps: Vec<Vrp>,
+    rpki: RpkiRows,
     registrations: FxHashMap<Asn, Registration>,
     edges: Vec<(Asn, Asn, Relationship)>,
     peeringdb: Option<FxHashMap<Asn, NetworkKind>>,
@@ -93,9 +93,10 @@ impl GroundBuilder {
         self.delegated_countries.append(rows);
     }
 
-    /// Adds validated ROA payloads.
-    pub fn vrps(&mut self, rows: Vec<Vrp>) {
-        self.vrps.extend(rows);
+    /// Adds what RPKI says.
+    pub fn rpki(&mut self, rows: RpkiRows) {
+        self.rpki.vrps.extend(rows.vrps);
+        self.rpki.aspas.extend(rows.aspas);
     }
 
     /// Adds registrations: what earlier sources said stands, gaps are filled.
@@ -145,16 +146,20 @@ impl GroundBuilder {
 
     /// Validates the table and builds the ground.
     pub fn build(mut self) -> Ground {
-        let vrps = VrpSet::new(std::mem::take(&mut self.vrps));
-        let rpki_known = !vrps.is_empty() || self.states_rpki;
-        let table = self.table.build(&vrps);
+        let RpkiRows { vrps, aspas } = std::mem::take(&mut self.rpki);
+        let vrps = VrpSet::new(vrps);
+        let rpki = Rpki {
+            known: !vrps.is_empty() || self.states_rpki,
+            vrps,
+            aspas: AspaSet::new(aspas),
+        };
+        let table = self.table.build(&rpki.vrps);
         // The two are not mixed: an address would move when one is away.
         let countries = match self.countries.is_empty() {
             true => std::mem::take(&mut self.delegated_countries).build(),
             false => std::mem::take(&mut self.countries).build(),
         };
-        let claims = claims(&table, &vrps);
-        drop(vrps);
+        let claims = claims(&table, &rpki.vrps);
         let mut registrations = self.registrations;
         for (asn, &kind) in self.peeringdb.iter().flatten() {
             if kind != NetworkKind::Unknown {
@@ -165,7 +170,7 @@ impl GroundBuilder {
             table: Arc::new(table),
             countries: Arc::new(countries),
             routing_source: self.routing_source,
-            rpki_known,
+            rpki: Arc::new(rpki),
             low_visibility: self.low_visibility,
             claims,
             registrations,

@@ -34,8 +34,8 @@ pub enum Rows {
     Delegations(Vec<(Asn, Registration)>, CountryBuilder),
     /// In which country addresses are.
     Countries(CountryBuilder),
-    /// Validated ROA payloads.
-    Vrps(Vec<Vrp>),
+    /// What RPKI says.
+    Rpki(RpkiRows),
     /// Relationships.
     Relations(Vec<(Asn, Asn, Relationship)>),
     /// Listed AS numbers, and what the list calls them.
@@ -62,6 +62,15 @@ pub struct OriginRows {
     pub low_visibility: [bool; 2],
 }
 
+/// What one file of a relying party says.
+#[derive(Debug, Default)]
+pub struct RpkiRows {
+    /// Who may originate what.
+    pub vrps: Vec<Vrp>,
+    /// Customers with all their providers.
+    pub aspas: Vec<(Asn, Vec<Asn>)>,
+}
+
 /// Networks of one file of PeeringDB.
 #[derive(Debug, Default)]
 pub struct NetworkRows {
@@ -86,8 +95,10 @@ pub fn read(source: &Source, input: &mut dyn BufRead) -> Read {
         Kind::AsInfoCsv => names(input, as_info::as_info_csv, true),
         Kind::AsNames => names(input, as_info::as_names, false),
         Kind::Delegated => delegated(input),
-        Kind::VrpsJson => vrps(input, vrps::vrps_json),
-        Kind::VrpsCsv => vrps(input, vrps::vrps_csv),
+        Kind::VrpsJson => rpki(input, vrps::rpki_json),
+        Kind::VrpsCsv => {
+            rpki(input, |input, sink, _| vrps::vrps_csv(input, sink))
+        }
         Kind::AsRelations => relations(input),
         Kind::AsndropJson => asn_drop(input, drop::asndrop_json),
         Kind::AsndropText => asn_drop(input, drop::asndrop_text),
@@ -137,8 +148,11 @@ impl OriginRows {
         self.states_rpki |= row.stated_rpki.is_some();
         // Nobody can tell which member of an AS set announces the prefix.
         if !row.as_set {
-            for &origin in row.origins {
-                self.table.announce(row.prefix, origin, row.stated_rpki);
+            let peers = row.peers.iter().copied();
+            let counts = peers.chain(std::iter::repeat(0));
+            for (&origin, peers) in row.origins.iter().zip(counts) {
+                let (prefix, stated) = (row.prefix, row.stated_rpki);
+                self.table.announce_seen(prefix, origin, stated, peers);
             }
         }
     }
@@ -217,26 +231,29 @@ fn delegated(input: &mut dyn BufRead) -> Read {
 /// Shortest prefix that a VRP may cover; IANA gives no RIR more than a /8.
 const MIN_VRP_LEN: u8 = 8;
 
-fn vrps(
+fn rpki(
     input: &mut dyn BufRead,
     parse: fn(
         &mut dyn BufRead,
         vrps::VrpSink<'_>,
+        vrps::AspaSink<'_>,
     ) -> Result<Report, FormatError>,
 ) -> Read {
-    let mut rows = Vec::new();
-    let report = parse(input, &mut |row| {
+    let RpkiRows { mut vrps, mut aspas } = RpkiRows::default();
+    let mut on_vrp = |row: vrps::VrpRow<'_>| {
         // No holder has so much: one such payload would invalidate a family.
-        if row.prefix.len() < MIN_VRP_LEN {
-            return;
+        if row.prefix.len() >= MIN_VRP_LEN {
+            vrps.push(Vrp {
+                prefix: row.prefix,
+                max_len: row.max_len,
+                asn: row.asn,
+            });
         }
-        rows.push(Vrp {
-            prefix: row.prefix,
-            max_len: row.max_len,
-            asn: row.asn,
-        });
+    };
+    let report = parse(input, &mut on_vrp, &mut |row| {
+        aspas.push((row.customer, row.providers));
     })?;
-    Ok((Rows::Vrps(rows), report))
+    Ok((Rows::Rpki(RpkiRows { vrps, aspas }), report))
 }
 
 fn relations(input: &mut dyn BufRead) -> Read {

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | who and where | [`asn`], [`as_path`], [`prefix`], [`country`], [`country_space`], [`rir`], [`registration`], [`day`] |
 //! | what was seen | [`observation`], [`family`], [`signals`] |
-//! | the Internet | [`lpm`], [`routing_table`], [`rpki`], [`graph`], [`incident`], [`landmark`], [`special_purpose`], [`peeringdb`], [`named`], [`world`] |
+//! | the Internet | [`lpm`], [`routing_table`], [`rpki`], [`aspa`], [`graph`], [`incident`], [`landmark`], [`special_purpose`], [`peeringdb`], [`named`], [`world`] |
 //! | judgement | [`scoring`], [`band`], [`assessment`] |
 //! | the gateway's tables | [`mmdb`], [`pages`], [`flat_table`], [`network_table`], [`place_table`] |
 //! | publication | [`snapshot`], [`delta`] |
@@ -13,6 +13,7 @@
 
 pub mod as_path;
 pub mod asn;
+pub mod aspa;
 pub mod assessment;
 pub mod band;
 pub mod country;

@@ -7,11 +7,14 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::build::TableBuilder;
 use crate::{
     Asn, Prefix,
     lpm::{Entry, Lpm},
-    rpki::{RpkiState, VrpSet},
+    rpki::RpkiState,
 };
+
+mod build;
 
 /// A full table, IPv4 and IPv6.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -41,6 +44,8 @@ struct Routes {
     origins: Vec<Asn>,
     /// RPKI verdict of each origin.
     rpki: Vec<RpkiState>,
+    /// Full feeds that carry each origin; empty if nobody counted.
+    peers: Vec<u16>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -68,6 +73,9 @@ pub struct Route<'a> {
     pub origins: &'a [Asn],
     /// The RPKI verdict of each origin.
     pub rpki: &'a [RpkiState],
+    /// How many full feeds carry each origin; empty if the source of the table
+    /// does not say, 0 if it does not say so of this one.
+    pub peers: &'a [u16],
 }
 
 impl RoutingTable {
@@ -119,7 +127,8 @@ impl RoutingTable {
         Some(Route {
             prefix,
             origins: self.routes.origins.get(range.clone())?,
-            rpki: self.routes.rpki.get(range)?,
+            rpki: self.routes.rpki.get(range.clone())?,
+            peers: self.routes.peers.get(range).unwrap_or_default(),
         })
     }
 
@@ -175,6 +184,7 @@ impl RoutingTable {
         self.routes.v4.len() * size_of::<RouteV4>()
             + self.routes.v6.len() * size_of::<RouteV6>()
             + self.routes.origins.len() * (size_of::<Asn>() + 1)
+            + self.routes.peers.len() * 2
             + self.v4.heap_bytes()
             + self.v6.heap_bytes()
             + self.first.asns.len() * size_of::<Asn>()
@@ -241,146 +251,10 @@ fn trie(routes: impl Iterator<Item = (u128, u8)>, offset: usize) -> Lpm {
     Lpm::build(&entries)
 }
 
-/// Collects announcements in any order; duplicates are one.
-#[derive(Debug, Default)]
-pub struct TableBuilder {
-    v4: Vec<(u32, u8, Asn, RpkiState)>,
-    v6: Vec<(u128, u8, Asn, RpkiState)>,
-}
-
-/// Most origins of one prefix that are kept; the record is far below.
-const MAX_ORIGINS: u8 = u8::MAX;
-
-impl TableBuilder {
-    /// Adds an announcement. `stated` is the verdict that the source states,
-    /// used as long as no VRPs are loaded; `None` if it states none.
-    pub fn announce(
-        &mut self,
-        prefix: Prefix,
-        origin: Asn,
-        stated: Option<RpkiState>,
-    ) {
-        let state = stated.unwrap_or_default();
-        match prefix {
-            Prefix::V4(bits, len) => self.v4.push((bits, len, origin, state)),
-            Prefix::V6(bits, len) => self.v6.push((bits, len, origin, state)),
-        }
-    }
-
-    /// Adds all announcements of another builder.
-    pub fn append(&mut self, mut other: Self) {
-        self.v4.append(&mut other.v4);
-        self.v6.append(&mut other.v6);
-    }
-
-    /// Number of announcements so far, duplicates included.
-    pub fn len(&self) -> usize {
-        self.v4.len() + self.v6.len()
-    }
-
-    /// Whether nothing was announced.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Sorts, validates against `vrps` (unless that is empty) and builds.
-    pub fn build(mut self, vrps: &VrpSet) -> RoutingTable {
-        self.v4.sort_unstable_by_key(|&(bits, len, asn, _)| (bits, len, asn));
-        self.v6.sort_unstable_by_key(|&(bits, len, asn, _)| (bits, len, asn));
-        let mut routes = Routes::default();
-        for (bits, len, asn, state) in self.v4 {
-            routes.push_v4(bits, len, asn, state);
-        }
-        for (bits, len, asn, state) in self.v6 {
-            routes.push_v6(bits, len, asn, state);
-        }
-        routes.shrink();
-        if !vrps.is_empty() {
-            routes.validate(vrps);
-        }
-        routes.into()
-    }
-}
-
-impl Routes {
-    fn push_v4(&mut self, bits: u32, len: u8, asn: Asn, state: RpkiState) {
-        let next = index32(self.origins.len());
-        match self.v4.last_mut() {
-            Some(r) if (r.bits, r.len) == (bits, len) => {
-                if self.origins.last() == Some(&asn) || r.origins == MAX_ORIGINS
-                {
-                    return;
-                }
-                r.origins += 1;
-            }
-            _ => self.v4.push(RouteV4 {
-                bits,
-                first_origin: next,
-                len,
-                origins: 1,
-            }),
-        }
-        self.origins.push(asn);
-        self.rpki.push(state);
-    }
-
-    fn push_v6(&mut self, bits: u128, len: u8, asn: Asn, state: RpkiState) {
-        let next = index32(self.origins.len());
-        match self.v6.last_mut() {
-            Some(r) if (r.bits, r.len) == (bits, len) => {
-                if self.origins.last() == Some(&asn) || r.origins == MAX_ORIGINS
-                {
-                    return;
-                }
-                r.origins += 1;
-            }
-            _ => self.v6.push(RouteV6 {
-                bits,
-                first_origin: next,
-                len,
-                origins: 1,
-            }),
-        }
-        self.origins.push(asn);
-        self.rpki.push(state);
-    }
-
-    fn shrink(&mut self) {
-        self.v4.shrink_to_fit();
-        self.v6.shrink_to_fit();
-        self.origins.shrink_to_fit();
-        self.rpki.shrink_to_fit();
-    }
-
-    fn validate(&mut self, vrps: &VrpSet) {
-        let mut sweep = vrps.sweep();
-        let v4 = self
-            .v4
-            .iter()
-            .map(|r| (Prefix::V4(r.bits, r.len), r.first_origin, r.origins));
-        let v6 = self
-            .v6
-            .iter()
-            .map(|r| (Prefix::V6(r.bits, r.len), r.first_origin, r.origins));
-        for (prefix, first, count) in v4.chain(v6) {
-            sweep.advance(prefix);
-            let range = first as usize..first as usize + usize::from(count);
-            for at in range {
-                self.rpki[at] =
-                    sweep.state(prefix.len(), Some(self.origins[at]));
-            }
-        }
-    }
-}
-
-fn index32(len: usize) -> u32 {
-    u32::try_from(len).expect("a table of 2³² origins does not fit in memory")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rpki::Vrp;
+    use crate::rpki::{Vrp, VrpSet};
 
     fn table(rows: &[(&str, u32)], vrps: &[(&str, u8, u32)]) -> RoutingTable {
         let mut builder = TableBuilder::default();
@@ -439,6 +313,25 @@ mod tests {
         let route = table.lookup("10.0.0.1".parse().unwrap()).unwrap();
         assert_eq!(route.origins, [Asn(2), Asn(5)]);
         assert_eq!(route.rpki, [RpkiState::Valid, RpkiState::Invalid]);
+    }
+
+    #[test]
+    fn peers_are_counted_by_origin_and_the_largest_count_stands() {
+        let prefix: Prefix = "10.0.0.0/8".parse().unwrap();
+        let mut builder = TableBuilder::default();
+        builder.announce_seen(prefix, Asn(5), None, 3);
+        builder.announce_seen(prefix, Asn(2), None, 7);
+        builder.announce_seen(prefix, Asn(5), None, 4);
+        builder.announce("11.0.0.0/8".parse().unwrap(), Asn(1), None);
+        let table = builder.build(&VrpSet::default());
+        assert_eq!(table.route(0).unwrap().peers, [7, 4]);
+        assert_eq!(table.route(1).unwrap().peers, [0]);
+    }
+
+    #[test]
+    fn a_table_of_which_nobody_counted_the_peers_has_no_counts() {
+        let table = table(&[("10.0.0.0/8", 1)], &[]);
+        assert_eq!(table.route(0).unwrap().peers, []);
     }
 
     #[test]

@@ -1,8 +1,12 @@
-//! Route origin validation (RFC 6811) of a whole table against the VRPs.
+//! Route origin validation (RFC 6811): of a whole table against the VRPs, or
+//! of one route.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Asn, Prefix};
+pub use self::vrp_set::{Sweep, VrpSet};
+use crate::{Asn, Prefix, aspa::AspaSet};
+
+mod vrp_set;
 
 /// The verdict of RFC 6811 about one (prefix, origin).
 #[derive(
@@ -19,6 +23,17 @@ pub enum RpkiState {
     Invalid,
 }
 
+impl RpkiState {
+    /// `valid`, `invalid`, `not_found`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::Valid => "valid",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
 /// A Validated ROA Payload: `asn` may originate `prefix` up to `max_len`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Vrp {
@@ -30,84 +45,35 @@ pub struct Vrp {
     pub asn: Asn,
 }
 
-/// VRPs in the order of a sweep.
-#[derive(Clone, Debug, Default)]
-pub struct VrpSet {
-    sorted: Vec<Vrp>,
-}
-
-impl VrpSet {
-    /// Sorts the VRPs and drops exact duplicates.
-    pub fn new(mut vrps: Vec<Vrp>) -> Self {
-        vrps.sort_unstable();
-        vrps.dedup();
-        Self { sorted: vrps }
-    }
-
-    /// Number of distinct VRPs.
-    pub fn len(&self) -> usize {
-        self.sorted.len()
-    }
-
-    /// Whether there is none; then every route is `NotFound`.
-    pub fn is_empty(&self) -> bool {
-        self.sorted.is_empty()
-    }
-
-    /// Starts a pass over routes in ascending prefix order.
-    pub fn sweep(&self) -> Sweep<'_> {
-        Sweep { rest: &self.sorted, covering: Vec::new() }
+impl Vrp {
+    /// Whether it authorises a route of this length and origin.
+    pub fn matches(&self, len: u8, origin: Option<Asn>) -> bool {
+        len <= self.max_len && Some(self.asn) == origin && self.asn != Asn(0)
     }
 }
 
-/// One pass over sorted routes: linear in routes plus VRPs.
-///
-/// Prefixes sort before what they cover, so the VRPs that may cover the next
-/// route form a stack.
-pub struct Sweep<'a> {
-    rest: &'a [Vrp],
-    covering: Vec<&'a Vrp>,
+/// All that RPKI says, as a relying party has validated it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rpki {
+    /// Whether the verdicts of the routing table mean anything: VRPs were
+    /// loaded, or the source of the table states its own.
+    pub known: bool,
+    /// Who may originate what.
+    pub vrps: VrpSet,
+    /// Who may be whose provider.
+    pub aspas: AspaSet,
 }
 
-impl<'a> Sweep<'a> {
-    /// Moves to `prefix`, which must not be less than the one before.
-    pub fn advance(&mut self, prefix: Prefix) {
-        while let Some((next, rest)) = self.rest.split_first()
-            && next.prefix <= prefix
-        {
-            self.pop_until_covering(next.prefix);
-            self.covering.push(next);
-            self.rest = rest;
-        }
-        self.pop_until_covering(prefix);
-    }
-
-    fn pop_until_covering(&mut self, prefix: Prefix) {
-        while let Some(top) = self.covering.last()
-            && !top.prefix.covers(prefix)
-        {
-            self.covering.pop();
-        }
-    }
-
-    /// The VRPs that cover the current prefix, least specific first.
-    pub fn covering(&self) -> &[&'a Vrp] {
-        &self.covering
-    }
-
-    /// The verdict for a route at the current position; `None` as origin is
-    /// an AS set or confederation path, which no VRP can match.
-    pub fn state(&self, len: u8, origin: Option<Asn>) -> RpkiState {
-        if self.covering.is_empty() {
-            return RpkiState::NotFound;
-        }
-        let matches = |vrp: &&Vrp| {
-            len <= vrp.max_len && Some(vrp.asn) == origin && vrp.asn != Asn(0)
-        };
-        match self.covering.iter().any(matches) {
-            true => RpkiState::Valid,
-            false => RpkiState::Invalid,
-        }
+fn verdict(
+    mut covering: impl Iterator<Item = Vrp>,
+    len: u8,
+    origin: Option<Asn>,
+) -> RpkiState {
+    let Some(first) = covering.next() else { return RpkiState::NotFound };
+    let matches = |vrp: &Vrp| vrp.matches(len, origin);
+    match matches(&first) || covering.any(|vrp| matches(&vrp)) {
+        true => RpkiState::Valid,
+        false => RpkiState::Invalid,
     }
 }
 
@@ -126,7 +92,9 @@ mod tests {
         let prefix: Prefix = prefix.parse().unwrap();
         let mut sweep = set.sweep();
         sweep.advance(prefix);
-        sweep.state(prefix.len(), origin.map(Asn))
+        let state = sweep.state(prefix.len(), origin.map(Asn));
+        assert_eq!(set.state(prefix, origin.map(Asn)), state, "{prefix}");
+        state
     }
 
     #[test]
@@ -158,6 +126,23 @@ mod tests {
                 "{prefix} {origin:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_stored_set_answers_like_the_original() {
+        let set = VrpSet::new(vec![
+            vrp("10.0.0.0/8", 8, 1),
+            vrp("10.1.0.0/16", 24, 2),
+            vrp("2001:db8::/32", 48, 3),
+        ]);
+        let bytes = postcard::to_stdvec(&set).unwrap();
+        let again: VrpSet = postcard::from_bytes(&bytes).unwrap();
+        assert_eq!(again, set);
+        let prefix = "10.1.2.0/24".parse().unwrap();
+        let lengths = |s: &VrpSet| -> Vec<u8> {
+            s.covering(prefix).map(|v| v.prefix.len()).collect()
+        };
+        assert_eq!(lengths(&again), [16, 8]);
     }
 
     fn small() -> impl Strategy<Value = Prefix> {
@@ -194,6 +179,16 @@ mod tests {
                 prop_assert_eq!(
                     sweep.state(prefix.len(), Some(Asn(asn))), expected
                 );
+                prop_assert_eq!(set.state(prefix, Some(Asn(asn))), expected);
+                let mut found: Vec<Vrp> = set.covering(prefix).collect();
+                prop_assert!(found.is_sorted_by(|a, b| a > b));
+                found.reverse();
+                prop_assert_eq!(&found, sweep.covering());
+                let mut covering: Vec<Vrp> =
+                    covering.into_iter().copied().collect();
+                covering.sort_unstable();
+                covering.dedup();
+                prop_assert_eq!(found, covering);
             }
         }
     }

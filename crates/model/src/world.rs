@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Asn, Category, CountrySpace, Day, Incident, Named, PeeringdbNets, Prefix,
     Route, RoutingTable, Signals, SourceId, graph::AsGraph,
-    landmark::Landmarks, registration::Registration, scoring::KnownThreats,
-    signals::SourceHealth,
+    landmark::Landmarks, registration::Registration, rpki::Rpki,
+    scoring::KnownThreats, signals::SourceHealth,
 };
 
 /// Everything known at one moment.
@@ -30,6 +30,8 @@ pub struct World {
     pub samples: Vec<Box<[Sample]>>,
     /// Who announces what.
     pub table: Arc<RoutingTable>,
+    /// What RPKI says.
+    pub rpki: Arc<Rpki>,
     /// In which country addresses are; empty if no source was loaded.
     pub countries: Arc<CountrySpace>,
     /// Routes of each AS.

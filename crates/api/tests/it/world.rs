@@ -61,6 +61,7 @@ pub(crate) fn world() -> World {
         registrations: ALL.map(registration).to_vec(),
         signals: ALL.map(signals).to_vec(),
         samples: ALL.map(samples).to_vec(),
+        rpki: Arc::default(),
         countries: Arc::default(),
         announced: Announced::new(&asns, &table),
         landmarks: Arc::default(),

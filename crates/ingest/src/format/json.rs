@@ -7,14 +7,16 @@
 
 mod document;
 mod guard;
+mod listed;
 mod loose;
 
 use std::io::{BufRead, BufReader};
 
 use serde::de::DeserializeSeed;
 
-pub(super) use document::Document;
+pub(super) use document::{Beside, Document};
 use guard::{CHUNK, Guard};
+pub(super) use listed::{Listed, WantedList};
 use loose::Wanted;
 pub(super) use loose::{Loose, Node};
 

@@ -21,7 +21,7 @@ use rustc_hash::FxHashMap;
 
 use super::{
     mrt,
-    origins::{OriginSink, plain_row},
+    origins::{OriginRow, OriginSink, plain_row},
     report::{FormatError, Report, Seen, Tally},
 };
 use asgard_routing::event::{Event, Peer, What};
@@ -215,16 +215,22 @@ impl Table {
         let views = self.views(rule);
         let mut tally = Tally::default();
         let mut origins = Vec::new();
+        let mut peers = Vec::new();
         for pairs in self.prefixes() {
             let prefix = pairs[0].prefix;
             let view = &views[family(prefix)];
             let seen = pairs.iter().filter(|pair| view.shows(pair));
             origins.clear();
-            origins.extend(seen.filter_map(|pair| pair.origin));
+            peers.clear();
+            for (pair, origin) in seen.filter_map(|p| Some((p, p.origin?))) {
+                origins.push(origin);
+                peers.push(view.carriers(pair));
+            }
             let outcome = if origins.is_empty() || !is_counted(prefix) {
                 Seen::Ignored
             } else {
-                sink(plain_row(prefix, &origins));
+                let plain = plain_row(prefix, &origins);
+                sink(OriginRow { peers: &peers, ..plain });
                 Seen::Row
             };
             tally.see(0, b"", Ok(outcome));
@@ -284,6 +290,12 @@ impl View {
 
     fn shows(&self, pair: &Pair) -> bool {
         pair.peers.common(&self.full_feeds) >= self.min_peers.max(1)
+    }
+
+    /// How many full feeds carry it.
+    fn carriers(&self, pair: &Pair) -> u16 {
+        let carriers = pair.peers.common(&self.full_feeds);
+        u16::try_from(carriers).unwrap_or(u16::MAX)
     }
 }
 

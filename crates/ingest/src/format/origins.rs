@@ -38,6 +38,8 @@ pub struct OriginRow<'a> {
     /// Whether an origin is an AS set (RFC 4271), so that nobody can tell
     /// which of its members announces the prefix; they are all in `origins`.
     pub as_set: bool,
+    /// How many full feeds carry each origin; empty when the file does not say.
+    pub peers: &'a [u16],
     /// Validation state, when the file states it.
     pub stated_rpki: Option<StatedRpki>,
     /// Name of the organisation.
@@ -56,6 +58,7 @@ pub(super) fn plain_row(prefix: Prefix, origins: &[Asn]) -> OriginRow<'_> {
         prefix,
         origins,
         as_set: false,
+        peers: &[],
         stated_rpki: None,
         org: None,
         rir: None,

@@ -5,6 +5,10 @@
 //! AS number with or without `AS`), and CSV with a header (Routinator's `csv`,
 //! `csvcompat` and `csvext`, rpki-client's). Refused as bad rows: a maximum
 //! length shorter than the prefix or longer than the family allows.
+//!
+//! The same JSON lists ASPAs beside the ROAs
+//! (`"aspas": [{"customer_asid": 1, "providers": [2, 3]}]` by rpki-client and
+//! `StayRTR`, `[{"customer": "AS1", "providers": ["AS2"]}]` by Routinator).
 
 use std::io::BufRead;
 
@@ -14,7 +18,7 @@ use jiff::Timestamp;
 use super::{
     cells::{self, Columns},
     dates,
-    json::{Document, Loose, Node},
+    json::{Beside, Document, Listed, Loose, Node, WantedList},
     lines::Lines,
     report::{FormatError, Reason, Report, Seen, Tally},
 };
@@ -35,6 +39,28 @@ pub struct VrpRow<'a> {
 /// Receives the rows.
 pub type VrpSink<'s> = &'s mut dyn FnMut(VrpRow<'_>);
 
+/// A customer and all its providers, as it has signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AspaRow {
+    /// Who signed.
+    pub customer: Asn,
+    /// All its providers; AS0 alone says that it has none.
+    pub providers: Vec<Asn>,
+}
+
+/// Receives ASPAs.
+pub type AspaSink<'s> = &'s mut dyn FnMut(AspaRow);
+
+/// Most providers of one customer; rpki-client takes no longer object
+/// (`MAX_ASPA_PROVIDERS`).
+const MAX_PROVIDERS: usize = 10_000;
+
+const ASPA: WantedList<2> = WantedList {
+    fields: ["customer_asid", "customer"],
+    list: "providers",
+    most: MAX_PROVIDERS,
+};
+
 const SHAPE: Document<4, 3> = Document {
     rows: "roas",
     row: ["asn", "prefix", "maxLength", "ta"],
@@ -42,7 +68,7 @@ const SHAPE: Document<4, 3> = Document {
     facts: ["buildtime", "generatedTime", "generated"],
 };
 
-/// JSON with a list `roas`; other lists (ASPA, router keys) are ignored.
+/// JSON with a list `roas`; other lists are ignored.
 ///
 /// # Errors
 /// When the file is refused whole, see [`FormatError`].
@@ -50,20 +76,79 @@ pub fn vrps_json(
     input: &mut dyn BufRead,
     sink: VrpSink<'_>,
 ) -> Result<Report, FormatError> {
+    rpki_json(input, sink, &mut |_| {})
+}
+
+/// JSON with a list `roas`, and with a list `aspas` if the validator knows
+/// ASPAs. Router keys are ignored. The report counts the rows of `roas`, and
+/// bad rows of both.
+///
+/// # Errors
+/// When the file is refused whole, see [`FormatError`]; too many bad rows in
+/// one of the lists refuse both.
+pub fn rpki_json(
+    input: &mut dyn BufRead,
+    sink: VrpSink<'_>,
+    aspas: AspaSink<'_>,
+) -> Result<Report, FormatError> {
     let mut tally = Tally::default();
-    let [build, time, unix] =
-        SHAPE.read(input, &mut |index, node| match vrp_of_json(&node) {
-            Ok(row) => {
-                sink(row);
-                tally.see(index, b"", Ok(Seen::Row));
-            }
-            Err(reason) => {
-                tally.see(index, node.excerpt().as_bytes(), Err(reason));
-            }
-        })?;
+    let mut tally_aspas = Tally::default();
+    let mut on_aspa = |index, row: Listed<2>| match aspa_of_json(&row) {
+        Ok(row) => {
+            aspas(row);
+            tally_aspas.see(index, b"", Ok(Seen::Row));
+        }
+        Err(reason) => {
+            let [asid, customer] = &row.fields;
+            let text = format!("ASPA {asid}{customer}");
+            tally_aspas.see(index, text.as_bytes(), Err(reason));
+        }
+    };
+    let beside = Beside { key: "aspas", wanted: ASPA, on_row: &mut on_aspa };
+    let mut on_vrp = |index, node: Node<4>| match vrp_of_json(&node) {
+        Ok(row) => {
+            sink(row);
+            tally.see(index, b"", Ok(Seen::Row));
+        }
+        Err(reason) => {
+            tally.see(index, node.excerpt().as_bytes(), Err(reason));
+        }
+    };
+    let [build, time, unix] = SHAPE.read_both(input, &mut on_vrp, beside)?;
+    let beside = tally_aspas.judge()?;
     let published = date(&build).or_else(|| date(&time));
     let published = published.or_else(|| date(&unix));
-    Ok(Report { published, ..tally.finish()? })
+    let report = tally.finish()?;
+    Ok(Report {
+        published,
+        skipped: report.skipped + beside.skipped,
+        first_bad: report.first_bad.or(beside.first_bad),
+        ..report
+    })
+}
+
+fn aspa_of_json(row: &Listed<2>) -> Result<AspaRow, Reason> {
+    let [asid, customer] = &row.fields;
+    let customer = match asid {
+        Loose::Missing => as_number(customer)?,
+        asid => as_number(asid)?,
+    };
+    if customer == Asn(0) {
+        return Err("AS0 has no providers");
+    }
+    let items = row.items.as_ref().ok_or("no list of providers")?;
+    let providers = items.iter().map(as_number).collect::<Result<_, _>>()?;
+    Ok(AspaRow { customer, providers })
+}
+
+/// With or without `AS`, as number or as text.
+fn as_number(value: &Loose) -> Result<Asn, Reason> {
+    match value {
+        Loose::Int(number) => {
+            u32::try_from(*number).map(Asn).map_err(|_| "not an AS number")
+        }
+        other => cells::asn_or_zero(other.bytes()),
+    }
 }
 
 fn date(value: &Loose) -> Option<Timestamp> {
@@ -75,12 +160,7 @@ fn date(value: &Loose) -> Option<Timestamp> {
 
 fn vrp_of_json(node: &Node<4>) -> Result<VrpRow<'_>, Reason> {
     let [asn, prefix, max_len, ta] = &node.fields;
-    let asn = match asn {
-        Loose::Int(number) => {
-            Asn(u32::try_from(*number).map_err(|_| "not an AS number")?)
-        }
-        other => cells::asn_or_zero(other.bytes())?,
-    };
+    let asn = as_number(asn)?;
     let prefix = cells::prefix(prefix.bytes())?;
     let max_len = match max_len {
         Loose::Missing => prefix.len(),
@@ -165,6 +245,64 @@ mod tests {
         );
         let published = report.published.unwrap().to_string();
         assert_eq!(published, "2020-11-25T14:50:08Z");
+    }
+
+    fn aspas(text: &str) -> (Report, Vec<String>) {
+        let mut found = Vec::new();
+        let report = rpki_json(&mut text.as_bytes(), &mut |_| {}, &mut |row| {
+            let providers: Vec<String> =
+                row.providers.iter().map(Asn::to_string).collect();
+            found.push(format!("{}: {}", row.customer, providers.join(" ")));
+        });
+        (report.unwrap(), found)
+    }
+
+    #[test]
+    fn reads_aspas_of_every_program_before_or_behind_the_roas() {
+        let roas = r#""roas": [{"asn": 1, "prefix": "192.0.2.0/24"}]"#;
+        let client = r#""aspas": [{"customer_asid": 64496, "expires": 1,
+            "providers": [64497, 64498]}, {"customer_asid": 64499,
+            "providers": [0]}]"#;
+        let routinator = r#""aspas": [{"customer": "AS64496",
+            "providers": ["AS64497"], "source": [{"type": "aspa"}]}]"#;
+        for text in
+            [format!("{{{roas}, {client}}}"), format!("{{{client}, {roas}}}")]
+        {
+            let (report, rows) = aspas(&text);
+            assert_eq!(rows, ["AS64496: AS64497 AS64498", "AS64499: AS0"]);
+            assert_eq!((report.rows, report.skipped), (1, 0));
+        }
+        let (_, rows) = aspas(&format!("{{{roas}, {routinator}}}"));
+        assert_eq!(rows, ["AS64496: AS64497"]);
+    }
+
+    #[test]
+    fn an_aspa_of_which_a_part_is_unreadable_is_a_bad_row_whole() {
+        let good = r#"{"customer_asid": 1, "providers": [2]},"#.repeat(3);
+        let many = format!(
+            r#"{{"customer_asid": 1, "providers": [{}2]}}"#,
+            "2,".repeat(MAX_PROVIDERS)
+        );
+        for bad in [
+            r#"{"customer_asid": 1}"#,
+            r#"{"customer_asid": 1, "providers": 2}"#,
+            r#"{"customer_asid": 1, "providers": [2, "x"]}"#,
+            r#"{"customer_asid": 1, "providers": [2, [3]]}"#,
+            r#"{"customer_asid": 1, "providers": [4294967296]}"#,
+            r#"{"customer_asid": 0, "providers": [2]}"#,
+            r#"{"providers": [2]}"#,
+            "7",
+            "[]",
+            &many,
+        ] {
+            let text = format!(
+                r#"{{"roas": [{{"asn": 1, "prefix": "192.0.2.0/24"}}],
+                    "aspas": [{good}{bad}]}}"#
+            );
+            let (report, rows) = aspas(&text);
+            assert_eq!((rows.len(), report.skipped), (3, 1), "{bad:.60}");
+            assert!(report.first_bad.unwrap().text.starts_with("ASPA"));
+        }
     }
 
     #[test]

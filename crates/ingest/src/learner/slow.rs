@@ -164,7 +164,7 @@ fn add(
             builder.delegated_countries(countries);
         }
         (Role::Countries, Rows::Countries(rows)) => builder.countries(rows),
-        (Role::Vrps, Rows::Vrps(rows)) => builder.vrps(rows),
+        (Role::Vrps, Rows::Rpki(rows)) => builder.rpki(rows),
         (Role::Relations, Rows::Relations(rows)) => builder.relations(rows),
         (Role::Peeringdb | Role::NetworkTypes, Rows::Networks(rows)) => {
             builder.peeringdb(rows);

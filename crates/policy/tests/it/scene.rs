@@ -179,6 +179,7 @@ impl Scene {
             registrations: vec![Registration::default(); count],
             signals: asns.iter().map(|asn| self.signals(asn.0)).collect(),
             samples: vec![Box::default(); count],
+            rpki: Arc::default(),
             countries: Arc::new(countries.build()),
             announced: Announced::new(&asns, &table),
             landmarks: Arc::new(Landmarks::new(self.landmarks.clone())),

@@ -8,6 +8,7 @@ use serde::de::{
 
 use super::{
     super::report::FormatError,
+    listed::{AllListed, OnListed, WantedList},
     loose::{Loose, Node, Wanted},
     stream,
 };
@@ -33,7 +34,19 @@ impl<const N: usize, const M: usize> Document<N, M> {
         input: &mut dyn BufRead,
         on_row: OnRow<'_, N>,
     ) -> Result<[Loose; M], FormatError> {
-        let mut found = Found { on_row, count: 0, lists: 0 };
+        let beside =
+            Beside { key: "", wanted: NO_LIST, on_row: &mut |_, _| {} };
+        self.read_both(input, on_row, beside)
+    }
+
+    /// As [`Self::read`], with a second list that may be missing.
+    pub(in crate::format) fn read_both<'s, const K: usize>(
+        &self,
+        input: &mut dyn BufRead,
+        on_row: OnRow<'s, N>,
+        beside: Beside<'s, K>,
+    ) -> Result<[Loose; M], FormatError> {
+        let mut found = Found { on_row, count: 0, lists: 0, beside };
         let facts = stream(input, Top { shape: self, found: &mut found })?;
         if found.lists == 0 {
             let rows = self.rows;
@@ -45,19 +58,32 @@ impl<const N: usize, const M: usize> Document<N, M> {
     }
 }
 
-struct Found<'s, const N: usize> {
+/// A second list of a document, of rows that hold lists.
+pub(in crate::format) struct Beside<'s, const K: usize> {
+    /// Its key.
+    pub(in crate::format) key: &'static str,
+    /// What is wanted of its rows.
+    pub(in crate::format) wanted: WantedList<K>,
+    /// Receives them.
+    pub(in crate::format) on_row: OnListed<'s, K>,
+}
+
+const NO_LIST: WantedList<0> = WantedList { fields: [], list: "", most: 0 };
+
+struct Found<'s, const N: usize, const K: usize> {
     on_row: OnRow<'s, N>,
     count: u64,
     lists: u32,
+    beside: Beside<'s, K>,
 }
 
-struct Top<'a, 's, const N: usize, const M: usize> {
+struct Top<'a, 's, const N: usize, const M: usize, const K: usize> {
     shape: &'a Document<N, M>,
-    found: &'a mut Found<'s, N>,
+    found: &'a mut Found<'s, N, K>,
 }
 
-impl<'de, const N: usize, const M: usize> DeserializeSeed<'de>
-    for Top<'_, '_, N, M>
+impl<'de, const N: usize, const M: usize, const K: usize> DeserializeSeed<'de>
+    for Top<'_, '_, N, M, K>
 {
     type Value = [Loose; M];
 
@@ -69,7 +95,9 @@ impl<'de, const N: usize, const M: usize> DeserializeSeed<'de>
     }
 }
 
-impl<'de, const N: usize, const M: usize> Visitor<'de> for Top<'_, '_, N, M> {
+impl<'de, const N: usize, const M: usize, const K: usize> Visitor<'de>
+    for Top<'_, '_, N, M, K>
+{
     type Value = [Loose; M];
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -87,6 +115,10 @@ impl<'de, const N: usize, const M: usize> Visitor<'de> for Top<'_, '_, N, M> {
                 self.found.lists += 1;
                 let found = &mut *self.found;
                 entries.next_value_seed(Rows { row, found })?;
+            } else if !key.is_empty() && key == self.found.beside.key {
+                let Beside { wanted, on_row, .. } = &mut self.found.beside;
+                let all = AllListed { wanted: *wanted, on_row: *on_row };
+                entries.next_value_seed(all)?;
             } else if key == *about {
                 facts = entries.next_value_seed(Wanted(names))?.fields;
             } else if let Some(index) = names.iter().position(|n| *n == key) {
@@ -99,12 +131,14 @@ impl<'de, const N: usize, const M: usize> Visitor<'de> for Top<'_, '_, N, M> {
     }
 }
 
-struct Rows<'a, 's, const N: usize> {
+struct Rows<'a, 's, const N: usize, const K: usize> {
     row: &'a [&'static str; N],
-    found: &'a mut Found<'s, N>,
+    found: &'a mut Found<'s, N, K>,
 }
 
-impl<'de, const N: usize> DeserializeSeed<'de> for Rows<'_, '_, N> {
+impl<'de, const N: usize, const K: usize> DeserializeSeed<'de>
+    for Rows<'_, '_, N, K>
+{
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(
@@ -115,7 +149,7 @@ impl<'de, const N: usize> DeserializeSeed<'de> for Rows<'_, '_, N> {
     }
 }
 
-impl<'de, const N: usize> Visitor<'de> for Rows<'_, '_, N> {
+impl<'de, const N: usize, const K: usize> Visitor<'de> for Rows<'_, '_, N, K> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
