@@ -81,6 +81,7 @@ impl Inventor {
             Trade::University => format!("University of {name}"),
             Trade::Hoster => format!("{name} Hosting"),
             Trade::NonProfit => format!("{name} Foundation"),
+            Trade::Exchange => format!("{name} Internet Exchange"),
             Trade::Stub if self.random.chance(50) => String::new(),
             Trade::Stub | Trade::Internal => {
                 format!("{name} {}", self.random.pick(&business))

@@ -56,7 +56,8 @@ impl Network {
 
     /// Whether it takes part in routing at all.
     pub(crate) fn is_routed(&self) -> bool {
-        self.plant != Plant::Dormant && self.trade != Trade::Internal
+        self.plant != Plant::Dormant
+            && !matches!(self.trade, Trade::Internal | Trade::Exchange)
     }
 }
 
@@ -74,6 +75,9 @@ pub(crate) enum Trade {
     Hoster,
     NonProfit,
     Stub,
+    /// The route server of an exchange: it announces nothing, and stands in
+    /// paths between those who peer over it.
+    Exchange,
     /// A private number that is never announced.
     Internal,
 }
@@ -91,6 +95,7 @@ impl Trade {
             Self::Hoster => ("hosting", "Content", 3),
             Self::NonProfit => ("non-profit", "Non-Profit", 2),
             Self::Stub => ("business", "Enterprise", 3),
+            Self::Exchange => ("", "Route Server", 0),
             Self::Internal => ("", "", 0),
         }
     }

@@ -1,12 +1,18 @@
 //! What routes carry beside their paths: numbers instead of nodes, communities,
 //! and marks of those who do as RFC 9234 says.
 
+use std::collections::HashMap;
+
 use asgard_model::Asn;
 
-use super::{graph::Graph, message::Attributes};
+use super::{
+    graph::{Graph, node},
+    message::Attributes,
+};
 use crate::{
     network::{Network, Trade},
     random::Random,
+    topology::Links,
 };
 
 /// Nodes from here on are no networks: they stand for private numbers
@@ -25,10 +31,13 @@ pub(super) struct Dressing {
     marks: Vec<bool>,
     /// Adds communities that say where a route was learnt.
     tags: Vec<bool>,
+    /// Peers who meet at an exchange whose route server puts its own number
+    /// into the path, and that server.
+    meetings: HashMap<(u32, u32), u32>,
 }
 
 impl Dressing {
-    pub(super) fn of(seed: u64, networks: &[Network]) -> Self {
+    pub(super) fn of(seed: u64, networks: &[Network], links: &Links) -> Self {
         let mut random = Random::stream(seed, "dressing");
         let mut share = |large: u32, small: u32| -> Vec<bool> {
             let is_large = |network: &Network| {
@@ -42,6 +51,7 @@ impl Dressing {
         Self {
             marks: share(120, 10),
             tags: share(600, 50),
+            meetings: meetings(seed, networks, links),
             asns: networks.iter().map(|network| network.asn).collect(),
         }
     }
@@ -61,7 +71,14 @@ impl Dressing {
         into: &mut Attributes,
     ) {
         into.path.clear();
-        into.path.extend(path.iter().map(|&node| self.asn(node)));
+        for (&node, next) in
+            path.iter().zip(path[1..].iter().map(Some).chain([None]))
+        {
+            into.path.push(self.asn(node));
+            let meeting =
+                next.and_then(|&next| self.meetings.get(&(node, next)));
+            into.path.extend(meeting.map(|&server| self.asn(server)));
+        }
         into.communities.clear();
         into.large.clear();
         into.med = None;
@@ -106,4 +123,28 @@ impl Dressing {
 
 fn says(flags: &[bool], node: u32) -> bool {
     flags.get(node as usize).copied().unwrap_or(false)
+}
+
+/// One of eight peerings that are not between the largest goes over a route
+/// server that does not hide itself (most do: RFC 7947, 2.2.2.1).
+fn meetings(
+    seed: u64,
+    networks: &[Network],
+    links: &Links,
+) -> HashMap<(u32, u32), u32> {
+    let mut random = Random::stream(seed, "meetings");
+    let is_server = |&index: &usize| networks[index].trade == Trade::Exchange;
+    let servers: Vec<usize> = (0..networks.len()).filter(is_server).collect();
+    let mut meetings = HashMap::new();
+    for &(a, b) in &links.peering {
+        let is_small = |index: usize| {
+            !matches!(networks[index].trade, Trade::Tier1 | Trade::Transit)
+        };
+        if random.chance(125) && (is_small(a) || is_small(b)) {
+            let server = node(*random.pick(&servers));
+            meetings.insert((node(a), node(b)), server);
+            meetings.insert((node(b), node(a)), server);
+        }
+    }
+    meetings
 }

@@ -1,6 +1,6 @@
 //! A world in which BGP is spoken: who hears what before anything happens.
 
-use asgard_model::{Asn, Prefix};
+use asgard_model::{Asn, Prefix, Rir};
 
 use super::{
     Internet,
@@ -12,7 +12,7 @@ use super::{
     view::{Vantage, View, vantages, views},
 };
 use crate::{
-    famous,
+    Plan, famous,
     network::{Network, Plant, Trade},
     random::Random,
     roster, space,
@@ -23,6 +23,8 @@ use crate::{
 /// First number of networks that bear numbers for documentation in the demo:
 /// nobody announces those in a world whose routes are judged.
 const FIRST_RENUMBERED: u32 = 499_001;
+/// First number of route servers of exchanges.
+const FIRST_EXCHANGE: u32 = 499_101;
 
 /// The world, and everybody's view of it.
 pub(super) struct Scene {
@@ -69,7 +71,8 @@ impl Scene {
         let nodes: Vec<u32> = vantages.iter().map(|one| one.node).collect();
         let ways = graph.ways_to(&nodes);
         let views = views((&graph, &ways), &announced.atoms, &vantages);
-        let dressing = Dressing::of(options.plan.seed, &world.networks);
+        let dressing =
+            Dressing::of(options.plan.seed, &world.networks, &world.links);
         Self {
             world,
             graph,
@@ -101,6 +104,9 @@ impl Scene {
 fn world(options: &Internet) -> World {
     let plan = &options.plan;
     let mut networks = roster::networks(plan);
+    for number in 0..plan.share(1_250, 2) {
+        networks.push(exchange(plan, number));
+    }
     let mut number = FIRST_RENUMBERED;
     for network in &mut networks {
         if famous::BULLETPROOF.contains(&network.asn.0) {
@@ -119,6 +125,25 @@ fn world(options: &Internet) -> World {
     let moas = kin::moas(&links, &table);
     table = table.grown(moas);
     World::of(plan, networks, links, table)
+}
+
+/// The route server of an exchange.
+fn exchange(plan: &Plan, number: usize) -> Network {
+    let asn = Asn(FIRST_EXCHANGE + node(number));
+    Network {
+        asn,
+        handle: format!("IX{number}-DEMO"),
+        company: format!("Exchange {number} Foundation"),
+        domain: format!("ix{number}.example"),
+        rir: Rir::Ripe,
+        country: "NL",
+        registered: plan.back(5_000),
+        trade: Trade::Exchange,
+        plant: Plant::Ordinary,
+        peeringdb: true,
+        signed: false,
+        blocks: Vec::new(),
+    }
 }
 
 /// Ordinary networks that repeat their number seven to twelve times for one to

@@ -8,6 +8,7 @@ use super::{
     scene::Scene,
     story::{Habit, Hop, Incident, Plot},
 };
+use crate::network::{Network, Trade};
 
 /// The text of the file.
 pub(super) fn render(options: &Internet, scene: &Scene, plot: &Plot) -> String {
@@ -33,6 +34,7 @@ pub(super) fn render(options: &Internet, scene: &Scene, plot: &Plot) -> String {
             [scene.asn(a).0, scene.asn(b).0]
         }).collect::<Vec<_>>(),
         "siblings": siblings(scene),
+        "route_servers": servers(scene),
         "resets": plot.resets.iter().map(|reset| json!({
             "peer": scene.vantages[reset.vantage].asn.0,
             "start": moment(reset.from),
@@ -79,6 +81,12 @@ fn siblings(scene: &Scene) -> Vec<[u32; 2]> {
     let asn = |index: usize| scene.world.networks[index].asn.0;
     let pairs = scene.world.links.siblings.iter();
     pairs.map(|&(a, b)| [asn(a), asn(b)]).collect()
+}
+
+fn servers(scene: &Scene) -> Vec<u32> {
+    let is_server = |network: &&Network| network.trade == Trade::Exchange;
+    let networks = scene.world.networks.iter();
+    networks.filter(is_server).map(|network| network.asn.0).collect()
 }
 
 fn texts(prefixes: &[Prefix]) -> Vec<String> {

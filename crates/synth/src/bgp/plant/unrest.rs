@@ -15,7 +15,8 @@ const DROP: u16 = 666;
 
 pub(super) fn plant(stage: &mut Stage<'_>, events: usize) {
     for _ in 0..events {
-        flap(stage);
+        let mut tries = 0..40;
+        while tries.next().is_some() && !flap(stage) {}
         let mut tries = 0..40;
         while tries.next().is_some() && !blackhole(stage) {}
     }
@@ -23,11 +24,11 @@ pub(super) fn plant(stage: &mut Stage<'_>, events: usize) {
 
 /// One or two prefixes that vanish for minutes, many times a day, for one to
 /// three days.
-fn flap(stage: &mut Stage<'_>) {
+fn flap(stage: &mut Stage<'_>) -> bool {
     let stranger = stage.stranger(|stage, node, _| {
         !stage.scene.graph.providers.of_node(node).is_empty()
     });
-    let Some(origin) = stranger else { return };
+    let Some(origin) = stranger else { return false };
     let atoms = stage.atoms_of(origin);
     let mut prefixes: Vec<Prefix> =
         atoms.iter().flat_map(|&atom| stage.free(atom)).collect();
@@ -35,7 +36,7 @@ fn flap(stage: &mut Stage<'_>) {
     let days = stage.random.between(1, 3) * 24 * HOUR;
     let stretch = stage.stretch(days.min((stage.to - stage.from) / 2));
     let (Some((start, end)), false) = (stretch, prefixes.is_empty()) else {
-        return;
+        return false;
     };
     stage.cast([origin]);
     stage.take(&prefixes);
@@ -48,6 +49,7 @@ fn flap(stage: &mut Stage<'_>) {
     }
     let asn = stage.scene.asn(origin);
     stage.plot.flaps.push(Habit { asn, prefixes });
+    true
 }
 
 /// Up to four addresses that a network lets its providers drop for hours; some
