@@ -1,0 +1,146 @@
+//! The networks without providers at the top (Luckie et al. 2013, 4.3).
+//!
+//! They all peer with each other, so no path crosses three of them: whoever
+//! stands next to two members is a customer. That tells a member from a large
+//! network that buys transit of all of them.
+
+use std::cmp::Reverse;
+
+use rustc_hash::FxHashMap;
+
+use super::corpus::Corpus;
+
+/// Candidates, by transit degree.
+const CANDIDATES: usize = 64;
+/// Candidates with which the search begins.
+const SEEDS: usize = 10;
+/// A candidate has at least this part of the largest transit degree.
+const SMALLEST_PART: u32 = 50;
+/// Of a hundred paths from members to a member, those in which it stands next
+/// to two of them: leaks, not purchases.
+const MOST_PERCENT: u64 = 3;
+
+/// The members, as nodes, ascending.
+pub(super) fn clique(corpus: &Corpus) -> Vec<u32> {
+    let candidates = candidates(corpus);
+    let evidence = Evidence::new(corpus, &candidates);
+    let mut best: Vec<usize> = Vec::new();
+    let mut best_weight = 0;
+    for seed in 0..candidates.len().min(SEEDS) {
+        let found = grow(corpus, &candidates, &evidence, seed);
+        let weight: u64 = found
+            .iter()
+            .map(|&at| u64::from(corpus.degrees[candidates[at] as usize]))
+            .sum();
+        if (found.len(), weight) > (best.len(), best_weight) {
+            (best, best_weight) = (found, weight);
+        }
+    }
+    let mut members: Vec<u32> =
+        best.into_iter().map(|at| candidates[at]).collect();
+    members.sort_unstable();
+    members
+}
+
+/// Nodes with the largest transit degrees, the largest first.
+fn candidates(corpus: &Corpus) -> Vec<u32> {
+    let degree = |node: u32| corpus.degrees[node as usize];
+    let nodes = 0..u32::try_from(corpus.asns.len()).unwrap_or(u32::MAX);
+    let mut nodes: Vec<u32> = nodes.filter(|&n| degree(n) > 1).collect();
+    nodes.sort_unstable_by_key(|&n| {
+        (Reverse(degree(n)), corpus.asns[n as usize])
+    });
+    nodes.truncate(CANDIDATES);
+    let largest = nodes.first().map_or(0, |&n| degree(n));
+    nodes.retain(|&n| degree(n) >= largest / SMALLEST_PART);
+    nodes
+}
+
+/// Adds candidates to a seed as long as all are members.
+fn grow(
+    corpus: &Corpus,
+    candidates: &[u32],
+    evidence: &Evidence,
+    seed: usize,
+) -> Vec<usize> {
+    let mut members = vec![seed];
+    let linked = |a: usize, b: usize| {
+        corpus.between(candidates[a], candidates[b]).is_some()
+    };
+    for candidate in (0..candidates.len()).filter(|&c| c != seed) {
+        let links = members.iter().filter(|&&m| linked(m, candidate)).count();
+        // No collector sees all links of a large clique.
+        if links * 10 < members.len() * 9 {
+            continue;
+        }
+        members.push(candidate);
+        if evidence.is_customer(candidate, &members) {
+            members.pop();
+            continue;
+        }
+        // The new one may show that an earlier one buys.
+        let bought: Vec<usize> = members
+            .iter()
+            .copied()
+            .filter(|&m| m != seed && evidence.is_customer(m, &members))
+            .collect();
+        members.retain(|m| !bought.contains(m));
+    }
+    // A seed that buys from those whom it brought in is none.
+    match evidence.is_customer(seed, &members) {
+        true => Vec::new(),
+        false => members,
+    }
+}
+
+/// How often candidates stand next to each other.
+struct Evidence {
+    /// Paths over two candidates, the outer one second.
+    pairs: FxHashMap<(usize, usize), u64>,
+    /// Paths over three candidates, an outer one last.
+    triplets: FxHashMap<(usize, usize, usize), u64>,
+}
+
+impl Evidence {
+    fn new(corpus: &Corpus, candidates: &[u32]) -> Self {
+        let numbers: FxHashMap<u32, usize> =
+            candidates.iter().enumerate().map(|(at, &n)| (n, at)).collect();
+        let mut pairs = FxHashMap::default();
+        let mut triplets = FxHashMap::default();
+        let mut places: Vec<Option<usize>> = Vec::new();
+        for path in corpus.paths() {
+            places.clear();
+            places.extend(path.nodes.iter().map(|n| numbers.get(n).copied()));
+            for pair in places.windows(2) {
+                if let [Some(a), Some(b)] = *pair {
+                    *pairs.entry((a, b)).or_insert(0) += 1;
+                    *pairs.entry((b, a)).or_insert(0) += 1;
+                }
+            }
+            for three in places.windows(3) {
+                if let [Some(a), Some(b), Some(c)] = *three {
+                    *triplets.entry((a, b, c)).or_insert(0) += 1;
+                    *triplets.entry((c, b, a)).or_insert(0) += 1;
+                }
+            }
+        }
+        Self { pairs, triplets }
+    }
+
+    /// Whether a candidate buys from one of the members: it stands next to two
+    /// of them more often than leaks explain.
+    fn is_customer(&self, candidate: usize, members: &[usize]) -> bool {
+        let others = || members.iter().copied().filter(|&m| m != candidate);
+        let mut next_to_two = 0;
+        let mut next_to_one = 0;
+        for near in others() {
+            let pair = self.pairs.get(&(near, candidate));
+            next_to_one += pair.copied().unwrap_or(0);
+            for far in others().filter(|&far| far != near) {
+                let triplet = self.triplets.get(&(far, near, candidate));
+                next_to_two += triplet.copied().unwrap_or(0);
+            }
+        }
+        next_to_two * 100 > next_to_one * MOST_PERCENT
+    }
+}
