@@ -1,0 +1,135 @@
+//! Networks without customers that carry routes of others.
+//!
+//! A stub in the middle of a path is a leak that lasts, a hidden customer, or a
+//! path that was made up. Not counted: routes of its own organisation, and those
+//! of a neighbour whose relationship is known: from a customer they are welcome,
+//! from a peer or provider they are a leak, and told as such.
+
+use asgard_model::{Asn, IncidentKind, Subtype, graph::Relationship};
+use rustc_hash::FxHashSet;
+
+use crate::{
+    path::PathId,
+    table::{PrefixId, Transition},
+};
+
+use super::{
+    Detector, Findings, Scene,
+    cases::Cases,
+    is_global,
+    remembered::Remembered,
+    valley,
+    watch::{Watch, Witness},
+};
+
+/// Seconds that carrying must last.
+const LASTING: u32 = 86_400;
+
+/// Watches for stubs in the middle of paths.
+#[derive(Clone, Debug)]
+pub(super) struct Carriers {
+    /// Networks with a customer.
+    providers: Option<FxHashSet<Asn>>,
+    paths: Remembered<Box<[Asn]>>,
+    watch: Watch<(Asn, PrefixId)>,
+    cases: Cases,
+}
+
+impl Default for Carriers {
+    fn default() -> Self {
+        Self {
+            providers: None,
+            paths: Remembered::default(),
+            watch: Watch::lasting(LASTING),
+            cases: Cases::new(IncidentKind::StubTransit),
+        }
+    }
+}
+
+impl Carriers {
+    fn stubs(&mut self, scene: &Scene<'_>, path: PathId) -> Vec<Asn> {
+        let providers = self.providers.get_or_insert_with(|| {
+            let edges = scene.relations.edges();
+            edges
+                .filter(|edge| edge.2 == Relationship::ProviderOf)
+                .map(|edge| edge.0)
+                .collect()
+        });
+        let work_out = || {
+            let stubs = stubs(scene, path, providers);
+            (!stubs.is_empty()).then(|| stubs.into_boxed_slice())
+        };
+        let stubs = self.paths.get(path.index(), work_out);
+        stubs.map_or_else(Vec::new, |stubs| stubs.to_vec())
+    }
+
+    /// For whom a stub carries: its neighbour towards the origin, and the
+    /// origin.
+    fn served(scene: &Scene<'_>, stub: Asn, path: PathId) -> Vec<Asn> {
+        let hops = valley::hops(scene.table.path(path), scene.relations);
+        let hops = hops.unwrap_or_default();
+        let at = hops.iter().position(|&asn| asn == stub);
+        let next = at.and_then(|at| hops.get(at + 1)).copied();
+        next.into_iter().chain(hops.last().copied()).collect()
+    }
+}
+
+impl Detector for Carriers {
+    fn transition(&mut self, scene: &Scene<'_>, t: &Transition<'_>) {
+        let prefix = scene.table.prefix(t.prefix);
+        if t.before == t.after || !is_global(prefix) {
+            return;
+        }
+        let k = scene.threshold(prefix);
+        if let Some(path) = t.after {
+            for stub in self.stubs(scene, path) {
+                let witness = Witness::of(t, path);
+                self.watch.show((stub, t.prefix), k, witness);
+            }
+        }
+        let Some(path) = t.before else { return };
+        for stub in self.stubs(scene, path) {
+            let ended = self.watch.hide((stub, t.prefix), k, t.at);
+            if let Some(episode) = ended {
+                let served = Self::served(scene, stub, episode.witness.path);
+                self.cases.add(stub, Subtype::Carrier, &served, &episode);
+            }
+        }
+    }
+
+    fn finish(&self, scene: &Scene<'_>, now: u32, out: &mut Findings) {
+        let mut cases = self.cases.clone();
+        for episode in self.watch.open(now) {
+            let stub = episode.key.0;
+            let served = Self::served(scene, stub, episode.witness.path);
+            cases.add(stub, Subtype::Carrier, &served, &episode);
+            out.of(stub).stub_but_transit = true;
+        }
+        out.incidents.extend(cases.incidents(scene.table, now, |_| 0.0));
+    }
+}
+
+/// Stubs strictly between the peer and the origin of a path. The peer itself
+/// carries routes to the collector, which proves nothing.
+fn stubs(
+    scene: &Scene<'_>,
+    path: PathId,
+    providers: &FxHashSet<Asn>,
+) -> Vec<Asn> {
+    let path = scene.table.path(path);
+    let Some(origin) = path.origin() else { return Vec::new() };
+    let Some(hops) = valley::hops(path, scene.relations) else {
+        return Vec::new();
+    };
+    let siblings = |a: Asn, b: Asn| scene.relations.siblings(a, b);
+    hops.windows(3)
+        .filter(|triplet| {
+            let (stub, next) = (triplet[1], triplet[2]);
+            !providers.contains(&stub)
+                && scene.relations.between(stub, next).is_none()
+                && !siblings(stub, origin)
+                && !siblings(stub, next)
+        })
+        .map(|triplet| triplet[1])
+        .collect()
+}
