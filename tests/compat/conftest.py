@@ -8,6 +8,7 @@ import concurrent.futures
 import os
 import pathlib
 import shutil
+import sys
 
 import pytest
 
@@ -66,6 +67,12 @@ def binary(request):
 def tools():
     """Where `run` has put the Python and Node packages."""
     return pathlib.Path(os.environ["ASGARD_COMPAT_TOOLS"])
+
+
+@pytest.fixture(scope="session")
+def python_tools():
+    """Where the programs of the Python packages are."""
+    return pathlib.Path(sys.prefix) / "bin"
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,9 @@ implementation of the format than the gateway's own.
 """
 
 import contextlib
+import hashlib
 import http.server
+import itertools
 import pathlib
 import re
 import socket
@@ -50,7 +52,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_POST = do_GET
+    do_POST = do_PUT = do_DELETE = do_GET
 
     def log_message(self, *_):
         pass
@@ -104,21 +106,38 @@ rules:
      challenge: {{kind: metarefresh, difficulty: 1}}}}
   - {{name: worker, action: CHALLENGE, path: /work,
      challenge: {{kind: pow, difficulty: 4}}}}
+  - {{name: secret, action: DENY, path: /secret,
+     response: {{status: 451, body: not here, headers: {{X-Why: policy}}}}}}
+  - {{name: watched, action: DENY, mode: shadow, path: /watched}}
+server: {{host: 127.0.0.1, port: 0}}
 verdict: {{bind: "127.0.0.1:0", contract: forward,
   trusted_peers: [127.0.0.1/32], on_failure: deny}}
 """
 
 
-class Gateway:
-    """`proxy`, `verdicts`, `admin` are addresses as `http://127.0.0.1:N`."""
+def redeem(url, client, answer, **how):
+    """Solves a proof of work that came as JSON, through the proxy."""
+    challenge = answer.json()["challenge"]
+    zeros = "0" * challenge["difficulty"]
+    nonce = next(
+        n for n in itertools.count()
+        if hashlib.sha256(f"{challenge['seed']}{n}".encode())
+        .hexdigest().startswith(zeros)
+    )
+    return client.get(f"{url}{challenge['redeem']}&nonce={nonce}", **how)
 
-    def __init__(self, binary, directory, backend_port):
+
+class Gateway:
+    """`proxy`, `verdicts`, `admin` are addresses as `http://127.0.0.1:N`,
+    `grpc` is one as `127.0.0.1:N`."""
+
+    def __init__(self, binary, directory, backend_port, text=CONFIG):
         directory = pathlib.Path(directory)
         self.database = directory / "asn.mmdb"
         write_database(self.database)
-        config = directory / "gateway.yaml"
+        self.config = config = directory / "gateway.yaml"
         config.write_text(
-            CONFIG.format(backend=backend_port, database=self.database)
+            text.format(backend=backend_port, database=self.database)
         )
         self.log = (directory / "gateway.log").open("w+")
         self.process = subprocess.Popen(
@@ -126,17 +145,17 @@ class Gateway:
             stdout=subprocess.PIPE, stderr=self.log, text=True,
         )
         found = {}
-        names = {"listening": "proxy", "verdicts": "verdicts", "admin": "admin"}
         for line in self.process.stdout:
-            told = re.match(r"(listening|verdicts|admin) on (\S+)", line)
+            told = re.match(r"(\w+) on (\S+)", line)
             if told:
-                found[names[told[1]]] = told[2]
-            if len(found) == 3:
+                found[told[1]] = told[2]
+            if len(found) == 4:
                 break
         else:
             raise AssertionError(pathlib.Path(self.log.name).read_text())
-        self.proxy, self.verdicts = found["proxy"], found["verdicts"]
+        self.proxy, self.verdicts = found["listening"], found["verdicts"]
         self.admin = found["admin"]
+        self.grpc = found["ext_authz"].removeprefix("grpc://")
 
     def stop(self):
         if self.process.poll() is None:

@@ -28,14 +28,14 @@ def document(asgard, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def generated(document, tools):
+def generated(document, python_tools):
     """The generated Python package, imported."""
     made = subprocess.run(
-        [tools / "venv" / "bin" / "openapi-python-client", "generate",
+        [python_tools / "openapi-python-client", "generate",
          "--path", document, "--output-path", document.parent / "asgard_client",
          "--meta", "none", "--fail-on-warning"],
         capture_output=True, text=True, timeout=120,
-        env={"PATH": f"{tools / 'venv' / 'bin'}:/usr/bin:/bin"},
+        env={"PATH": f"{python_tools}:/usr/bin:/bin"},
     )  # fmt: skip
     assert made.returncode == 0, made.stdout + made.stderr
     sys.path.insert(0, str(document.parent))

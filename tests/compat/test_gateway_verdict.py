@@ -1,8 +1,8 @@
 """Proves that real proxies, set up as docs/gateway/verdict.md says, let pass,
 refuse, challenge, and replace forged headers by our verdicts.
 
-nginx and Caddy run; for Traefik and Envoy there is no binary here, and what
-they send is replayed as their documentation shows it.
+nginx and Caddy run; for Traefik there is no binary here, and what it sends is
+replayed as its documentation shows it. Envoy runs in test_gateway_envoy.py.
 """
 
 import pathlib
@@ -12,7 +12,7 @@ import subprocess
 import httpx
 import pytest
 
-from gateway_server import Gateway, backend, free_port, wait_for
+from gateway_server import Gateway, backend, free_port, redeem, wait_for
 
 DOCS = pathlib.Path(__file__).parents[2] / "docs" / "gateway"
 FORGED = {
@@ -90,21 +90,6 @@ def caddy(gateway, app, tmp_path, need):
     finally:
         process.terminate()
         process.wait(10)
-
-
-def redeem(url, client, answer, **how):
-    """Solves a proof of work that came as JSON, through the proxy."""
-    import hashlib
-    import itertools
-
-    challenge = answer.json()["challenge"]
-    zeros = "0" * challenge["difficulty"]
-    nonce = next(
-        n for n in itertools.count()
-        if hashlib.sha256(f"{challenge['seed']}{n}".encode())
-        .hexdigest().startswith(zeros)
-    )
-    return client.get(f"{url}{challenge['redeem']}&nonce={nonce}", **how)
 
 
 def test_nginx_lets_pass_with_our_headers(nginx):

@@ -124,12 +124,12 @@ def fresh(binary, outside):
 
 
 def test_the_server_does_what_the_document_says(
-    fresh, tools, tmp_path, record_property
+    fresh, python_tools, tmp_path, record_property
 ):
     # Of an organisation: the threat feeds are for the bearers of such keys.
     admin = fresh.make_key("admin", org="schema")
     command = [
-        tools / "venv" / "bin" / "schemathesis",
+        python_tools / "schemathesis",
         "--config-file", HERE / "schemathesis.toml", "run",
         f"{fresh.url}/openapi.json",
         "--header", f"X-API-Key: {admin}",

@@ -93,7 +93,8 @@ async fn answer(
         "/v1/explain" => {
             let query = request.uri().query().unwrap_or("");
             let generation = gateway.generations.load();
-            match explain::explain(&generation, query) {
+            let recall = |id: &str| gateway.recall(id);
+            match explain::explain(&generation, query, recall) {
                 Ok(found) => json(StatusCode::OK, &found),
                 Err(wrong) => {
                     let body = serde_json::json!({ "error": wrong });

@@ -30,8 +30,8 @@ pub struct Config {
     /// Where `/healthz`, `/livez`, `/readyz`, `/metrics`, `/v1/explain` and
     /// `/-/reload` answer.
     pub health: HostPort,
-    /// The Envoy `ext_authz` gRPC listener; `None` if it is not configured.
-    pub server: Option<HostPort>,
+    /// Where Envoy asks over gRPC; `None` if it is not configured.
+    pub server: Option<GrpcServer>,
     /// Where clients come in.
     pub listeners: Vec<Listener>,
     /// Certificates by the name that listeners use.
@@ -103,6 +103,15 @@ pub struct HostPort {
     pub host: IpAddr,
     /// 0 picks a free one.
     pub port: u16,
+}
+
+/// Where Envoy asks by `ext_authz` over gRPC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GrpcServer {
+    /// Address and port.
+    pub address: HostPort,
+    /// Longest question; a longer one is denied.
+    pub max_message_bytes: usize,
 }
 
 /// Where clients come in.
@@ -522,8 +531,9 @@ pub enum Binding {
 /// Decisions for proxies of others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// Address and port.
-    pub bind: SocketAddr,
+    /// Address and port of questions over HTTP; `None` if only
+    /// [`Config::server`] is asked.
+    pub bind: Option<SocketAddr>,
     /// What bare `/v1/verdict` means.
     pub contract: Contract,
     /// Whose facts are believed.

@@ -22,7 +22,10 @@ use crate::{
     config::{self, Config, Faults, Loaded, Overrides},
     drain::Phase,
     generation::{Data, Generation, Generations},
-    log::DecisionLog,
+    log::{
+        DecisionLog,
+        recent::{Recent, Remembered},
+    },
     metrics::Metrics,
     setup::{Setup, SetupError},
     supply::{DataError, Library},
@@ -62,6 +65,8 @@ pub struct Gateway {
     phase: watch::Sender<Phase>,
     // A std lock: held to copy or replace a line of text.
     reloaded: Mutex<ReloadState>,
+    // A std lock: held to find a worker's.
+    recent: Mutex<Vec<Arc<Recent>>>,
     // Reloads come one after the other.
     reloading: tokio::sync::Mutex<()>,
     /// What reads databases, lists and feeds; `None` until the first load.
@@ -99,6 +104,7 @@ impl Gateway {
             room,
             phase: watch::Sender::new(Phase::Serving),
             reloaded: Mutex::new(state.clone()),
+            recent: Mutex::default(),
             reloading: tokio::sync::Mutex::default(),
             library: watch::Sender::new(None),
             generations: Arc::new(Generations::new(generation)),
@@ -111,6 +117,8 @@ impl Gateway {
     /// One worker's part; `seed` names its requests and must be random.
     #[must_use]
     pub fn worker(&self, index: usize, seed: u64) -> Worker {
+        let recent = Arc::new(Recent::share_of(self.workers));
+        self.recent().push(Arc::clone(&recent));
         Worker {
             index,
             generations: Arc::clone(&self.generations),
@@ -119,7 +127,7 @@ impl Gateway {
             phase: self.phase.subscribe(),
             born: Instant::now(),
             ids: Ids::new(seed),
-            log: DecisionLog::default(),
+            log: DecisionLog::new(recent),
         }
     }
 
@@ -182,6 +190,15 @@ impl Gateway {
         *self.reloaded.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
 
+    /// A request that was refused or challenged not long ago.
+    pub(crate) fn recall(&self, id: &str) -> Option<Remembered> {
+        self.recent().iter().find_map(|of_worker| of_worker.find(id))
+    }
+
+    fn recent(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Recent>>> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// How the last reload went.
     #[must_use]
     pub fn last_reload(&self) -> ReloadState {
@@ -202,13 +219,8 @@ impl Gateway {
     /// Whether requests can be decided: nothing that the rules need is missing.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        let generation = self.generations.load();
-        let needs = generation.setup.policy.needs();
-        let has_networks = generation.data.networks.is_some();
-        let has_places = generation.data.places.is_some();
-        let lacks_networks = (needs.asn || needs.score) && !has_networks;
-        let lacks_places = needs.country && !has_places;
-        self.phase() == Phase::Serving && !lacks_networks && !lacks_places
+        self.phase() == Phase::Serving
+            && self.generations.load().has_what_rules_need()
     }
 
     /// The text form of all metrics.
@@ -228,6 +240,7 @@ impl Gateway {
         }
         let status = self.data_status();
         self.metrics.set_data(&status, clock::seconds());
+        self.metrics.set_crawlers(generation.setup.crawlers.names());
         self.metrics.text(&generation.setup.rules)
     }
 }
@@ -237,9 +250,12 @@ fn tell_what_needs_a_restart(old: &Config, new: &Config) {
         let of = |l: &config::Listener| (l.bind, l.tls.clone(), l.http2);
         config.listeners.iter().map(of).collect::<Vec<_>>()
     };
+    let bind = |config: &Config| config.verdict.as_ref().map(|v| v.bind);
     let changes = [
         ("listeners", places(old) != places(new)),
         ("health", old.health != new.health),
+        ("server", old.server != new.server),
+        ("verdict.bind", bind(old) != bind(new)),
         (
             "limits.connections",
             old.limits.connections != new.limits.connections,

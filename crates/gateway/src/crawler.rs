@@ -16,7 +16,7 @@ use asgard_policy::gate::{Crawler, ListIndex, Lists};
 use regex::{Regex, RegexBuilder};
 
 use crate::config::{CrawlerConfig, OnPending};
-use reverse::ReverseCache;
+use reverse::{Names, ReverseCache};
 
 /// Largest compiled pattern, in bytes.
 const PATTERN_SIZE: usize = 1 << 20;
@@ -72,12 +72,45 @@ impl Crawlers {
         address: IpAddr,
         lists: &dyn Lists,
     ) -> Crawler<'_> {
+        self.identify_by(user_agent, address, lists, &|address| {
+            self.names.get(address)
+        })
+    }
+
+    /// The same by what is known now; asks nobody.
+    pub fn recall(
+        &self,
+        user_agent: &str,
+        address: IpAddr,
+        lists: &dyn Lists,
+    ) -> Crawler<'_> {
+        self.identify_by(user_agent, address, lists, &|address| {
+            self.names.peek(address).names
+        })
+    }
+
+    /// Names of the crawlers that a user agent claims to be.
+    pub fn claimed(&self, user_agent: &str) -> Vec<&str> {
+        let claimed = self.known.iter();
+        claimed
+            .filter(|known| known.agent.is_match(user_agent))
+            .map(|known| known.config.name.as_str())
+            .collect()
+    }
+
+    fn identify_by(
+        &self,
+        user_agent: &str,
+        address: IpAddr,
+        lists: &dyn Lists,
+        names: &dyn Fn(IpAddr) -> Option<Names>,
+    ) -> Crawler<'_> {
         let mut pending = Crawler::None;
         for known in &self.known {
             if !known.agent.is_match(user_agent) {
                 continue;
             }
-            match self.check(&known.config, address, lists) {
+            match check(&known.config, address, lists, names) {
                 Check::Verified => {
                     return Crawler::Verified(&known.config.name);
                 }
@@ -97,35 +130,35 @@ impl Crawlers {
     pub fn names(&self) -> &Arc<ReverseCache> {
         &self.names
     }
+}
 
-    fn check(
-        &self,
-        crawler: &CrawlerConfig,
-        address: IpAddr,
-        lists: &dyn Lists,
-    ) -> Check {
-        if let Some(list) = crawler.ip_list {
-            match lists.in_list(ListIndex(list)) {
-                Some(true) => return Check::Verified,
-                Some(false) if crawler.fcrdns.is_empty() => {
-                    return Check::Failed;
-                }
-                // Not loaded yet: nobody knows.
-                None if crawler.fcrdns.is_empty() => return Check::Pending,
-                Some(false) | None => {}
+fn check(
+    crawler: &CrawlerConfig,
+    address: IpAddr,
+    lists: &dyn Lists,
+    names: &dyn Fn(IpAddr) -> Option<Names>,
+) -> Check {
+    if let Some(list) = crawler.ip_list {
+        match lists.in_list(ListIndex(list)) {
+            Some(true) => return Check::Verified,
+            Some(false) if crawler.fcrdns.is_empty() => {
+                return Check::Failed;
             }
+            // Not loaded yet: nobody knows.
+            None if crawler.fcrdns.is_empty() => return Check::Pending,
+            Some(false) | None => {}
         }
-        if crawler.fcrdns.is_empty() {
-            return Check::Failed;
-        }
-        match self.names.get(address) {
-            None => Check::Pending,
-            Some(names) => {
-                let ours = names.iter().any(|name| {
-                    crawler.fcrdns.iter().any(|domain| below(name, domain))
-                });
-                if ours { Check::Verified } else { Check::Failed }
-            }
+    }
+    if crawler.fcrdns.is_empty() {
+        return Check::Failed;
+    }
+    match names(address) {
+        None => Check::Pending,
+        Some(names) => {
+            let ours = names.iter().any(|name| {
+                crawler.fcrdns.iter().any(|domain| below(name, domain))
+            });
+            if ours { Check::Verified } else { Check::Failed }
         }
     }
 }

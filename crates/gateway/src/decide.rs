@@ -14,7 +14,7 @@ use std::{
 
 use asgard_model::{Asn, NetworkFacts, Place};
 use asgard_policy::gate::{
-    Action, Counts, Decision, Headers, RuleIndex, Visit,
+    Action, Counts, Decision, Headers, RuleIndex, Visit, path,
 };
 
 use crate::{
@@ -31,7 +31,7 @@ use crate::{
     },
     http1::head::{MAX_FIELDS, Refusal},
     metrics::{Kind, Mode, RuleMetrics},
-    request::{Request, path, rule_view::RuleView, target::without_port},
+    request::{Request, rule_view::RuleView, target::without_port},
     setup::Setup,
     verdict,
     worker::{RequestId, Worker},
@@ -53,8 +53,10 @@ pub(crate) struct From {
 pub(crate) enum Surface {
     /// Requests that are passed on.
     Proxy,
-    /// Questions of other proxies.
+    /// Questions of other proxies, over HTTP.
     Verdict,
+    /// Questions of Envoy, over gRPC.
+    ExtAuthz,
 }
 
 impl From {
@@ -62,7 +64,7 @@ impl From {
     pub(crate) fn mode(self) -> Mode {
         match self.surface {
             Surface::Proxy => Mode::Proxy,
-            Surface::Verdict => Mode::Verdict,
+            Surface::Verdict | Surface::ExtAuthz => Mode::Verdict,
         }
     }
 }
@@ -85,7 +87,7 @@ pub(crate) struct Record {
     pub(crate) asn: Option<Asn>,
     pub(crate) id: RequestId,
     /// Written only when it will be logged.
-    pub(crate) line: Option<Box<Line>>,
+    pub(crate) line: Option<Arc<Line>>,
 }
 
 /// What the log says beyond the record.
@@ -152,7 +154,7 @@ pub(crate) fn decide(
     let mut fates = [Fate::Keep; MAX_FIELDS];
     let fates = &mut fates[..request.fields.len()];
     judge_fields(worker, setup, request, sender.peer_is_trusted, fates);
-    let path = path::normal(request.target.path)?;
+    let path = path::normalise(request.target.path)?;
     let host = rule_host(request.host);
     let facts = Facts {
         client: sender.client,
@@ -257,7 +259,7 @@ pub(crate) fn judge<'g>(
         rule: decision.rule,
         client,
         asn: network.map(|network| network.asn),
-        line: logged.then(|| Box::new(line(&visit, &decision))),
+        line: logged.then(|| Arc::new(line(&visit, &decision))),
         id,
     };
     // Redeeming is no visit: nobody could pass a challenge otherwise. A rule
@@ -295,7 +297,8 @@ fn judge_fields(
 }
 
 /// The host as rules and backends know it: lower case, without port.
-pub(crate) fn rule_host(host: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn rule_host(host: &str) -> Cow<'_, str> {
     let host = without_port(host);
     match host.bytes().any(|byte| byte.is_ascii_uppercase()) {
         true => Cow::Owned(host.to_ascii_lowercase()),

@@ -79,6 +79,18 @@ pub struct Generation {
     pub data: Arc<Data>,
 }
 
+impl Generation {
+    /// Whether nothing that the rules need is missing.
+    #[must_use]
+    pub fn has_what_rules_need(&self) -> bool {
+        let needs = self.setup.policy.needs();
+        let lacks_networks =
+            (needs.asn || needs.score) && self.data.networks.is_none();
+        let lacks_places = needs.country && self.data.places.is_none();
+        !lacks_networks && !lacks_places
+    }
+}
+
 /// The generation in force.
 pub struct Generations {
     current: ArcSwap<Generation>,

@@ -36,6 +36,7 @@ mod verdict;
 mod wire;
 
 pub use control::{Gateway, LoadError};
+pub use decide::rule_host;
 pub use generation::{Data, Generation, Generations};
 pub use lookup::{Facts, facts};
 pub use setup::{Setup, SetupError};

@@ -22,6 +22,7 @@ use crate::{
 };
 
 mod arrival;
+mod grpc;
 mod http1;
 mod http2;
 
@@ -70,13 +71,30 @@ pub async fn serve_verdicts(
     socket: std::net::TcpListener,
     worker: Arc<Worker>,
 ) -> io::Result<()> {
-    let listener = config::Listener {
+    let listener = config::Listener { http2: false, ..plain(&socket)? };
+    serve_as(socket, listener, Surface::Verdict, worker).await
+}
+
+/// Answers the questions of Envoy over gRPC, likewise.
+///
+/// # Errors
+/// When the socket cannot be used by this runtime.
+pub async fn serve_ext_authz(
+    socket: std::net::TcpListener,
+    worker: Arc<Worker>,
+) -> io::Result<()> {
+    let listener = plain(&socket)?;
+    serve_as(socket, listener, Surface::ExtAuthz, worker).await
+}
+
+/// Without TLS and PROXY protocol.
+fn plain(socket: &std::net::TcpListener) -> io::Result<config::Listener> {
+    Ok(config::Listener {
         bind: socket.local_addr()?,
         tls: None,
-        http2: false,
+        http2: true,
         proxy_protocol: config::ProxyProtocol::Off,
-    };
-    serve_as(socket, listener, Surface::Verdict, worker).await
+    })
 }
 
 async fn serve_as(

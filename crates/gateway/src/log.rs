@@ -6,16 +6,24 @@
 //! left out is counted.
 
 use std::{
-    sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
 use asgard_policy::Policy;
 
 use crate::{
+    clock,
     decide::Record,
     metrics::{Kind, Metrics},
 };
+
+pub mod recent;
+
+use recent::{Recent, Remembered};
 
 /// Of allowed requests, one in so many is logged.
 const SAMPLE: u32 = 100;
@@ -23,14 +31,26 @@ const SAMPLE: u32 = 100;
 const MAX_LINES: u32 = 1000;
 
 /// Which decisions are logged.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct DecisionLog {
     allowed: AtomicU32,
     second: AtomicU64,
     lines: AtomicU32,
+    recent: Arc<Recent>,
 }
 
 impl DecisionLog {
+    /// What is not allowed is remembered in `recent`, too.
+    #[must_use]
+    pub fn new(recent: Arc<Recent>) -> Self {
+        Self {
+            allowed: AtomicU32::default(),
+            second: AtomicU64::default(),
+            lines: AtomicU32::default(),
+            recent,
+        }
+    }
+
     /// Whether a request of this kind will be logged.
     pub(crate) fn wants(&self, kind: Kind) -> bool {
         kind != Kind::Allow
@@ -47,6 +67,16 @@ impl DecisionLog {
         second: u64,
     ) {
         let Some(line) = &record.line else { return };
+        let rule = record.rule.map_or("", |rule| policy.rule_name(rule));
+        if record.kind != Kind::Allow {
+            self.recent.push(Remembered {
+                record: Record { line: None, ..record.clone() },
+                line: Arc::clone(line),
+                rule: rule.into(),
+                status,
+                at: clock::seconds(),
+            });
+        }
         if self.second.swap(second, Relaxed) != second {
             self.lines.store(0, Relaxed);
         }
@@ -54,7 +84,6 @@ impl DecisionLog {
             metrics.log_dropped.inc();
             return;
         }
-        let rule = record.rule.map_or("", |rule| policy.rule_name(rule));
         tracing::info!(
             target: "asgard::decision",
             request_id = record.id.as_str(),
@@ -75,7 +104,8 @@ impl DecisionLog {
     }
 }
 
-fn kind_name(kind: Kind) -> &'static str {
+/// The word for a log.
+pub(crate) fn kind_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Allow => "ALLOW",
         Kind::Deny => "DENY",

@@ -9,18 +9,23 @@ use std::time::Duration;
 
 use asgard_policy::{
     Policy,
-    gate::{Action, ChallengeKind, ChallengeSpec, RuleIndex},
+    gate::{Action, ChallengeKind, ChallengeSpec, Mode as RuleMode, RuleIndex},
 };
 use prometheus::{
     Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter,
     IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use crate::{challenge::Failure, client_address::Rejected};
+use crate::{
+    challenge::Failure, client_address::Rejected,
+    crawler::reverse::ReverseCache,
+};
 
+mod crawlers;
 mod supply;
 pub mod top;
 
+use crawlers::CrawlerMetrics;
 use supply::DataMetrics;
 use top::TopNetworks;
 
@@ -80,6 +85,7 @@ pub struct Metrics {
     pub(crate) backend_connections: IntGaugeVec,
     pub(crate) log_dropped: IntCounter,
     data: DataMetrics,
+    crawlers: CrawlerMetrics,
     challenges_issued: IntCounterVec,
     challenges_passed: IntCounterVec,
     challenges_failed: IntCounterVec,
@@ -150,6 +156,7 @@ impl Metrics {
                 "Decisions that were not logged, because there were too many.",
             ),
             data: DataMetrics::new(&registry),
+            crawlers: CrawlerMetrics::new(&registry),
             challenges_issued: make.counters(
                 "challenges_issued_total",
                 "Challenges that were set.",
@@ -181,6 +188,11 @@ impl Metrics {
     /// How databases and lists are doing.
     pub(crate) fn set_data(&self, all: &[crate::supply::Status], now: u64) {
         self.data.set(all, now);
+    }
+
+    /// What became of the proofs of crawlers.
+    pub(crate) fn set_crawlers(&self, names: &ReverseCache) {
+        self.crawlers.set(names);
     }
 
     /// A challenge was set.
@@ -281,7 +293,8 @@ impl RuleMetrics {
             Registry::new_custom(Some("asgard_gateway".into()), None)
                 .expect("the prefix is a valid name");
         let make = Make { registry: &registry };
-        let counters = |name, help| make.counters(name, help, &["rule"]);
+        let labels = ["rule", "mode"];
+        let counters = |name, help| make.counters(name, help, &labels);
         let hits = counters("rule_hits_total", "Requests that a rule matched.");
         let would_change = counters(
             "rule_would_change_total",
@@ -293,11 +306,16 @@ impl RuleMetrics {
         );
         let rules = (0..policy.rule_count())
             .map(|at| {
-                let name = [policy.rule_name(RuleIndex(at))];
+                let rule = RuleIndex(at);
+                let mode = match policy.rule_mode(rule) {
+                    RuleMode::Enforce => "enforce",
+                    RuleMode::Shadow => "shadow",
+                };
+                let values = [policy.rule_name(rule), mode];
                 Rule {
-                    hits: hits.with_label_values(&name),
-                    would_change: would_change.with_label_values(&name),
-                    errors: errors.with_label_values(&name),
+                    hits: hits.with_label_values(&values),
+                    would_change: would_change.with_label_values(&values),
+                    errors: errors.with_label_values(&values),
                 }
             })
             .collect();

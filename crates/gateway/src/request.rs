@@ -13,7 +13,6 @@ use crate::http1::{
     response::{content_length, tokens},
 };
 
-pub(crate) mod path;
 pub(crate) mod rule_view;
 pub(crate) mod target;
 

@@ -1,4 +1,5 @@
-//! Verdicts for the proxies of others, over HTTP.
+//! Verdicts for the proxies of others: over HTTP here, over gRPC in
+//! [`ext_authz`].
 //!
 //! A proxy asks about each request before it passes it on: nginx by
 //! `auth_request`, Traefik by `ForwardAuth`, Caddy by `forward_auth`, APISIX by
@@ -12,25 +13,25 @@
 //! from a stranger (403, `X-Asgard-Error`). A misconfigured proxy shows at its
 //! first request.
 
+pub(crate) mod ext_authz;
 mod question;
+mod ruling;
 
 use std::borrow::Cow;
-
-use asgard_policy::gate::Action;
 
 use crate::{
     answer::Answer,
     challenge,
-    config::{Contract, OnFailure, Verdict as Settings},
-    decide::{Facts, From, Judged, Record, Verdict, judge, texts},
+    config::{Contract, Verdict as Settings},
+    decide::{From, Record, Verdict},
     generation::Generation,
-    headers::{Fate, injected::Known},
-    http1::head::{MAX_FIELDS, Refusal},
+    http1::head::Refusal,
     metrics::Kind,
-    request::{Request, path, rule_view::RuleView},
+    request::Request,
     worker::Worker,
 };
 use question::{Problem, Question};
+use ruling::Ruling;
 
 /// Where questions are asked.
 const ENDPOINT: &str = "/v1/verdict";
@@ -88,28 +89,9 @@ pub(crate) fn decide(
             return Ok(refused(worker, from, &error));
         }
     };
-    let path = path::normal(question.path())?;
-    let mut fates = [Fate::Keep; MAX_FIELDS];
-    let fates = &mut fates[..request.fields.len()];
-    for (field, fate) in request.fields.iter().zip(&mut *fates) {
-        *fate = match question::is_of_contract(field.name) {
-            true => Fate::Claim,
-            false => setup.strip.fate(field.name, false),
-        };
-    }
-    let facts = Facts {
-        client: question.client,
-        method: question.method,
-        host: &question.host,
-        raw: question.target,
-        path: &path,
-        headers: RuleView { fields: request.fields, fates },
-        content_length: None,
-        secure: question.secure,
-        told_id: None,
-    };
-    let judged = judge(worker, generation, &facts);
-    Ok(answer(generation, settings, &endpoint, judged, &facts))
+    let ruling =
+        Ruling::of(worker, generation, settings, &question, request.fields)?;
+    Ok(answer(generation, &endpoint, ruling, question.target))
 }
 
 /// Which endpoint a question goes to.
@@ -150,39 +132,24 @@ fn endpoint<'r>(
     }
 }
 
-/// The answer in the manner of the proxy.
+/// The answer in the manner of the proxy; `target` is the client's.
 fn answer(
     generation: &Generation,
-    settings: &Settings,
     endpoint: &Endpoint<'_>,
-    judged: Judged<'_>,
-    facts: &Facts<'_>,
+    ruling: Ruling<'_>,
+    target: &str,
 ) -> (Verdict, Record) {
-    let (setup, data) = (&*generation.setup, &*generation.data);
-    let place = judged.place.as_ref().filter(|_| setup.downstream.geo);
-    let place = place.map(texts);
-    let known = Known { network: judged.network, place: place.as_ref() };
     let mut head = Vec::with_capacity(256);
-    setup.told.write(&known, &mut head);
-    let Judged { mut record, decision, answer, .. } = judged;
-    let needs = setup.policy.needs();
-    let blind = (needs.asn || needs.score) && data.networks.is_none()
-        || needs.country && data.places.is_none();
-    let mut error = None;
-    let mut own = answer;
-    if blind && decision.action == Action::Allow {
-        error = Some("no data yet");
-        if settings.on_failure == OnFailure::Deny {
-            record.kind = Kind::Deny;
-            own = Some(Answer::text(403, "Not ready.\n".into()));
-        }
-    }
+    ruling.each_header(&generation.setup, |name, value| {
+        crate::headers::put_field(&mut head, name, value);
+    });
+    let Ruling { record, rule, own, error, .. } = ruling;
     let mut answer = match (own, endpoint.manner) {
         (None, Manner::Envoy) => empty(200),
         (None, Manner::Page) => {
             // Between the two questions the answer has changed: once more.
             let mut again = empty(307);
-            let to = challenge::local(facts.raw).to_owned();
+            let to = challenge::local(target).to_owned();
             again.fields.push(("Location".into(), to));
             again
         }
@@ -191,16 +158,7 @@ fn answer(
             Kind::Challenge => 401,
             _ => 403,
         }),
-        // Come again, says a proxy; a verdict can only say no.
-        (Some(mut own), _) if decision.retry => {
-            own.status = 403;
-            own
-        }
         (Some(own), _) => own,
-    };
-    let rule = match record.rule {
-        Some(rule) => setup.policy.rule_name(rule),
-        None => "",
     };
     for (name, value) in [
         ("X-Asgard-Action", action(record.kind)),
@@ -246,5 +204,7 @@ fn refused(worker: &Worker, from: From, error: &str) -> (Verdict, Record) {
     (Verdict::Answer(answer), record)
 }
 
+#[cfg(test)]
+mod agreement;
 #[cfg(test)]
 mod tests;

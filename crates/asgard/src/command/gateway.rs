@@ -57,12 +57,6 @@ pub(crate) fn run(
     for lint in &loaded.lints {
         tracing::warn!("{}", loaded.sources.render(lint));
     }
-    if loaded.config.server.is_some() {
-        tracing::warn!(
-            "`server` is not served: this build has no gRPC listener; Envoy \
-             can ask over HTTP, see `verdict`"
-        );
-    }
     raise_file_limit();
     let workers = match options.workers {
         Some(workers) => workers.get(),
@@ -96,7 +90,11 @@ async fn serve(
     )?;
     let admin_address = admin.local_addr()?;
     let mut threads = Vec::with_capacity(workers);
-    let (mut verdicts, verdict_address) = verdict_sockets(&config, workers)?;
+    let verdict = config.verdict.as_ref().and_then(|verdict| verdict.bind);
+    let (mut verdicts, verdict_address) =
+        sockets_of("verdict", verdict, workers)?;
+    let grpc = config.server.map(|server| server.address.address());
+    let (mut questions, grpc_address) = sockets_of("server", grpc, workers)?;
     let addresses: Vec<SocketAddr> = sockets
         .iter()
         .map(|of_listener| of_listener[0].local_addr())
@@ -104,12 +102,15 @@ async fn serve(
     for (index, sockets) in by_worker(sockets, workers).into_iter().enumerate()
     {
         let worker = gateway.worker(index, random()?);
-        let verdict = verdicts.get_mut(index).and_then(Option::take);
+        let of_others = OfOthers {
+            verdicts: verdicts.get_mut(index).and_then(Option::take),
+            ext_authz: questions.get_mut(index).and_then(Option::take),
+        };
         threads.push(start(
             worker,
             sockets,
             config.listeners.clone(),
-            verdict,
+            of_others,
         )?);
     }
     // Tests and tools parse these lines. Do not change them.
@@ -119,6 +120,9 @@ async fn serve(
     }
     if let Some(address) = verdict_address {
         out.line(format!("verdicts on http://{address}"))?;
+    }
+    if let Some(address) = grpc_address {
+        out.line(format!("ext_authz on grpc://{address}"))?;
     }
     out.line(format!("admin on http://{admin_address}"))?;
 
@@ -167,16 +171,15 @@ fn sockets(
     Ok(all)
 }
 
-/// The same for verdicts, and their address.
-fn verdict_sockets(
-    config: &Config,
+/// The same for the listener that `key` configures, and its address.
+fn sockets_of(
+    key: &str,
+    bind: Option<SocketAddr>,
     workers: usize,
 ) -> Result<(Vec<Option<std::net::TcpListener>>, Option<SocketAddr>)> {
-    let Some(verdict) = &config.verdict else {
-        return Ok((Vec::new(), None));
-    };
-    let cannot = || format!("cannot listen on {} (verdict)", verdict.bind);
-    let first = listener::open(verdict.bind).with_context(cannot)?;
+    let Some(bind) = bind else { return Ok((Vec::new(), None)) };
+    let cannot = || format!("cannot listen on {bind} ({key})");
+    let first = listener::open(bind).with_context(cannot)?;
     let address = first.local_addr()?;
     let mut sockets = vec![Some(first)];
     for _ in 1..workers {
@@ -195,12 +198,18 @@ fn by_worker<T>(sockets: Vec<Vec<T>>, workers: usize) -> Vec<Vec<T>> {
     by_worker
 }
 
+/// Where other proxies ask one worker.
+struct OfOthers {
+    verdicts: Option<std::net::TcpListener>,
+    ext_authz: Option<std::net::TcpListener>,
+}
+
 /// A thread that serves all listeners until the end.
 fn start(
     worker: asgard_gateway::worker::Worker,
     sockets: Vec<std::net::TcpListener>,
     listeners: Vec<config::Listener>,
-    verdict: Option<std::net::TcpListener>,
+    of_others: OfOthers,
 ) -> Result<JoinHandle<()>> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -213,9 +222,13 @@ fn start(
                 let worker = Arc::clone(&worker);
                 serving.spawn(listener::serve(socket, listener, worker));
             }
-            if let Some(socket) = verdict {
+            if let Some(socket) = of_others.verdicts {
                 let worker = Arc::clone(&worker);
                 serving.spawn(listener::serve_verdicts(socket, worker));
+            }
+            if let Some(socket) = of_others.ext_authz {
+                let worker = Arc::clone(&worker);
+                serving.spawn(listener::serve_ext_authz(socket, worker));
             }
             while let Some(ended) = serving.join_next().await {
                 if let Ok(Err(error)) = ended {

@@ -1,44 +1,62 @@
 //! `GET /v1/explain`: what would happen to a request, and why.
 //!
-//! `ip` is wanted; `method`, `host`, `path` (with its query) and `ua` are as the
-//! client would send them. It reads the generation in force, counts nothing, and
-//! asks no name server: a crawler that is not in the cache is pending.
+//! Asked by `ip`, with `method`, `host`, `path` (with its query), `ua` and
+//! `header` (`name: value`, may be repeated) as the client would send them; or by
+//! `id`, which a refused visitor can quote: then it also says what was decided.
+//! It reads the generation in force, counts nothing, and asks no name server: a
+//! crawler that is not in the cache is pending.
 
-use std::net::IpAddr;
+use std::{borrow::Cow, net::IpAddr};
 
-use asgard_policy::gate::{Mode, Visit};
+use asgard_policy::gate::{
+    FeedIndex, HeaderMap, ListIndex, Lists, Mode, Trace, Visit, path,
+};
 use serde_json::{Value, json};
 
 use crate::{
+    crawler::reverse::Peek,
+    decide::rule_host,
     generation::{Generation, Membership},
-    request::path,
+    log::{kind_name, recent::Remembered},
 };
 
 /// What is asked about.
 #[derive(Debug, Default)]
 struct Question {
     ip: Option<IpAddr>,
+    id: Option<String>,
     method: String,
     host: String,
     path: String,
-    user_agent: String,
+    headers: HeaderMap,
+    remembered: Option<Remembered>,
 }
 
-/// The answer, or what is wrong with the question.
+/// The answer, or what is wrong with the question. `recall` finds a request by
+/// its id.
 pub(super) fn explain(
     generation: &Generation,
     query: &str,
+    recall: impl Fn(&str) -> Option<Remembered>,
 ) -> Result<Value, String> {
-    let question = read(query)?;
+    let question = read(query)?.with_memory(recall)?;
     let ip = question.ip.ok_or("which client? ip=192.0.2.1")?.to_canonical();
-    let (raw, query) =
-        question.path.split_once('?').unwrap_or((&question.path, ""));
-    let normal = path::normal(raw).map_err(|refusal| refusal.reason)?;
+    let (raw, query) = path::split(&question.path);
+    let normal = match question.remembered {
+        // It was kept as rules saw it.
+        Some(_) => Cow::Borrowed(raw),
+        None => path::normalise(raw)
+            .map_err(|error| format!("`{raw}` is no path: {error}"))?,
+    };
     let (setup, data) = (&generation.setup, &generation.data);
     let network = data.networks.as_ref().and_then(|t| t.lookup(ip));
     let place = data.places.as_ref().and_then(|t| t.lookup(ip));
     let lists = Membership { data, address: ip };
+    let names = setup.crawlers.names().peek(ip);
     let risk = network.and_then(|network| network.risk);
+    let agent = question.headers.0.get("user-agent");
+    let agent = agent.map_or("", String::as_str);
+    let host = rule_host(&question.host);
     let visit = Visit {
         asn: network.map(|network| network.asn),
         asn_org: network.map_or("", |network| network.organisation),
@@ -46,54 +64,155 @@ pub(super) fn explain(
         level: risk.map(|(_, level)| level),
         country: place.as_ref().and_then(|place| place.country),
         method: &question.method,
-        host: &question.host,
+        host: &host,
         path: &normal,
         raw_path: raw,
         query,
-        user_agent: &question.user_agent,
+        user_agent: agent,
+        headers: &question.headers,
+        crawler: setup.crawlers.recall(agent, ip, &lists),
         lists: &lists,
+        reverse: &names,
         ..Visit::of(ip)
     };
     let trace = setup.policy.explain(&visit);
-    let rules: Vec<Value> = trace
-        .rules
-        .iter()
-        .map(|step| {
-            let (line, column) = setup.sources.line_column(step.place);
-            let file = setup.sources.name(step.place.file);
-            json!({
-                "name": step.name,
-                "at": format!("{file}:{line}:{column}"),
-                "action": step.effect,
-                "shadow": step.mode == Mode::Shadow,
-                "said": step.said.as_str(),
-                "detail": step.said.detail(),
-                "weight": step.weight,
-            })
-        })
-        .collect();
-    let rule = trace.decision.rule.map(|rule| setup.policy.rule_name(rule));
+    let decision = &trace.decision;
+    let rule = decision.rule.map(|rule| setup.policy.rule_name(rule));
+    let threshold = decision.threshold.map(|t| setup.policy.threshold_name(t));
     let prefix = data.networks.as_ref().filter(|_| network.is_some());
     let build = data.networks.as_ref().map(|table| table.build_epoch());
     Ok(json!({
+        "request": question.remembered.as_ref().map(remembered),
         "ip": ip,
-        "action": trace.decision.action.as_str(),
-        "intended": trace.decision.intended.as_str(),
+        "action": decision.action.as_str(),
+        "intended": decision.intended.as_str(),
         "rule": rule,
-        "weight": trace.decision.weight,
+        "threshold": threshold,
+        "weight": decision.weight,
         "asn": network.map(|network| network.asn.0),
         "org": network.map(|network| network.organisation),
         "score": risk.map(|(score, _)| score),
         "level": risk.map(|(_, level)| level.as_str()),
         "prefix": prefix.map(|table| table.prefix(ip).to_string()),
         "database_build": build,
-        "rules": rules,
+        "lists": named(generation, &lists),
+        "crawler": crawler(generation, &visit, &names),
+        "rules": rules(generation, &trace),
         "variables": trace
             .variables
             .iter()
             .map(|(name, value)| ((*name).to_owned(), json!(value)))
             .collect::<serde_json::Map<_, _>>(),
     }))
+}
+
+/// What was decided then.
+fn remembered(then: &Remembered) -> Value {
+    let (record, line) = (&then.record, &then.line);
+    json!({
+        "id": record.id.as_str(),
+        "at": then.at,
+        "client": record.client,
+        "asn": record.asn.map(|asn| asn.0),
+        "action": kind_name(record.kind),
+        "intended": line.intended.as_str(),
+        "rule": then.rule,
+        "weight": line.weight,
+        "status": then.status,
+        "method": line.method,
+        "host": line.host,
+        "path": line.path,
+        "user_agent": line.user_agent,
+    })
+}
+
+/// Lists and feeds that hold the address, and those of which nobody knows yet.
+fn named(generation: &Generation, lists: &Membership<'_>) -> Value {
+    let config = &generation.setup.config;
+    let in_lists = config
+        .ip_lists
+        .iter()
+        .enumerate()
+        .map(|(at, list)| (&list.name, lists.in_list(ListIndex(at))));
+    let in_feeds = config
+        .feeds
+        .iter()
+        .enumerate()
+        .map(|(at, feed)| (&feed.name, lists.in_feed(FeedIndex(at))));
+    let (mut named, mut unknown) = (Vec::new(), Vec::new());
+    for (name, found) in in_lists.chain(in_feeds) {
+        match found {
+            Some(true) => named.push(name),
+            Some(false) => {}
+            None => unknown.push(name),
+        }
+    }
+    json!({ "named": named, "unknown": unknown })
+}
+
+/// Which crawler it claims to be, and what the proof says.
+fn crawler(generation: &Generation, visit: &Visit<'_>, names: &Peek) -> Value {
+    use asgard_policy::gate::Crawler;
+    let crawlers = &generation.setup.crawlers;
+    let (proof, name) = match visit.crawler {
+        Crawler::None => ("none", None),
+        Crawler::Pending { name, .. } => ("pending", Some(name)),
+        Crawler::Verified(name) => ("verified", Some(name)),
+    };
+    json!({
+        "claims": crawlers.claimed(visit.user_agent),
+        "proof": proof,
+        "name": name,
+        "dns": {
+            "state": names.state,
+            "names": names.names.as_deref(),
+            "seconds": names.seconds,
+        },
+    })
+}
+
+fn rules(generation: &Generation, trace: &Trace<'_>) -> Vec<Value> {
+    let sources = &generation.setup.sources;
+    let shown = trace.rules.iter().map(|step| {
+        let (line, column) = sources.line_column(step.place);
+        let file = sources.name(step.place.file);
+        json!({
+            "name": step.name,
+            "at": format!("{file}:{line}:{column}"),
+            "action": step.effect,
+            "shadow": step.mode == Mode::Shadow,
+            "said": step.said.as_str(),
+            "detail": step.said.detail(),
+            "weight": step.weight,
+        })
+    });
+    shown.collect()
+}
+
+impl Question {
+    /// With what is remembered of the request that was asked for by its id.
+    fn with_memory(
+        mut self,
+        recall: impl Fn(&str) -> Option<Remembered>,
+    ) -> Result<Self, String> {
+        let Some(id) = &self.id else { return Ok(self) };
+        let then = recall(id).ok_or_else(|| {
+            format!(
+                "no request `{id}`: only the latest that were refused or \
+                 challenged are remembered"
+            )
+        })?;
+        self.ip = Some(then.record.client);
+        self.method.clone_from(&then.line.method);
+        self.host.clone_from(&then.line.host);
+        self.path.clone_from(&then.line.path);
+        if !then.line.user_agent.is_empty() {
+            let agent = then.line.user_agent.clone();
+            self.headers.0.insert("user-agent".into(), agent);
+        }
+        self.remembered = Some(then);
+        Ok(self)
+    }
 }
 
 fn read(query: &str) -> Result<Question, String> {
@@ -111,14 +230,22 @@ fn read(query: &str) -> Result<Question, String> {
                     address.map_err(|_| format!("`{value}` is no address"))?,
                 );
             }
+            "id" => question.id = Some(value),
             "method" => question.method = value,
-            "host" => question.host = value.to_ascii_lowercase(),
+            "host" => question.host = value,
             "path" if value.starts_with('/') => question.path = value,
             "path" => return Err(format!("`{value}` does not begin with /")),
-            "ua" => question.user_agent = value,
+            "ua" => question.headers.add("user-agent", &value),
+            "header" => {
+                let (name, value) = value.split_once(':').ok_or_else(|| {
+                    format!("`{value}` is no header: `name: value`")
+                })?;
+                question.headers.add(name, value);
+            }
             other => {
                 return Err(format!(
-                    "unknown parameter `{other}`: ip, method, host, path, ua"
+                    "unknown parameter `{other}`: ip, id, method, host, path, \
+                     ua, header"
                 ));
             }
         }

@@ -9,7 +9,7 @@ use asgard_policy::{
 };
 
 use super::{
-    Config, HostPort, IpList, ListSource, Log, LogFormat, LogLevel,
+    Config, GrpcServer, HostPort, IpList, ListSource, Log, LogFormat, LogLevel,
     TrustedProxies,
 };
 
@@ -53,9 +53,8 @@ pub(super) fn config(reading: &mut Reading, root: &Node) -> Option<Config> {
     policy.exempt_paths.clone_from(&challenge.exempt_paths);
     let config = Config {
         log,
-        health: host_port(&mut section, "health", 8081)
-            .unwrap_or(HostPort { host: LOCAL, port: 8081 }),
-        server: host_port(&mut section, "server", 50051),
+        health: health(&mut section),
+        server: server(&mut section),
         trusted_proxies: trusted_proxies(&mut section, &ip_lists),
         backends: backends::backends(&mut section),
         limits: limits::limits(&mut section),
@@ -97,27 +96,51 @@ fn log(section: &mut Section<'_, '_>) -> Log {
     }
 }
 
-fn host_port(
-    section: &mut Section<'_, '_>,
-    key: &str,
-    port: u16,
-) -> Option<HostPort> {
-    let mut inner = section.child(key, &["host", "port"])?;
-    let port = inner.integer("port", port, 0..=u16::MAX);
-    let path = inner.path("host");
-    let Some(node) = inner.get("host") else {
-        return Some(HostPort { host: LOCAL, port });
+fn health(section: &mut Section<'_, '_>) -> HostPort {
+    let Some(mut own) = section.child("health", &["host", "port"]) else {
+        return HostPort { host: LOCAL, port: 8081 };
     };
-    let text = inner.reading.text(node, &path)?;
-    let host = match text {
-        "localhost" => Ok(LOCAL),
-        text => text.parse(),
-    };
-    if host.is_err() {
-        let message = format!("`{path}` must be an address");
-        inner.reading.wrong(node, message, "for example 127.0.0.1 or ::");
+    host_port(&mut own, 8081)
+}
+
+fn server(section: &mut Section<'_, '_>) -> Option<GrpcServer> {
+    let keys = ["host", "port", "max_message_bytes"];
+    let has_verdict = section.get("verdict").is_some();
+    let mut own = section.child("server", &keys)?;
+    if !has_verdict {
+        let lint = Diagnostic::lint(
+            "W217",
+            "`server` has no `verdict`: every question is denied",
+        );
+        let place = own.place();
+        own.reading.note(lint.at(place).hint(
+            "verdict: {trusted_peers: [127.0.0.1/32], on_failure: deny}",
+        ));
     }
-    Some(HostPort { host: host.unwrap_or(LOCAL), port })
+    Some(GrpcServer {
+        address: host_port(&mut own, 50_051),
+        max_message_bytes: own.size(
+            "max_message_bytes",
+            262_144,
+            4_096..=16_777_216,
+        ),
+    })
+}
+
+fn host_port(own: &mut Section<'_, '_>, port: u16) -> HostPort {
+    let port = own.integer("port", port, 0..=u16::MAX);
+    let path = own.path("host");
+    let node = own.get("host");
+    let text = node.and_then(|node| own.reading.text(node, &path));
+    let host = match text {
+        None | Some("localhost") => Some(LOCAL),
+        Some(text) => text.parse().ok(),
+    };
+    if let (None, Some(node)) = (host, node) {
+        let message = format!("`{path}` must be an address");
+        own.reading.wrong(node, message, "for example 127.0.0.1 or ::");
+    }
+    HostPort { host: host.unwrap_or(LOCAL), port }
 }
 
 fn trusted_proxies(

@@ -34,6 +34,34 @@ const REST: Duration = Duration::from_secs(10);
 /// is none.
 pub type Names = Arc<[Box<str>]>;
 
+/// What a cache holds about one address.
+#[derive(Clone, Debug)]
+pub struct Peek {
+    /// `unknown`, `asked` (under way), `confirmed`, `unconfirmed`, `stale` (was
+    /// confirmed, holds until it is asked anew), `expired`.
+    pub state: &'static str,
+    /// What requests are told; `None`: pending.
+    pub names: Option<Names>,
+    /// How long that holds.
+    pub seconds: Option<u64>,
+}
+
+impl ReverseNames for Peek {
+    fn confirmed(&self) -> ReverseName<'_> {
+        of_names(self.names.as_ref())
+    }
+}
+
+fn of_names(names: Option<&Names>) -> ReverseName<'_> {
+    match names {
+        None => ReverseName::Pending,
+        Some(names) => match names.first() {
+            None => ReverseName::Unconfirmed,
+            Some(name) => ReverseName::Confirmed(name),
+        },
+    }
+}
+
 /// Answers about addresses.
 #[derive(Debug)]
 pub struct ReverseCache {
@@ -145,6 +173,32 @@ impl ReverseCache {
         }
         known.asked.insert(address);
         stale
+    }
+
+    /// What is known now. Queues nothing.
+    pub fn peek(&self, address: IpAddr) -> Peek {
+        let address = address.to_canonical();
+        let known = self.lock();
+        let is_asked = known.asked.contains(&address);
+        let Some(answer) = known.answers.get(&address) else {
+            let state = if is_asked { "asked" } else { "unknown" };
+            return Peek { state, names: None, seconds: None };
+        };
+        let now = Instant::now();
+        let left = answer.expires.checked_duration_since(now);
+        let holds = left.is_some()
+            || !answer.names.is_empty() && now < answer.expires + GRACE;
+        let state = match (left.is_some(), holds, answer.names.is_empty()) {
+            (true, _, true) => "unconfirmed",
+            (true, _, false) => "confirmed",
+            (false, true, _) => "stale",
+            (false, false, _) => "expired",
+        };
+        Peek {
+            state,
+            names: holds.then(|| Arc::clone(&answer.names)),
+            seconds: left.map(|left| left.as_secs()),
+        }
     }
 
     /// The same for one request, asked only when a rule wants it.
@@ -260,12 +314,6 @@ pub struct NamesOf<'c> {
 impl ReverseNames for NamesOf<'_> {
     fn confirmed(&self) -> ReverseName<'_> {
         let answer = self.answer.get_or_init(|| self.cache.get(self.address));
-        match answer {
-            None => ReverseName::Pending,
-            Some(names) => match names.first() {
-                None => ReverseName::Unconfirmed,
-                Some(name) => ReverseName::Confirmed(name),
-            },
-        }
+        of_names(answer.as_ref())
     }
 }

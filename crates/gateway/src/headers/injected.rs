@@ -45,26 +45,40 @@ pub(crate) const PLACE: [&str; 9] = [
 ];
 
 impl Downstream {
+    /// In the form of HTTP/1.1.
     pub(crate) fn write(&self, known: &Known<'_>, out: &mut Vec<u8>) {
+        self.each(known, |name, value| put_field(out, name, value));
+    }
+
+    /// Calls `put` with each name and value, in a fixed order.
+    pub(crate) fn each(
+        &self,
+        known: &Known<'_>,
+        mut put: impl FnMut(&str, &[u8]),
+    ) {
         if let Some(names) = &self.asn {
-            write_network(names, known, out);
+            each_of_network(names, known, &mut put);
         }
         if self.geo {
             for (at, name) in PLACE.iter().enumerate() {
                 let value = known.place.map_or("", |place| &place[at]);
-                put_field(out, name, &clean(value, OrgEncoding::Utf8));
+                put(name, &clean(value, OrgEncoding::Utf8));
             }
         }
     }
 }
 
-fn write_network(names: &AsnHeaders, known: &Known<'_>, out: &mut Vec<u8>) {
+fn each_of_network(
+    names: &AsnHeaders,
+    known: &Known<'_>,
+    to: &mut impl FnMut(&str, &[u8]),
+) {
     let network = known.network.as_ref();
     let mut put = |name: &str, value: &[u8]| {
         let omitted =
             value.is_empty() && names.when_unknown == WhenUnknown::Omit;
         if !name.is_empty() && !omitted {
-            put_field(out, name, value);
+            to(name, value);
         }
     };
     let mut digits = itoa::Buffer::new();

@@ -7,6 +7,7 @@
 
 use std::mem::MaybeUninit;
 
+use asgard_policy::gate::path::PathError;
 use httparse::{Header, Status};
 use memchr::memchr2_iter;
 
@@ -44,6 +45,16 @@ pub(crate) struct Refusal {
 impl Refusal {
     pub(crate) const fn bad(reason: &'static str) -> Self {
         Self { status: 400, reason }
+    }
+}
+
+impl From<PathError> for Refusal {
+    fn from(error: PathError) -> Self {
+        Self::bad(match error {
+            PathError::Percent => "malformed escape in the path",
+            PathError::Nul => "NUL in the path",
+            PathError::NotAbsolute => "the path does not begin with a slash",
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::http1;
+use super::{grpc, http1, http2};
 use crate::{
     config::{Listener, ProxyProtocol},
     decide::{From, Surface},
@@ -71,15 +71,21 @@ pub(super) async fn welcome(
         }
     };
     let from = From { peer, secure: wire.is_secure(), surface };
-    let http2 = match &wire {
+    let is_http2 = match &wire {
         Wire::Plain(stream) => {
             listener.http2 && begins_http2(stream, deadline).await
         }
         Wire::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
     };
-    match http2 {
-        true => super::http2::serve(wire, from, worker).await,
-        false => http1::Connection::new(wire, from, worker).serve().await,
+    match (is_http2, surface) {
+        (true, Surface::ExtAuthz) => grpc::serve(wire, from, worker).await,
+        (false, Surface::ExtAuthz) => {
+            tracing::debug!(%peer, "gRPC begins with HTTP/2: closed");
+        }
+        (true, _) => http2::serve(wire, from, worker).await,
+        (false, _) => {
+            http1::Connection::new(wire, from, worker).serve().await;
+        }
     }
 }
 

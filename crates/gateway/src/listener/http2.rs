@@ -16,8 +16,9 @@ use http::{HeaderValue, Request as Message, Response, StatusCode};
 use httparse::Header;
 use hyper::{
     body::{Body, Bytes, Frame, Incoming, SizeHint},
+    rt::bounds::Http2ServerConnExec,
     server::conn::http2::Builder,
-    service::service_fn,
+    service::{HttpService, service_fn},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::time::Instant;
@@ -52,6 +53,25 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Serves a connection to its end.
 pub(super) async fn serve(wire: Wire, from: From, worker: &Arc<Worker>) {
+    let service = service_fn(|request: Message<Incoming>| {
+        let worker = Arc::clone(worker);
+        async move { Ok::<_, Infallible>(answer(request, from, worker).await) }
+    });
+    drive(wire, from, worker, service).await;
+}
+
+/// Serves a connection to its end, whatever is spoken over it.
+pub(super) async fn drive<S, B>(
+    wire: Wire,
+    from: From,
+    worker: &Worker,
+    service: S,
+) where
+    S: HttpService<Incoming, ResBody = B, Error = Infallible>,
+    B: Body + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    TokioExecutor: Http2ServerConnExec<S::Future, B>,
+{
     let limits = worker.generations.load().setup.config.limits;
     let mut builder = Builder::new(TokioExecutor::new());
     builder
@@ -62,10 +82,6 @@ pub(super) async fn serve(wire: Wire, from: From, worker: &Arc<Worker>) {
         .max_header_list_size(
             u32::try_from(limits.header_bytes).unwrap_or(u32::MAX),
         );
-    let service = service_fn(|request: Message<Incoming>| {
-        let worker = Arc::clone(worker);
-        async move { Ok::<_, Infallible>(answer(request, from, worker).await) }
-    });
     let served = builder.serve_connection(TokioIo::new(wire), service);
     let closing = reached(worker.phase.clone(), Phase::Draining);
     tokio::pin!(served, closing);

@@ -1,4 +1,9 @@
-//! The fields of a request as rules see them: without what was stripped.
+//! The fields of a request as rules see them: what the client says about its
+//! request.
+//!
+//! Not those of the connection, which a proxy in between has made anew, nor those
+//! by which proxies speak: else a rule would say one thing here and another
+//! when nginx or Envoy asks about the same request.
 
 use std::borrow::Cow;
 
@@ -20,7 +25,7 @@ impl<'r> RuleView<'r> {
         self.fields
             .iter()
             .zip(fates)
-            .filter(|(_, fate)| !matches!(fate, Fate::Forged | Fate::Claim))
+            .filter(|(_, fate)| matches!(fate, Fate::Keep | Fate::Cookie))
             .map(|(field, _)| field)
     }
 

@@ -20,6 +20,10 @@ use crate::{
     setup::Setup,
 };
 
+/// What nginx tells.
+const OF_NGINX: [&str; 4] =
+    ["X-Original-URI", "X-Original-Method", "X-Original-Host", "X-Real-IP"];
+
 /// What is wrong with a question.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Problem {
@@ -108,10 +112,9 @@ pub(super) fn is_of_contract(name: &str) -> bool {
         name.get(..prefix.len())
             .is_some_and(|head| head.eq_ignore_ascii_case(prefix))
     };
-    starts("x-original-")
-        || starts("x-forwarded-")
-        || name.eq_ignore_ascii_case("x-real-ip")
+    starts("x-forwarded-")
         || starts("x-envoy-")
+        || OF_NGINX.iter().any(|of| name.eq_ignore_ascii_case(of))
 }
 
 /// The one value of a field.

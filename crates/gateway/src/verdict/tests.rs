@@ -18,13 +18,13 @@ use crate::{
     drain::Phase,
     generation::{Data, Generations},
     http1::head::{HeadLimits, no_fields, parse},
-    log::DecisionLog,
+    log::{DecisionLog, recent::Recent},
     metrics::Metrics,
     setup::Setup,
     worker::Ids,
 };
 
-const YAML: &str = r#"
+pub(super) const YAML: &str = r#"
 listeners: [{bind: "127.0.0.1:0"}]
 trusted_proxies: [10.0.0.0/8]
 backends: [{name: app, servers: ["http://127.0.0.1:1"]}]
@@ -43,9 +43,9 @@ verdict: {bind: "127.0.0.1:0", contract: forward,
   trusted_peers: [127.0.0.1/32], on_failure: deny}
 "#;
 
-struct Bench {
-    worker: Worker,
-    generation: Generation,
+pub(super) struct Bench {
+    pub(super) worker: Worker,
+    pub(super) generation: Generation,
 }
 
 fn networks() -> NetworkTable {
@@ -63,7 +63,7 @@ fn networks() -> NetworkTable {
     NetworkTable::from_mmdb(&writer.finish().unwrap()).unwrap()
 }
 
-fn bench(yaml: &str) -> Bench {
+pub(super) fn bench(yaml: &str) -> Bench {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("gateway.yaml");
     std::fs::write(&path, yaml).unwrap();
@@ -83,7 +83,7 @@ fn bench(yaml: &str) -> Bench {
         phase: watch::channel(Phase::Serving).1,
         born: Instant::now(),
         ids: Ids::new(1),
-        log: DecisionLog::default(),
+        log: DecisionLog::new(Recent::share_of(1).into()),
     };
     Bench { worker, generation }
 }

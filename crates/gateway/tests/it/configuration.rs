@@ -285,3 +285,34 @@ fn every_faulty_file_has_its_stored_diagnostic() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn envoy_s_listener_is_read_with_its_limit() {
+    let peers = "verdict: {trusted_peers: [127.0.0.1/32], on_failure: deny}\n";
+    let loaded = good(&format!("server: {{host: '::1', port: 7}}\n{peers}"));
+    let server = loaded.config.server.unwrap();
+    assert_eq!(server.address.address(), "[::1]:7".parse().unwrap());
+    assert_eq!(server.max_message_bytes, 262_144);
+    assert_eq!(loaded.config.verdict.unwrap().bind, None);
+    let short = format!("server: {{max_message_bytes: 5000}}\n{peers}");
+    let server = good(&short).config.server.unwrap();
+    assert_eq!(server.address.address(), "127.0.0.1:50051".parse().unwrap());
+    assert_eq!(server.max_message_bytes, 5000);
+    for (wrong, fault) in [
+        ("server: {max_message_bytes: 1}", "`server.max_message_bytes`"),
+        ("server: {host: a.example}", "`server.host` must be an address"),
+        ("server: {bind: x}", "bind"),
+    ] {
+        let faults = bad(&format!("{wrong}\n{peers}")).to_string();
+        assert!(faults.contains(fault), "{faults}");
+    }
+}
+
+#[test]
+fn envoy_s_listener_alone_denies_and_says_so() {
+    let loaded = good("server: {port: 7}\n");
+    assert_eq!(codes(&loaded), ["W217"]);
+    let without = "verdict: {trusted_peers: [127.0.0.1/32], on_failure: deny}";
+    let faults = bad(without).to_string();
+    assert!(faults.contains("bind: \"127.0.0.1:9091\""), "{faults}");
+}

@@ -24,6 +24,8 @@ pub(crate) struct Stage {
     pub(crate) gateway: Arc<Gateway>,
     /// One a listener.
     pub(crate) addresses: Vec<SocketAddr>,
+    /// Where questions over gRPC are asked, if `server` is configured.
+    pub(crate) grpc: Option<SocketAddr>,
     pub(crate) file: PathBuf,
     serving: JoinSet<std::io::Result<()>>,
     _folder: tempfile::TempDir,
@@ -51,6 +53,7 @@ impl Stage {
         let loaded = config::load(&file, &Overrides::default())
             .unwrap_or_else(|faults| panic!("{faults}"));
         let listeners = loaded.config.listeners.clone();
+        let server = loaded.config.server;
         let gateway =
             Gateway::new(&file, Overrides::default(), loaded, 1, 0).unwrap();
         let gateway = Arc::new(gateway);
@@ -63,7 +66,14 @@ impl Stage {
             let worker = Arc::clone(&worker);
             serving.spawn(listener::serve(socket, listener, worker));
         }
-        Self { gateway, addresses, file, serving, _folder: folder }
+        let grpc = server.map(|server| {
+            let socket = listener::open(server.address.address()).unwrap();
+            let address = socket.local_addr().unwrap();
+            let worker = Arc::clone(&worker);
+            serving.spawn(listener::serve_ext_authz(socket, worker));
+            address
+        });
+        Self { gateway, addresses, grpc, file, serving, _folder: folder }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

@@ -1,6 +1,10 @@
 //! Running the unit tests of a file: what is pinned, and what a database says.
 
-use std::{borrow::Cow, collections::BTreeMap, net::IpAddr};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, btree_map::Entry},
+    net::IpAddr,
+};
 
 use asgard_model::{Asn, Bands, CountryCode, Level};
 
@@ -45,6 +49,23 @@ impl Databases for NoDatabases {
 /// Headers in memory, by lower-case name.
 #[derive(Clone, Debug, Default)]
 pub struct HeaderMap(pub BTreeMap<String, String>);
+
+impl HeaderMap {
+    /// As a client sends it; repeats are joined as [`Headers::get`] says.
+    pub fn add(&mut self, name: &str, value: &str) {
+        let name = name.trim().to_ascii_lowercase();
+        let value = value.trim();
+        let between = if name == "cookie" { "; " } else { ", " };
+        match self.0.entry(name) {
+            Entry::Vacant(entry) => drop(entry.insert(value.to_owned())),
+            Entry::Occupied(entry) => {
+                let joined = entry.into_mut();
+                joined.push_str(between);
+                joined.push_str(value);
+            }
+        }
+    }
+}
 
 impl Headers for HeaderMap {
     fn get(&self, name: &str) -> Option<Cow<'_, str>> {

@@ -58,7 +58,7 @@ pub(super) fn run(options: &Explain, out: &mut Out) -> anyhow::Result<Exit> {
         .map_err(usage)?;
     let address = options.ip.to_canonical();
     let lists = facts.membership(address);
-    let host = options.host.to_ascii_lowercase();
+    let host = asgard_gateway::rule_host(&options.host);
     let visit = Visit {
         asn: network.asn,
         asn_org: &network.org,
@@ -112,8 +112,7 @@ fn headers(options: &Explain) -> anyhow::Result<HeaderMap> {
         let pair = header.split_once('=');
         let (name, value) =
             pair.ok_or_else(|| anyhow!("--header `{header}` lacks a `=`"))?;
-        let name = name.trim().to_ascii_lowercase();
-        headers.0.insert(name, value.trim().to_owned());
+        headers.add(name, value);
     }
     Ok(headers)
 }

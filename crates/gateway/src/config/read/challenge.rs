@@ -74,15 +74,13 @@ fn cookie(own: &mut Section<'_, '_>) -> Option<String> {
 /// Reads `verdict`.
 pub(super) fn verdict(section: &mut Section<'_, '_>) -> Option<Verdict> {
     let keys = ["bind", "contract", "trusted_peers", "on_failure"];
+    let over_grpc = section.get("server").is_some();
     let mut own = section.child("verdict", &keys)?;
     let path = own.path("bind");
-    let bind = match own.get("bind") {
-        Some(node) => own.reading.socket(node, &path),
-        None => {
-            own.missing("bind", "bind: \"127.0.0.1:9091\"");
-            None
-        }
-    };
+    let bind = own.get("bind").map(|node| own.reading.socket(node, &path));
+    if bind.is_none() && !over_grpc {
+        own.missing("bind", "bind: \"127.0.0.1:9091\"");
+    }
     let contracts = [
         ("forward", Contract::Forward),
         ("nginx", Contract::Nginx),
@@ -105,7 +103,10 @@ pub(super) fn verdict(section: &mut Section<'_, '_>) -> Option<Verdict> {
         own.missing("on_failure", "on_failure: deny");
     }
     Some(Verdict {
-        bind: bind?,
+        bind: match bind {
+            Some(read) => Some(read?),
+            None => None,
+        },
         contract,
         trusted_peers,
         on_failure: on_failure?,
