@@ -23,6 +23,8 @@ SEED = 20260329
 # no form for: the document tells of them in words.
 PATHS = {
     "/v1/asn/{asn}", "/v1/asn/{asn}/upstreams", "/v1/asn/{asn}/history",
+    "/v1/asn/{asn}/prefixes", "/v1/asn/{asn}/incidents",
+    "/v1/ip/{address}", "/v1/prefix/{prefix}",
     "/v1/asn/{asn}/peeringdb", "/v1/tools/bulk-risk-check",
     "/v1/tools/compare", "/v1/tools/domain-risk", "/v1/whitelist",
     "/v1/whitelist/{asn}", "/v1/status", "/v1/feeds/edl", "/v1/health",

@@ -32,6 +32,21 @@ pub const HISTORY_LIMIT: RangeInclusive<u32> = 1..=1000;
 /// Points of history on a page when nobody says.
 pub const HISTORY_LIMIT_DEFAULT: u32 = 200;
 
+/// Prefixes of a network on a page.
+pub const PREFIXES_LIMIT: RangeInclusive<u32> = 1..=1000;
+
+/// Prefixes of a network on a page when nobody says.
+pub const PREFIXES_LIMIT_DEFAULT: u32 = 200;
+
+/// Incidents of a network that can be asked for.
+pub const INCIDENTS_LIMIT: RangeInclusive<u32> = 1..=1000;
+
+/// Incidents of a network when nobody says.
+pub const INCIDENTS_LIMIT_DEFAULT: u32 = 100;
+
+/// Most ROAs that are shown of one route, the most specific ones.
+pub const ROAS_SHOWN: usize = 100;
+
 /// Characters of a whitelist reason.
 pub const REASON_CHARS: RangeInclusive<usize> = 1..=500;
 

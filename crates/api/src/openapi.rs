@@ -16,7 +16,8 @@ use crate::{
     representation::Kept,
     resource::{
         asn, bulk, compare, domain_risk, edl, gateway, health, history,
-        metrics, peeringdb, status, threat, upstreams, whitelist,
+        incidents, ip, metrics, peeringdb, prefix, prefixes, status, threat,
+        upstreams, whitelist,
     },
     router::{self, Family},
     view,
@@ -30,8 +31,12 @@ const ABOUT: &str = include_str!("openapi/about.md");
     paths(
         asn::show_profile,
         upstreams::show_upstreams,
+        prefixes::show_prefixes,
+        incidents::show_incidents,
         history::show_history,
         peeringdb::show_peeringdb,
+        ip::show_ip,
+        prefix::show_prefix,
         bulk::check_many,
         compare::compare,
         domain_risk::judge_domain,
@@ -239,6 +244,9 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
              public address",
         );
     }
+    if is_of_space(path) {
+        add("400", "Not an address, or not a prefix");
+    }
     if threat {
         add("400", "A key of no organisation, no address, or no JSON");
         add("401", "No key, or a bad one");
@@ -300,7 +308,13 @@ fn has_query(operation: &Value) -> bool {
 /// Answers that a client may keep and ask about again.
 fn is_tagged(path: &str) -> bool {
     path.starts_with("/asn/")
+        || is_of_space(path)
         || ["/tools/compare", "/feeds/edl"].contains(&path)
+}
+
+/// Answers about an address or a prefix.
+fn is_of_space(path: &str) -> bool {
+    path.starts_with("/ip/") || path.starts_with("/prefix/")
 }
 
 fn common_headers(tagged: bool) -> Value {
@@ -340,10 +354,18 @@ fn links(path: &str, method: &str) -> Value {
         ("get", "/asn/{asn}") => json!({
             "history": to("show_history", "$response.body#/asn"),
             "upstreams": to("show_upstreams", "$response.body#/asn"),
+            "prefixes": to("show_prefixes", "$response.body#/asn"),
+            "incidents": to("show_incidents", "$response.body#/asn"),
             "peeringdb": to("show_peeringdb", "$response.body#/asn"),
         }),
         ("get", "/asn/{asn}/upstreams") => json!({
             "provider": to("show_profile", "$response.body#/upstreams/0/asn"),
+        }),
+        ("get", "/ip/{address}") => json!({
+            "origin": to("show_profile", "$response.body#/origins/0"),
+        }),
+        ("get", "/prefix/{prefix}") => json!({
+            "origin": to("show_profile", "$response.body#/origins/0/asn"),
         }),
         ("post", "/tools/bulk-risk-check") => json!({
             "first": to("show_profile", "$response.body#/results/0/asn"),
@@ -381,7 +403,8 @@ mod tests {
             .map(|(path, _)| path)
             .filter(|path| !EXEMPT.contains(path))
             .filter(|path| !path.starts_with(TAXII))
-            .map(|path| format!("/v1{path}"))
+            // The router takes the rest of the path, the document a word.
+            .map(|path| format!("/v1{}", path.replace("{*", "{")))
             .collect();
         let document = document();
         let named = document["paths"].as_object().unwrap();

@@ -14,8 +14,14 @@ pub(crate) mod gateway;
 pub(crate) mod health;
 #[expect(unused_qualifications, reason = "in what `IntoParams` makes")]
 pub(crate) mod history;
+#[expect(unused_qualifications, reason = "in what `IntoParams` makes")]
+pub(crate) mod incidents;
+pub(crate) mod ip;
 pub(crate) mod metrics;
 pub(crate) mod peeringdb;
+pub(crate) mod prefix;
+#[expect(unused_qualifications, reason = "in what `IntoParams` makes")]
+pub(crate) mod prefixes;
 pub(crate) mod status;
 pub(crate) mod stream;
 pub(crate) mod taxii;

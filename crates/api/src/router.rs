@@ -14,8 +14,8 @@ use crate::{
     limits, middleware,
     resource::{
         alias, asn, bulk, compare, docs, domain_risk, edl, gateway, health,
-        history, metrics, peeringdb, status, stream, taxii, threat, upstreams,
-        whitelist,
+        history, incidents, ip, metrics, peeringdb, prefix, prefixes, status,
+        stream, taxii, threat, upstreams, whitelist,
     },
 };
 
@@ -78,13 +78,18 @@ pub(crate) const KEY_IN_QUERY: [&str; 2] = ["/stream", "/stream/sse"];
 /// includes `tools`, and `admin` everything.
 #[rustfmt::skip]
 #[expect(clippy::too_many_lines, reason = "one table, one line an endpoint")]
-pub(crate) fn endpoints() -> [(&'static str, MethodRouter<Arc<App>>); 53] {
+pub(crate) fn endpoints() -> [(&'static str, MethodRouter<Arc<App>>); 57] {
     [
         // one network
         ("/asn/{asn}", get(asn::show_profile)),                     // read
         ("/asn/{asn}/upstreams", get(upstreams::show_upstreams)),   // read
+        ("/asn/{asn}/prefixes", get(prefixes::show_prefixes)),      // read
+        ("/asn/{asn}/incidents", get(incidents::show_incidents)),   // read
         ("/asn/{asn}/history", get(history::show_history)),         // read
         ("/asn/{asn}/peeringdb", get(peeringdb::show_peeringdb)),   // read
+        // one address, one prefix; its slash is a slash
+        ("/ip/{address}", get(ip::show_ip)),                        // read
+        ("/prefix/{*prefix}", get(prefix::show_prefix)),            // read
         // many networks
         ("/tools/bulk-risk-check", post(bulk::check_many)
             .layer(body_limit())),                                  // tools

@@ -16,10 +16,12 @@ mod error;
 mod event;
 mod health;
 mod history;
+mod incident;
 mod moment;
 mod number;
 mod peeringdb;
 mod profile;
+mod route;
 mod signals;
 mod status;
 mod threat;
@@ -30,7 +32,9 @@ pub use bulk::BulkView;
 pub use compare::CompareView;
 pub use detail::{DetailView, EvidenceView};
 pub use history::HistoryView;
+pub use incident::IncidentsView;
 pub use profile::ProfileView;
+pub use route::{IpView, PrefixView, PrefixesView};
 pub use signals::SignalsView;
 pub use status::StatusView;
 pub use upstreams::UpstreamsView;
@@ -39,8 +43,10 @@ pub(crate) use domain_risk::{AsnSource, DomainRiskSchema, DomainRiskView};
 pub(crate) use error::{ErrorView, FeedErrorView, TaxiiErrorView};
 pub(crate) use event::EventView;
 pub(crate) use health::{Dependency, HealthView, SimpleStatusView};
+pub(crate) use incident::kind_schema;
 pub(crate) use moment::zulu;
 pub(crate) use peeringdb::PeeringdbView;
+pub(crate) use route::verdict_schema;
 pub(crate) use threat::{
     Advice, ConfigSchema, DecisionSchema, DecisionsSchema, DiffSchema,
     DoneVersionSchema, ExplanationSchema, FileSchema, Intel, ManifestSchema,

@@ -46,6 +46,7 @@ struct Routes {
     rpki: Vec<RpkiState>,
     /// Full feeds that carry each origin; empty if nobody counted.
     peers: Vec<u16>,
+    full_feeds: [u16; 2],
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -153,12 +154,32 @@ impl RoutingTable {
             .take_while(move |route| prefix.covers(route.prefix))
     }
 
+    /// How many routes are inside a prefix, its own included.
+    pub fn count_within(&self, prefix: Prefix) -> usize {
+        let last = Prefix::host(prefix.last());
+        // Of the last address's own route there is none behind it.
+        let behind = self.partition(|route| route.prefix <= last);
+        behind - self.position(prefix)
+    }
+
+    /// Full feeds that the table was made from, IPv4 and IPv6; 0 if its source
+    /// does not say.
+    pub fn full_feeds(&self) -> [u16; 2] {
+        self.routes.full_feeds
+    }
+
     /// Index of the first route that does not stand before a prefix.
     fn position(&self, prefix: Prefix) -> usize {
+        self.partition(|route| route.prefix < prefix)
+    }
+
+    /// Index of the first route of which something that is true of the first
+    /// ones is not.
+    fn partition(&self, is_first: impl Fn(Route<'_>) -> bool) -> usize {
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = low + (high - low) / 2;
-            let before = self.route(middle).is_some_and(|r| r.prefix < prefix);
+            let before = self.route(middle).is_some_and(&is_first);
             if before { low = middle + 1 } else { high = middle }
         }
         low
@@ -323,9 +344,39 @@ mod tests {
         builder.announce_seen(prefix, Asn(2), None, 7);
         builder.announce_seen(prefix, Asn(5), None, 4);
         builder.announce("11.0.0.0/8".parse().unwrap(), Asn(1), None);
+        builder.full_feeds([9, 0]);
         let table = builder.build(&VrpSet::default());
+        assert_eq!(table.full_feeds(), [9, 0]);
         assert_eq!(table.route(0).unwrap().peers, [7, 4]);
         assert_eq!(table.route(1).unwrap().peers, [0]);
+    }
+
+    #[test]
+    fn routes_inside_a_prefix_are_counted_as_they_are_listed() {
+        let table = table(
+            &[
+                ("10.0.0.0/8", 1),
+                ("10.255.255.255/32", 1),
+                ("11.0.0.0/8", 1),
+                ("255.255.255.255/32", 1),
+                ("2001:db8::/32", 1),
+                ("ffff::/16", 1),
+            ],
+            &[],
+        );
+        for (prefix, count) in [
+            ("10.0.0.0/8", 2),
+            ("10.0.0.0/7", 3),
+            ("0.0.0.0/0", 4),
+            ("10.1.0.0/16", 0),
+            ("255.255.255.255/32", 1),
+            ("::/0", 2),
+            ("fff0::/12", 1),
+        ] {
+            let prefix = prefix.parse().unwrap();
+            assert_eq!(table.count_within(prefix), count, "{prefix}");
+            assert_eq!(table.within(prefix).count(), count, "{prefix}");
+        }
     }
 
     #[test]

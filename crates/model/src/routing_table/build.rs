@@ -9,6 +9,7 @@ use crate::{
 /// Collects announcements in any order; duplicates are one.
 #[derive(Debug, Default)]
 pub struct TableBuilder {
+    full_feeds: [u16; 2],
     v4: Vec<(u32, u8, Asn, Seen)>,
     v6: Vec<(u128, u8, Asn, Seen)>,
 }
@@ -51,8 +52,16 @@ impl TableBuilder {
         }
     }
 
+    /// Says how many full feeds were counted, of IPv4 and IPv6.
+    pub fn full_feeds(&mut self, counts: [u16; 2]) {
+        for (known, count) in self.full_feeds.iter_mut().zip(counts) {
+            *known = count.max(*known);
+        }
+    }
+
     /// Adds all announcements of another builder.
     pub fn append(&mut self, mut other: Self) {
+        self.full_feeds(other.full_feeds);
         self.v4.append(&mut other.v4);
         self.v6.append(&mut other.v6);
     }
@@ -71,7 +80,8 @@ impl TableBuilder {
     pub fn build(mut self, vrps: &VrpSet) -> RoutingTable {
         self.v4.sort_unstable_by_key(|&(bits, len, asn, _)| (bits, len, asn));
         self.v6.sort_unstable_by_key(|&(bits, len, asn, _)| (bits, len, asn));
-        let mut routes = Routes::default();
+        let full_feeds = self.full_feeds;
+        let mut routes = Routes { full_feeds, ..Routes::default() };
         for (bits, len, asn, seen) in self.v4 {
             routes.push_v4(bits, len, asn, seen);
         }
