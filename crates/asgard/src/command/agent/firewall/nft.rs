@@ -3,6 +3,11 @@
 //! One script is one transaction, which the kernel takes whole or not at all
 //! (nft(8), "-f"). A set of marks beside the two sets holds the digest of what
 //! was applied: when somebody flushes the rules, it is gone as well.
+//!
+//! Rounds in which nothing changes must cost nothing. nft 1.0.6 reads every
+//! element of every set for `list tables`, `list table` and `get element`, which
+//! takes seconds with 100,000 prefixes; `-t list ruleset` and the listing of one
+//! small set do not (measured: 1.4 s of CPU time against 0.01 s).
 
 use std::fmt::Write;
 
@@ -106,20 +111,14 @@ impl Nft {
             members.iter().any(|(k, n)| k == kind && n == name)
         };
         let [set4, set6] = self.sets();
-        let whole = [&*set4, &*set6, MARK].iter().all(|s| is_there("set", s))
+        let sets = [&*set4, &*set6, MARK];
+        let whole = sets.iter().all(|set| is_there("set", set))
             && self.hooks.iter().all(|&h| is_there("chain", &chain_of(h)))
             && self.left_over(&members).is_empty();
-        if !whole || !self.has(MARK, &mark(plan))? {
-            return Ok(Standing::Other);
+        match whole && self.is_marked(plan)? {
+            true => Ok(Standing::AsPlanned),
+            false => Ok(Standing::Other),
         }
-        for (set, sample) in [set4, set6].iter().zip(plan.samples) {
-            if let Some(address) = sample
-                && !self.has(set, &address.to_string())?
-            {
-                return Ok(Standing::Other);
-            }
-        }
-        Ok(Standing::AsPlanned)
     }
 
     pub(super) fn apply(&self, plan: &Plan) -> Result<(), Trouble> {
@@ -163,22 +162,17 @@ impl Nft {
 
     /// What is in the table, as kind and name; `None` if there is none.
     fn members(&self) -> Result<Option<Vec<(String, String)>>, Trouble> {
-        let tables = self.program.run(&["list", "tables"], &[])?;
-        let own = format!("table inet {}", self.table.as_str());
-        if !tables.lines().any(|line| line.trim() == own) {
-            return Ok(None);
-        }
-        let args = ["-t", "list", "table", "inet", self.table.as_str()];
-        Ok(Some(members(&self.program.run(&args, &[])?)))
+        let args = ["-t", "list", "ruleset", "inet"];
+        let listing = self.program.run(&args, &[])?;
+        Ok(members(&listing, self.table.as_str()))
     }
 
-    /// Whether a set holds an element.
-    fn has(&self, set: &str, element: &str) -> Result<bool, Trouble> {
+    /// Whether the set of marks holds the digest of a plan.
+    fn is_marked(&self, plan: &Plan) -> Result<bool, Trouble> {
         let table = self.table.as_str();
-        let script = format!("get element inet {table} {set} {{ {element} }}");
-        let args = ["-f", "-"];
-        let said = self.program.ask(&args, &[script.as_bytes(), b"\n"])?;
-        Ok(said.succeeded())
+        let args = ["list", "set", "inet", table, MARK];
+        // Shown with eight digits, as we write it.
+        Ok(self.program.run(&args, &[])?.contains(&mark(plan)))
     }
 
     /// Chains that we have made and that are not wanted any more.
@@ -214,9 +208,12 @@ fn mark(plan: &Plan) -> String {
     format!("0x{}", &plan.digest[..8])
 }
 
-/// The members of a table as `nft -t list table` shows it: one tab, a kind, a
-/// name, a brace.
-fn members(listing: &str) -> Vec<(String, String)> {
+/// The members of a table in what `nft -t list ruleset` shows: one tab, a kind, a
+/// name, a brace. `None` if the table is not there.
+fn members(listing: &str, table: &str) -> Option<Vec<(String, String)>> {
+    let head = format!("table inet {table} {{");
+    let mut lines = listing.lines().skip_while(|line| *line != head);
+    lines.next()?;
     let member = |line: &str| {
         let rest = line.strip_prefix('\t')?;
         let mut words = rest.split(' ');
@@ -224,7 +221,8 @@ fn members(listing: &str) -> Vec<(String, String)> {
         let sound = !kind.starts_with('\t') && words.next() == Some("{");
         sound.then(|| (kind.to_owned(), name.to_owned()))
     };
-    listing.lines().filter_map(member).collect()
+    let own = lines.take_while(|line| *line != "}");
+    Some(own.filter_map(member).collect())
 }
 
 #[cfg(test)]
@@ -278,16 +276,19 @@ mod tests {
     }
 
     #[test]
-    fn members_of_a_listing_are_found_by_kind_and_name() {
-        let listing = "table inet asgard {\n\tcounter agent_dropped4 {\n\t\t\
-            packets 0 bytes 0\n\t}\n\n\tset block4 {\n\t\ttype ipv4_addr\n\t\t\
-            flags interval\n\t}\n\n\tchain mine {\n\t\tip saddr { 1.1.1.1 } \
-            drop\n\t}\n}\n";
-        let found = members(listing);
+    fn members_of_a_table_are_found_by_kind_and_name() {
+        let listing = "table inet other {\n\tset theirs {\n\t\ttype mark\n\t}\n}\n\
+            table inet asgard {\n\tcounter agent_dropped4 {\n\t\tpackets 0 \
+            bytes 0\n\t}\n\n\tset block4 {\n\t\ttype ipv4_addr\n\t\tflags \
+            interval\n\t}\n\n\tchain mine {\n\t\tip saddr { 1.1.1.1 } drop\n\t\
+            }\n}\ntable inet asgard2 {\n\tset block4 {\n\t}\n}\n";
+        let found = members(listing, "asgard").unwrap();
         let nft = nft(&[]);
         let ours = |(kind, name): &(String, String)| nft.is_ours(kind, name);
         assert_eq!(found.len(), 3, "{found:?}");
         assert!(ours(&found[0]) && ours(&found[1]) && !ours(&found[2]));
+        assert_eq!(members(listing, "asg"), None);
+        assert_eq!(members("", "asgard"), None);
         let left = [("chain".to_owned(), "agent_input".to_owned())];
         assert_eq!(nft.left_over(&left), ["agent_input"]);
     }

@@ -20,8 +20,8 @@ const PLACES: [&str; 5] =
 /// A million prefixes on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(2);
-/// What is kept of what it says.
-const MOST_SAID: u64 = 1 << 20;
+/// Most that it may say.
+const MOST_SAID: u64 = 16 << 20;
 
 /// A program that was found.
 #[derive(Clone, Debug)]
@@ -77,6 +77,14 @@ impl Program {
     ) -> Result<String, Trouble> {
         let said = self.ask(args, input)?;
         match said.succeeded() {
+            // Half an answer could hide what is not ours.
+            true if said.stdout.len() as u64 >= MOST_SAID => {
+                Err(Trouble::machine(format!(
+                    "`{}` said more than {} MiB",
+                    args.join(" "),
+                    MOST_SAID >> 20
+                )))
+            }
             true => Ok(said.stdout),
             false => Err(self.failure(args, &said)),
         }
@@ -202,9 +210,9 @@ mod tests {
     fn one_that_neither_reads_nor_ends_its_words_does_not_block() {
         let big = vec![b'x'; 1 << 22];
         shell().run(&["-c", "exit 0"], &[&big]).unwrap();
-        let script = "head -c 3000000 /dev/zero | tr '\\0' x";
-        let said = shell().run(&["-c", script], &[]).unwrap();
-        assert_eq!(said.len(), 1 << 20);
+        let script = "head -c 20000000 /dev/zero | tr '\\0' x";
+        let error = shell().run(&["-c", script], &[]).unwrap_err();
+        assert!(error.to_string().contains("16 MiB"), "{error}");
     }
 
     #[test]
