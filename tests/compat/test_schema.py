@@ -38,6 +38,7 @@ PATHS = {
     "/v1/explain", "/v1/config", "/v1/signal", "/v1/access-rules",
     "/v1/access-rules/{id}", "/v1/protected", "/v1/protected/{id}",
     "/v1/decisions", "/v1/decisions/stream", "/v1/gateway/table",
+    "/v1/gateway/table/changes",
 }  # fmt: skip
 
 

@@ -39,6 +39,7 @@ mod resource;
 mod router;
 mod server;
 mod stream;
+mod table_history;
 pub mod view;
 
 pub use app::{ApiConfig, App, Clock, EdlAuth, Republish, RepublishError};

@@ -42,6 +42,7 @@ const ABOUT: &str = include_str!("openapi/about.md");
         domain_risk::judge_domain,
         edl::show_edl,
         gateway::show_table,
+        gateway::show_changes,
         threat::feed::show_feed,
         threat::feed::show_feed_as,
         threat::manifest::show_manifest,

@@ -10,8 +10,9 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
 use asgard_model::{
-    Asn, Level, Prefix, Snapshot,
+    Asn, Level, NetworkTable, Prefix, Snapshot,
     mmdb::{DATABASE_TYPE, Field, WriteError, asn_database},
+    network_table::TableVersion,
 };
 use asgard_policy::{
     Atlas, Selection,
@@ -21,6 +22,7 @@ use asgard_policy::{
 use crate::{
     coding::Effort,
     representation::{self, Kept},
+    table_history::TableHistory,
     view::ProfileView,
 };
 
@@ -43,7 +45,20 @@ pub(crate) struct Published {
     /// The routing table for OPNsense; there once somebody asked.
     asn_table: OnceLock<Kept>,
     /// Networks for gateways elsewhere; there once somebody asked.
-    table: OnceLock<Result<Kept, WriteError>>,
+    table: OnceLock<Result<Whole, WriteError>>,
+    /// The same as gateways have it in memory; likewise.
+    networks_table: OnceLock<Arc<NetworkTable>>,
+    /// What led there, from one Snapshot to the next.
+    pub(crate) tables: Arc<TableHistory>,
+}
+
+/// The whole table for gateways.
+#[derive(Clone, Debug)]
+pub(crate) struct Whole {
+    pub(crate) file: Kept,
+    /// What a reader of the file has then; `None` if that is not what is
+    /// published, so that nothing may be built upon it.
+    pub(crate) version: Option<TableVersion>,
 }
 
 /// What the lines of a feed are.
@@ -86,6 +101,8 @@ impl Published {
             profiles: (0..PROFILES).map(|_| ArcSwapOption::empty()).collect(),
             asn_table: OnceLock::new(),
             table: OnceLock::new(),
+            networks_table: OnceLock::new(),
+            tables: before.map(|b| Arc::clone(&b.tables)).unwrap_or_default(),
         }
     }
 
@@ -121,13 +138,31 @@ impl Published {
     ///
     /// # Errors
     /// If the format cannot hold it.
-    pub(crate) fn table(&self) -> Result<Kept, WriteError> {
+    pub(crate) fn table(&self) -> Result<Whole, WriteError> {
         let make = || {
             let fields = Field::VALUES.map(|(field, _)| field);
             let bytes = asn_database(&self.snapshot, &fields, DATABASE_TYPE)?;
-            Ok(Kept::new(bytes.into(), Effort::Once))
+            let read = NetworkTable::from_mmdb(&bytes).ok();
+            let version = self.networks_table().version();
+            let same = read.is_some_and(|read| read.version() == version);
+            if !same {
+                tracing::error!("the table and its file differ");
+            }
+            let file = Kept::new(bytes.into(), Effort::Once);
+            Ok(Whole { file, version: same.then_some(version) })
         };
         self.table.get_or_init(make).clone()
+    }
+
+    /// The table for gateways as they have it in memory. The first call takes
+    /// a second for a whole Internet; others wait for it.
+    pub(crate) fn networks_table(&self) -> Arc<NetworkTable> {
+        let make = || {
+            let table = Arc::new(NetworkTable::from_snapshot(&self.snapshot));
+            self.tables.add(&table);
+            table
+        };
+        Arc::clone(self.networks_table.get_or_init(make))
     }
 
     /// The profile of a network as it is sent, and whether it was there;

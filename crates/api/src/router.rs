@@ -78,7 +78,7 @@ pub(crate) const KEY_IN_QUERY: [&str; 2] = ["/stream", "/stream/sse"];
 /// includes `tools`, and `admin` everything.
 #[rustfmt::skip]
 #[expect(clippy::too_many_lines, reason = "one table, one line an endpoint")]
-pub(crate) fn endpoints() -> [(&'static str, MethodRouter<Arc<App>>); 57] {
+pub(crate) fn endpoints() -> [(&'static str, MethodRouter<Arc<App>>); 58] {
     [
         // one network
         ("/asn/{asn}", get(asn::show_profile)),                     // read
@@ -97,6 +97,7 @@ pub(crate) fn endpoints() -> [(&'static str, MethodRouter<Arc<App>>); 57] {
         ("/tools/domain-risk", get(domain_risk::judge_domain)),     // tools
         ("/feeds/edl", get(edl::show_edl)),      // none: firewalls poll it
         ("/gateway/table", get(gateway::show_table)),               // read
+        ("/gateway/table/changes", get(gateway::show_changes)),     // read
         ("/alias/asn.gz", get(alias::show_asn_table)),       // as the EDL
         ("/stream", get(stream::open_web_socket)),                  // stream
         ("/stream/sse", get(stream::show_events)),                  // stream

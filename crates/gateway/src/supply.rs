@@ -9,6 +9,7 @@
 //! the process. A refresh is a future; the binary spawns and joins it.
 
 mod archive;
+mod changes;
 mod disk;
 mod fetch;
 mod judge;

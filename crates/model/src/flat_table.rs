@@ -5,6 +5,8 @@
 //! by the first 16 bits leaves a handful of IPv4 ranges to search. It takes no
 //! lock and allocates nothing.
 
+mod overlay;
+
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -15,6 +17,8 @@ use crate::{
     pages::{Pages, Plain},
     prefix::{mask4, mask6},
 };
+
+pub(crate) use overlay::{Range, Ranges};
 
 /// No value.
 const NONE: u32 = u32::MAX;
@@ -162,17 +166,22 @@ impl FlatTableBuilder {
     pub fn build(self) -> FlatTable {
         let v4 = self.v4.finish();
         let Borders6 { at: v6, values: v6_values } = self.v6.finish();
-        let mut index = Pages::with_capacity(INDEX);
-        let mut at = 0;
-        for high in 0..=u32::from(u16::MAX) {
-            while v4.get(at).is_some_and(|&[first, _]| first < high << 16) {
-                at += 1;
-            }
-            index.push(position(at));
-        }
-        index.push(position(v4.len()));
-        FlatTable { v4, index, v6, v6_values }
+        FlatTable { index: index_of(&v4), v4, v6, v6_values }
     }
+}
+
+/// For the first 16 bits of an address, the first border there or later.
+fn index_of(v4: &[[u32; 2]]) -> Pages<u32> {
+    let mut index = Pages::with_capacity(INDEX);
+    let mut at = 0;
+    for high in 0..=u32::from(u16::MAX) {
+        while v4.get(at).is_some_and(|&[first, _]| first < high << 16) {
+            at += 1;
+        }
+        index.push(position(at));
+    }
+    index.push(position(v4.len()));
+    index
 }
 
 fn position(at: usize) -> u32 {
@@ -184,23 +193,39 @@ fn position(at: usize) -> u32 {
 trait Bits: Plain + Ord + Default + fmt::Debug {
     /// Where borders of such addresses are kept.
     type Borders: Borders<Self>;
+    /// The last address.
+    const LAST: Self;
 
     fn after(self) -> Option<Self>;
+    /// The address before, of one that is not the first.
+    fn before(self) -> Self;
 }
 
 impl Bits for u32 {
     type Borders = Pages<[Self; 2]>;
 
+    const LAST: Self = Self::MAX;
+
     fn after(self) -> Option<Self> {
         self.checked_add(1)
+    }
+
+    fn before(self) -> Self {
+        self.saturating_sub(1)
     }
 }
 
 impl Bits for u128 {
     type Borders = Borders6;
 
+    const LAST: Self = Self::MAX;
+
     fn after(self) -> Option<Self> {
         self.checked_add(1)
+    }
+
+    fn before(self) -> Self {
+        self.saturating_sub(1)
     }
 }
 
@@ -209,6 +234,19 @@ trait Borders<T>: Default + fmt::Debug {
     fn push(&mut self, at: T, value: u32);
     fn pop(&mut self);
     fn last(&self) -> Option<(T, u32)>;
+
+    /// From here on another value, unless it is the one before.
+    fn begin(&mut self, at: T, value: u32)
+    where
+        T: PartialEq,
+    {
+        if self.last().is_some_and(|(last, _)| last == at) {
+            self.pop();
+        }
+        if self.last().is_none_or(|(_, last)| last != value) {
+            self.push(at, value);
+        }
+    }
 }
 
 impl Borders<u32> for Pages<[u32; 2]> {
@@ -274,7 +312,7 @@ impl<T: Bits> Sweep<T> {
             self.borders.last().is_none_or(|(at, _)| at <= first),
             "prefixes out of order"
         );
-        self.begin(first, value);
+        self.borders.begin(first, value);
         self.open.push((last, value));
     }
 
@@ -282,16 +320,7 @@ impl<T: Bits> Sweep<T> {
         let Some((last, _)) = self.open.pop() else { return };
         if let Some(next) = last.after() {
             let value = self.open.last().map_or(NONE, |&(_, value)| value);
-            self.begin(next, value);
-        }
-    }
-
-    fn begin(&mut self, at: T, value: u32) {
-        if self.borders.last().is_some_and(|(last, _)| last == at) {
-            self.borders.pop();
-        }
-        if self.borders.last().is_none_or(|(_, last)| last != value) {
-            self.borders.push(at, value);
+            self.borders.begin(next, value);
         }
     }
 

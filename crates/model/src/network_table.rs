@@ -4,7 +4,14 @@
 //! give the same table, so a gateway behaves the same with either. Immutable:
 //! a newer one replaces it whole.
 
-use std::{hash::BuildHasher, net::IpAddr, sync::Arc};
+mod delta;
+mod version;
+
+use std::{
+    hash::BuildHasher,
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+};
 
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
@@ -15,6 +22,9 @@ use crate::{
     pages::{Index, Pages},
     texts::{Texts, TextsBuilder},
 };
+
+pub use delta::DeltaError;
+pub use version::{TableVersion, TableVersionError};
 
 /// Longest organisation kept, in bytes.
 pub const MAX_ORGANISATION: usize = 256;
@@ -45,6 +55,7 @@ pub struct NetworkTable {
     networks: u32,
     build_epoch: u64,
     scored: bool,
+    version: OnceLock<TableVersion>,
 }
 
 /// [`NetworkFacts`] in 16 bytes.
@@ -195,6 +206,7 @@ impl NetworkTable {
             records,
             build_epoch,
             scored,
+            version: OnceLock::new(),
         }
     }
 
@@ -226,12 +238,14 @@ pub(crate) fn worst_origin(
     snapshot: &Snapshot,
     origins: &[Asn],
 ) -> Option<Asn> {
-    match origins {
+    let worst = match origins {
         [only] => Some(*only),
         several => several.iter().copied().min_by_key(|&asn| {
             snapshot.profile(asn).map_or(u8::MAX, |p| p.assessment.score)
         }),
-    }
+    };
+    // RFC 7607: nobody is AS0.
+    worst.filter(|asn| asn.0 != 0)
 }
 
 fn is_scored(records: &[[u32; 4]]) -> bool {
@@ -361,6 +375,7 @@ impl Builder {
             texts: Arc::new(self.texts.build()),
             networks: self.networks,
             build_epoch,
+            version: OnceLock::new(),
         }
     }
 }
@@ -378,7 +393,7 @@ fn number(value: &Value<'_>) -> Option<Asn> {
 }
 
 /// Without control characters, cut at a character border.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let mut kept = String::new();
     for c in text.chars().filter(|c| !c.is_control()) {
         if kept.len() + c.len_utf8() > MAX_ORGANISATION {

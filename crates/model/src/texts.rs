@@ -54,6 +54,17 @@ fn hash(text: &str) -> u64 {
 }
 
 impl TextsBuilder {
+    /// Goes on from texts that were built.
+    pub(crate) fn from_texts(texts: Texts) -> Self {
+        let mut numbers = Index::default();
+        let count = u32::try_from(texts.ends.len()).unwrap_or(u32::MAX);
+        for number in 1..count {
+            let hash_of = |number| hash(texts.get(number));
+            numbers.insert(hash_of(number), number, hash_of);
+        }
+        Self { texts, numbers }
+    }
+
     /// The number of a text, which is stored unless it is known. After 4 GiB
     /// of texts every new one is the empty text.
     pub(crate) fn number(&mut self, text: &str) -> u32 {

@@ -367,12 +367,19 @@ mod tests {
         assert_eq!(error("a: &a [*a]").code, "E001");
     }
 
+    /// 1,000,000 by hand: `ASGARD_FUZZ_CASES=1000000`.
+    fn cases(default: usize) -> usize {
+        #[expect(clippy::disallowed_methods, reason = "a longer run by hand")]
+        let wanted = std::env::var("ASGARD_FUZZ_CASES").ok();
+        wanted.and_then(|text| text.parse().ok()).unwrap_or(default)
+    }
+
     #[test]
     fn random_bytes_never_panic() {
         let alphabet: Vec<char> =
             "ab:-[]{}&*!|>'\"%#\n\t ,?\u{e9}\\x0".chars().collect();
         let mut state = 0x2545_f491_4f6c_dd1d_u64;
-        for _ in 0..20_000 {
+        for _ in 0..cases(20_000) {
             let mut text = String::new();
             for _ in 0..30 {
                 state ^= state << 13;

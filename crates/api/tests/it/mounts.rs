@@ -67,6 +67,7 @@ async fn no_mount_is_a_way_around_the_key() {
             "/tools/compare?asn_a=15169&asn_b=13335",
             "/status",
             "/gateway/table",
+            "/gateway/table/changes?since=0",
         ] {
             app.get_open(&format!("{mount}{path}")).await.refused(403);
         }

@@ -13,7 +13,10 @@ use std::{
     thread,
 };
 
+mod echo;
 mod memory;
+mod swaps;
+mod table_changes;
 
 use crate::{
     http::Request,
@@ -69,20 +72,24 @@ impl Drop for Running {
 }
 
 fn start(rest: &str) -> Running {
+    start_on(backend(), rest, &[])
+}
+
+fn start_on(backend: SocketAddr, rest: &str, args: &[&str]) -> Running {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("gateway.yaml");
     let text = format!(
         "log: {{level: warn}}\n\
          health: {{host: 127.0.0.1, port: 0}}\n\
          listeners: [{{bind: '127.0.0.1:0'}}]\n\
-         backends: [{{name: app, servers: ['http://{}']}}]\n\
-         limits: {{drain_delay: 1s, drain_timeout: 10s}}\n{rest}",
-        backend()
+         backends: [{{name: app, servers: ['http://{backend}']}}]\n\
+         limits: {{drain_delay: 1s, drain_timeout: 10s}}\n{rest}"
     );
     std::fs::write(&file, &text).unwrap();
     let mut child = program()
         .args(["gateway", "--workers", "2", "--config"])
         .arg(&file)
+        .args(args)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();

@@ -51,6 +51,8 @@ pub(super) enum Reply {
         bytes: Pages<u8>,
         etag: Option<String>,
         last_modified: Option<String>,
+        /// What a running asgard calls the table.
+        table: Option<String>,
     },
 }
 
@@ -233,11 +235,13 @@ async fn read(
         StatusCode::OK => {}
         status => return Err(FetchError::Status(status)),
     }
-    let text = |name| {
+    let text = |name: &str| {
         let value = response.headers().get(name)?;
         value.to_str().ok().map(str::to_owned)
     };
-    let (etag, last_modified) = (text(ETAG), text(LAST_MODIFIED));
+    let (etag, last_modified) =
+        (text(ETAG.as_str()), text(LAST_MODIFIED.as_str()));
+    let table = text("x-asgard-table");
     let limit = question.max_bytes;
     let announced = response.content_length();
     if announced.is_some_and(|length| length > limit) {
@@ -254,7 +258,7 @@ async fn read(
     if bytes.is_empty() && question.key.is_none() {
         return Err(FetchError::Empty);
     }
-    Ok(Reply::Body { bytes, etag, last_modified })
+    Ok(Reply::Body { bytes, etag, last_modified, table })
 }
 
 fn parse(url: &str) -> Result<Url, FetchError> {

@@ -7,7 +7,8 @@
 use std::{net::IpAddr, sync::Arc};
 
 use asgard_model::{
-    Asn, NetworkTable, PlaceTable, Prefix, mmdb::MmdbError, pages::Pages,
+    Asn, NetworkTable, PlaceTable, Prefix, mmdb::MmdbError,
+    network_table::TableVersion, pages::Pages,
 };
 use asgard_policy::AddressSet;
 use sha2::{Digest, Sha256};
@@ -77,6 +78,14 @@ pub enum Rejection {
         /// How it begins.
         text: String,
     },
+    /// Another table than the server says it is.
+    #[error("table {found} came, the server calls it {wanted}")]
+    OtherTable {
+        /// What came.
+        found: TableVersion,
+        /// As the server says.
+        wanted: String,
+    },
     /// A list without entries where there were some.
     #[error("no entry, the list in use has {0}; an empty list is refused")]
     Empty(u64),
@@ -133,11 +142,42 @@ pub(super) fn judge(
     Ok(good)
 }
 
+/// Judges a table that changes have led to.
+pub(super) fn changed(
+    spec: &Spec,
+    table: NetworkTable,
+    present: Present,
+) -> Result<Good, Rejection> {
+    let good = probed(table, spec.database.as_ref())?;
+    if let Some(database) = &spec.database {
+        compare(&good, database, present)?;
+    }
+    Ok(good)
+}
+
+/// Whether a table is the one that the server says it is.
+pub(super) fn is_named(good: &Good, wanted: &str) -> Result<(), Rejection> {
+    match &good.version {
+        Version::Networks(table) if table.version().to_string() != wanted => {
+            let found = table.version();
+            Err(Rejection::OtherTable { found, wanted: wanted.to_owned() })
+        }
+        _ => Ok(()),
+    }
+}
+
 fn networks(
     bytes: &[u8],
     database: Option<&Database>,
 ) -> Result<Good, Rejection> {
-    let table = NetworkTable::from_mmdb(bytes)?;
+    probed(NetworkTable::from_mmdb(bytes)?, database)
+}
+
+/// A table that knows the probes.
+fn probed(
+    table: NetworkTable,
+    database: Option<&Database>,
+) -> Result<Good, Rejection> {
     for &(address, wanted) in database.iter().flat_map(|d| &d.probe) {
         let found = table.lookup(address).map(|facts| facts.asn);
         if found != Some(wanted) {

@@ -6,7 +6,9 @@ use asgard_model::pages::Pages;
 use tokio::{sync::watch, task::JoinError};
 
 use super::{
-    Library, Rejection, Subject, Update, disk,
+    Library, Rejection, Subject, Update,
+    changes::{self, Changes},
+    disk,
     fetch::{self, FetchError, Question, Reply},
     judge::{self, Good, Present},
     subject::{Origin, Signature},
@@ -36,6 +38,8 @@ struct Got {
     etag: Option<String>,
     last_modified: Option<String>,
     signature: Option<Signature>,
+    /// What a running asgard calls the table.
+    table: Option<String>,
 }
 
 impl Library {
@@ -45,15 +49,15 @@ impl Library {
         let spec = subject.spec.clone();
         let restored = tokio::task::spawn_blocking(move || {
             let (bytes, _) = disk::read(&path, spec.max_bytes)?;
-            judge::judge(&spec, bytes, Present::default(), true)
-                .map_err(io::Error::other)
+            let good = judge::judge(&spec, bytes, Present::default(), true)
+                .map_err(io::Error::other)?;
+            Ok::<_, io::Error>(changes::restored(&spec, good))
         });
         match restored.await {
-            Ok(Ok(good)) => {
+            Ok(Ok((good, steps))) => {
                 let mut state = subject.shelf.lock();
-                state.entries = good.entries;
-                state.build_epoch = good.build_epoch;
-                state.version = Some(good.version);
+                state.take(&good);
+                state.steps = steps;
                 tracing::info!(
                     subject = subject.name,
                     "the last good copy is used until a newer one is there"
@@ -96,13 +100,18 @@ impl Library {
         &self,
         subject: &Subject,
     ) -> Result<Option<Update>, RefreshError> {
+        match self.changes(subject).await? {
+            Changes::Nothing => return Ok(None),
+            Changes::Applied(update) => return Ok(Some(update)),
+            Changes::FetchWhole => {}
+        }
         let Some(got) = self.get(subject).await? else { return Ok(None) };
         let from = match &subject.spec.origin {
             Origin::Inline(_) => "inline".to_owned(),
             Origin::File(path) => format!("`{}`", path.display()),
             Origin::Url(url) | Origin::Asgard { url, .. } => url.clone(),
         };
-        let Got { bytes, etag, last_modified, signature } = got;
+        let Got { bytes, etag, last_modified, signature, table } = got;
         let spec = subject.spec.clone();
         let present = Present::of(&subject.shelf.lock());
         let name = subject.name.clone();
@@ -111,6 +120,9 @@ impl Library {
                 return Ok(judge::inline(blocks));
             }
             let mut good = judge::judge(&spec, bytes, present, false)?;
+            if let Some(table) = &table {
+                judge::is_named(&good, table)?;
+            }
             let plain = std::mem::take(&mut good.bytes);
             if let Some(copy) = &spec.copy
                 && let Err(error) = disk::replace(copy, &plain)
@@ -121,14 +133,14 @@ impl Library {
                     "the last good copy cannot be written"
                 );
             }
+            changes::forget(&spec);
             Ok(good)
         })
         .await?
         .map_err(|cause| RefreshError::Rejected { from, cause })?;
         let mut state = subject.shelf.lock();
-        state.version = Some(good.version.clone());
-        state.entries = good.entries;
-        state.build_epoch = good.build_epoch;
+        state.take(&good);
+        state.steps.clear();
         (state.etag, state.last_modified) = (etag, last_modified);
         state.signature = signature;
         tracing::info!(
@@ -156,6 +168,7 @@ impl Library {
                     etag: None,
                     last_modified: None,
                     signature: None,
+                    table: None,
                 };
                 return Ok((!known).then_some(nothing));
             }
@@ -178,6 +191,7 @@ impl Library {
                     etag: None,
                     last_modified: None,
                     signature: Some(Signature::of(&metadata)),
+                    table: None,
                 }));
             }
             Origin::Url(url) => (url, None),
@@ -190,15 +204,17 @@ impl Library {
             Question {
                 url: url.clone(),
                 key,
-                etag: state.etag.clone(),
+                // After changes the table is another than the tag says.
+                etag: state.etag.clone().filter(|_| state.steps.is_empty()),
                 last_modified: state.last_modified.clone(),
                 max_bytes: spec.max_bytes,
             }
         };
         match self.fetcher.ask(&question).await.map_err(failed)? {
             Reply::NotModified => Ok(None),
-            Reply::Body { bytes, etag, last_modified } => {
-                Ok(Some(Got { bytes, etag, last_modified, signature: None }))
+            Reply::Body { bytes, etag, last_modified, table } => {
+                let signature = None;
+                Ok(Some(Got { bytes, etag, last_modified, signature, table }))
             }
         }
     }

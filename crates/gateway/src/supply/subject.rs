@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{DataError, Version, What, cached};
+use super::{DataError, Version, What, cached, judge::Good};
 use crate::config::{
     AsgardLink, Config, Database, DatabaseSource, Feed, FeedSource, IpList,
     ListSource, OnMissing,
@@ -85,6 +85,8 @@ pub(super) struct State {
     pub(super) etag: Option<String>,
     pub(super) last_modified: Option<String>,
     pub(super) signature: Option<Signature>,
+    /// Changes of the table since it was fetched whole.
+    pub(super) steps: Vec<u8>,
 }
 
 /// What changes when a file is replaced or written.
@@ -127,6 +129,15 @@ impl Signature {
             size: file.size(),
             modified: (file.mtime(), file.mtime_nsec()),
         }
+    }
+}
+
+impl State {
+    /// A new version is there, whole.
+    pub(super) fn take(&mut self, good: &Good) {
+        self.version = Some(good.version.clone());
+        self.entries = good.entries;
+        self.build_epoch = good.build_epoch;
     }
 }
 

@@ -6,7 +6,10 @@
 use rustc_hash::FxHashMap;
 
 use super::{Record, Value, WriteError, Writer};
-use crate::{Asn, Snapshot, network_table::worst_origin};
+use crate::{
+    Asn, Snapshot,
+    network_table::{printable, worst_origin},
+};
 
 /// Type of our files; some readers look for the name in brackets.
 pub const DATABASE_TYPE: &str = "asgard-ASN (compat=GeoLite2-ASN)";
@@ -78,7 +81,9 @@ pub fn asn_database(
         let record = match known.get(&asn) {
             Some(&record) => record,
             None => {
-                let record = writer.record(&value(snapshot, asn, fields))?;
+                let name = organisation(snapshot, asn);
+                let value = value(snapshot, asn, fields, &name);
+                let record = writer.record(&value)?;
                 known.insert(asn, record);
                 record
             }
@@ -88,7 +93,20 @@ pub fn asn_database(
     writer.finish()
 }
 
-fn value<'a>(snapshot: &'a Snapshot, asn: Asn, fields: &[Field]) -> Value<'a> {
+/// In words, else the AS name, as a gateway keeps it.
+fn organisation(snapshot: &Snapshot, asn: Asn) -> String {
+    let registration = snapshot.profile(asn).map(|p| p.registration);
+    let name = registration
+        .and_then(|r| r.organisation.as_deref().or(r.name.as_deref()));
+    printable(name.unwrap_or_default())
+}
+
+fn value<'a>(
+    snapshot: &'a Snapshot,
+    asn: Asn,
+    fields: &[Field],
+    organisation: &'a str,
+) -> Value<'a> {
     let profile = snapshot.profile(asn);
     let registration = profile.map(|p| p.registration);
     let assessment = profile.map(|p| p.assessment);
@@ -100,10 +118,9 @@ fn value<'a>(snapshot: &'a Snapshot, asn: Asn, fields: &[Field]) -> Value<'a> {
                 put("autonomous_system_number", Value::Unsigned(asn.0.into()));
             }
             Field::Organisation => {
-                if let Some(name) = registration.and_then(|r| {
-                    r.organisation.as_deref().or(r.name.as_deref())
-                }) {
-                    put("autonomous_system_organization", short(name));
+                if !organisation.is_empty() {
+                    let name = Value::Text(organisation);
+                    put("autonomous_system_organization", name);
                 }
             }
             Field::Score => {
@@ -126,13 +143,4 @@ fn value<'a>(snapshot: &'a Snapshot, asn: Asn, fields: &[Field]) -> Value<'a> {
         }
     }
     Value::Map(entries)
-}
-
-/// No name is longer than what a gateway keeps of it.
-fn short(name: &str) -> Value<'_> {
-    let mut end = name.len().min(crate::network_table::MAX_ORGANISATION);
-    while !name.is_char_boundary(end) {
-        end -= 1;
-    }
-    Value::Text(&name[..end])
 }

@@ -320,6 +320,121 @@ fn dispatch_and_the_long_way_come_to_the_same_decision() {
     }
 }
 
+/// 1,000,000 by hand: `ASGARD_FUZZ_CASES=1000000`.
+fn cases(default: usize) -> usize {
+    #[expect(clippy::disallowed_methods, reason = "a longer run by hand")]
+    let wanted = std::env::var("ASGARD_FUZZ_CASES").ok();
+    wanted.and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// A file with something of every kind that rules can say.
+const EVERYTHING: &str = r#"mode: enforce
+default_action: ALLOW
+on_error: skip
+auto_challenge: {enabled: true, thresholds: [{name: t, threshold: 10, challenge: pow, difficulty: 4}]}
+rules:
+  - {name: crawlers, action: ALLOW, expression: "verifiedCrawler != ''"}
+  - name: bots
+    action: DENY
+    mode: shadow
+    expression: {all: ['asnNumber == 24940', '"bot" in userAgent']}
+  - {name: nets, action: DENY, networks: [24940, 64496], path_regex: '^/a(b|c)+/'}
+  - {name: office, action: ALLOW, ip_list: office, geoip: [NL, DE]}
+  - {name: heavy, action: WEIGH, weight: 15, expression: 'asnLevel in ["HIGH"]'}
+  - {name: worst, action: DENY, on_error: deny, expression: 'asnScore <= 20 || inFeed("bad")', response: {status: 403, body: "x", headers: {X-Why: policy}}}
+  - {name: agent, action: CHALLENGE, user_agent_regex: 'curl|wget', challenge: {kind: pow, difficulty: 4}}
+  - {name: heads, action: DENY, headers_regex: {accept: '^$', x-a: "b+"}}
+tests:
+  - {name: t1, request: {ip: 192.0.2.9, asn: 24940, path: /ab/}, expect: {action: DENY, rule: nets}}
+"#;
+
+/// What a policy is made of, to be put anywhere.
+const PIECES: [&str; 24] = [
+    "name: x",
+    "action: DENY",
+    "{",
+    "}",
+    "[",
+    "]",
+    ": ",
+    "- ",
+    "'",
+    "\"",
+    "&a ",
+    "*a",
+    "\n",
+    "  ",
+    "24940",
+    "-1",
+    "!!str ",
+    "null",
+    "(a+)+",
+    "\\",
+    "expression: ",
+    "path: /",
+    "\u{0}",
+    "\u{1f600}",
+];
+
+/// Cut, doubled and mixed; none panics, and none takes long.
+#[test]
+fn a_policy_changed_anywhere_is_read_or_refused_and_never_panics() {
+    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = |limit: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        usize::try_from(seed >> 16).unwrap() % limit.max(1)
+    };
+    let (mut taken, total) = (0, cases(2_000));
+    let mut slowest = std::time::Duration::ZERO;
+    for _ in 0..total {
+        let mut text: Vec<char> = EVERYTHING.chars().collect();
+        for _ in 0..1 + next(3) {
+            let at = next(text.len());
+            let end = (at + next(12)).min(text.len());
+            let piece = match next(4) {
+                0 => String::new(),
+                1 => text[next(text.len())..].iter().take(20).collect(),
+                _ => PIECES[next(PIECES.len())].to_owned(),
+            };
+            text.splice(at..end, piece.chars());
+        }
+        let text: String = text.into_iter().collect();
+        let begun = std::time::Instant::now();
+        taken += usize::from(is_taken(&text));
+        slowest = slowest.max(begun.elapsed());
+    }
+    println!("{taken} of {total} taken, the slowest in {slowest:?}");
+    assert!(taken > total / 50 && taken < total, "{taken}");
+    assert!(slowest.as_secs() < 2, "{slowest:?}");
+}
+
+fn is_taken(text: &str) -> bool {
+    let mut sources = Sources::default();
+    let file = sources.add("rules.yaml", text);
+    let Ok(root) = yaml::parse(file, text) else { return false };
+    let mut reading = Reading::default();
+    let known: Vec<&str> = read::KEYS.to_vec();
+    let section = Section::open(&mut reading, &root, "", &known);
+    let Some(mut section) = section else { return false };
+    let source = read::policy(&mut section);
+    let compiled = Policy::compile(&source, &offered());
+    for found in &reading.found {
+        assert!(!sources.render(found).is_empty());
+    }
+    match compiled {
+        Ok((policy, _)) => {
+            policy.decide(&visit(), &mut NoCounts);
+            !reading.found.iter().any(|found| found.is_error())
+        }
+        Err(faults) => {
+            assert!(!faults.is_empty());
+            false
+        }
+    }
+}
+
 #[test]
 fn ten_thousand_rules_load_and_one_more_is_refused() {
     let start = std::time::Instant::now();
