@@ -406,7 +406,7 @@ fn a_policy_changed_anywhere_is_read_or_refused_and_never_panics() {
         slowest = slowest.max(begun.elapsed());
     }
     println!("{taken} of {total} taken, the slowest in {slowest:?}");
-    assert!(taken > total / 50 && taken < total, "{taken}");
+    assert!(taken > total / 200 && taken < total, "{taken}");
     assert!(slowest.as_secs() < 2, "{slowest:?}");
 }
 
