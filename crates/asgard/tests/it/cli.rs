@@ -7,4 +7,5 @@ mod configuration;
 mod mrt;
 mod query;
 mod sources;
+mod synth;
 mod worlds;

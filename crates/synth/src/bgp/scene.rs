@@ -1,5 +1,7 @@
 //! A world in which BGP is spoken: who hears what before anything happens.
 
+use std::collections::HashMap;
+
 use asgard_model::{Asn, Prefix, Rir};
 
 use super::{
@@ -15,7 +17,8 @@ use crate::{
     Plan, famous,
     network::{Network, Plant, Trade},
     random::Random,
-    roster, space,
+    roster,
+    space::{self, Form, Route},
     topology::Links,
     world::World,
 };
@@ -52,6 +55,7 @@ impl Scene {
             vantages(options.plan.seed, &world.networks, options.peers);
         let repeaters = repeaters(options, &world, &graph);
         let hybrids = hybrids(options, &world, &vantages);
+        let leases = leases(&world, &graph);
         let manner = |origins: &[u32], prefix: Prefix| {
             let repeats = |(node, of): &&(u32, Vec<Prefix>)| {
                 origins == [*node] && of.contains(&prefix)
@@ -60,6 +64,9 @@ impl Scene {
             match hybrid {
                 _ if repeaters.iter().any(|one| repeats(&one)) => {
                     Manner::Repeated(7 + prefix.len() % 6)
+                }
+                _ if leases.contains_key(&prefix) => {
+                    Manner::Through(leases[&prefix])
                 }
                 Some(&(a, _)) if draw(prefix, 2) == 0 => {
                     Manner::PeerAsProvider(a)
@@ -214,4 +221,19 @@ fn hybrids(
         }
     }
     chosen
+}
+
+/// Space of a provider goes through that provider alone, who would not route
+/// it otherwise: its position among the providers of the tenant.
+fn leases(world: &World, graph: &Graph) -> HashMap<Prefix, u8> {
+    let leased = world.table.routes.iter().filter(|route| {
+        route.form == Form::Leased
+            && world.table.announcers(route.prefix).len() == 1
+    });
+    let position = |route: &Route| {
+        let mut providers = graph.providers.of_node(node(route.origin)).iter();
+        let at = providers.position(|&one| one == node(route.holder))?;
+        Some((route.prefix, u8::try_from(at).ok()?))
+    };
+    leased.filter_map(position).collect()
 }
