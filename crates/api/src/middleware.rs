@@ -168,7 +168,7 @@ async fn live(
         ApiError::of(StatusCode::URI_TOO_LONG).into_response()
     } else {
         request.extensions_mut().insert(identity);
-        if family == Family::Threat {
+        if matches!(family, Family::Threat | Family::Bouncers) {
             request.extensions_mut().insert(ClientAt(client));
         }
         panics::catch(&app.metrics, handler.call(request)).await

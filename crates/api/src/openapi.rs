@@ -228,7 +228,8 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     for response in responses.values_mut() {
         response["headers"] = common_headers(tagged);
     }
-    let threat = Family::of(path) == Family::Threat;
+    let family = Family::of(path);
+    let threat = matches!(family, Family::Threat | Family::Bouncers);
     let mut add = |status: &str, description: &str| {
         let missing = !responses.contains_key(status);
         if missing {
@@ -459,7 +460,9 @@ mod tests {
                 let schema = &default["content"]["application/json"]["schema"];
                 let wanted = match Family::of(path) {
                     Family::Asn | Family::Taxii => "#/components/schemas/Error",
-                    Family::Threat => "#/components/schemas/FeedError",
+                    Family::Threat | Family::Bouncers => {
+                        "#/components/schemas/FeedError"
+                    }
                 };
                 assert_eq!(schema["$ref"], wanted, "{method} {path}");
             }

@@ -36,15 +36,10 @@ pub(crate) const POLLED: [&str; 3] =
 
 /// First segments of the threat feeds, which have an error envelope, a 401 and
 /// reading limits of their own.
-const THREAT: [&str; 7] = [
-    "threat",
-    "signal",
-    "access-rules",
-    "protected",
-    "config",
-    "explain",
-    "decisions",
-];
+const THREAT: [&str; 6] =
+    ["threat", "signal", "access-rules", "protected", "config", "explain"];
+/// First segment of what bouncers ask, whose errors need a word more.
+const DECISIONS: &str = "decisions";
 /// First segment of the collections, whose errors have the form of TAXII.
 const TAXII: &str = "taxii2";
 
@@ -55,6 +50,8 @@ pub(crate) enum Family {
     Asn,
     /// The threat feeds.
     Threat,
+    /// The same for CrowdSec's bouncers.
+    Bouncers,
     /// The same as TAXII collections.
     Taxii,
 }
@@ -65,6 +62,7 @@ impl Family {
         let first = without_mount(path).split('/').nth(1);
         match first {
             Some(TAXII) => Self::Taxii,
+            Some(DECISIONS) => Self::Bouncers,
             Some(segment) if THREAT.contains(&segment) => Self::Threat,
             _ => Self::Asn,
         }
@@ -234,6 +232,8 @@ mod tests {
                 let path = format!("{mount}{path}");
                 assert_eq!(Family::of(&path), Family::Threat, "{path}");
             }
+            let decisions = format!("{mount}/decisions/stream");
+            assert_eq!(Family::of(&decisions), Family::Bouncers);
             for path in ["/taxii2/", "/taxii2/feeds/x"] {
                 let path = format!("{mount}{path}");
                 assert_eq!(Family::of(&path), Family::Taxii, "{path}");

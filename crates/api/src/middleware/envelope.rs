@@ -40,7 +40,13 @@ pub(crate) fn wrap(
             let view = view::ErrorView::new(&error.message, code, id.as_str());
             representation::json(error.status, &view)
         }
-        Family::Threat => threat(error),
+        Family::Threat => threat(error, None),
+        // Bouncers read `message` of any error without looking whether it is
+        // there, and panic (seen with crowdsec-custom-bouncer 0.0.15).
+        Family::Bouncers => {
+            let message = error.message.clone();
+            threat(error, Some(&message))
+        }
         Family::Taxii => {
             let view = view::TaxiiErrorView::new(
                 &error.message,
@@ -58,14 +64,15 @@ pub(crate) fn wrap(
 }
 
 /// What is our fault has one word; the reason is in the details.
-fn threat(error: ApiError) -> Response {
+fn threat(error: ApiError, message: Option<&str>) -> Response {
     let mut error = error;
     if error.status == StatusCode::SERVICE_UNAVAILABLE {
         let said = "Service unavailable".into();
         let reason = std::mem::replace(&mut error.message, said);
         error = error.with_detail("reason", reason.into_owned());
     }
-    let view = view::FeedErrorView::new(&error.message, &error.details);
+    let view =
+        view::FeedErrorView::new(&error.message, &error.details, message);
     representation::json(error.status, &view)
 }
 

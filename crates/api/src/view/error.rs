@@ -32,11 +32,18 @@ pub(crate) struct FeedErrorView<'a> {
     error: &'a str,
     #[schema(value_type = Object)]
     details: &'a Map<String, Value>,
+    /// The error as CrowdSec's local API tells it: for bouncers alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
 }
 
 impl<'a> FeedErrorView<'a> {
-    pub(crate) fn new(error: &'a str, details: &'a Map<String, Value>) -> Self {
-        Self { success: false, error, details }
+    pub(crate) fn new(
+        error: &'a str,
+        details: &'a Map<String, Value>,
+        message: Option<&'a str>,
+    ) -> Self {
+        Self { success: false, error, details, message }
     }
 }
 

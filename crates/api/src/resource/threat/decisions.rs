@@ -8,12 +8,19 @@
 //! [`LASTS`]. What a bouncer was sent is known until a restart: after one it
 //! gets everything, and what was taken out meanwhile ends when it ends.
 //!
+//! Some bouncers keep the first address of a range alone. They cannot send
+//! parameters of ours, but name the origins that they want: the origin
+//! [`AS_HOSTS`] is the same as `ranges=expand`.
+//!
 //! A bad key is 403 here, as bouncers expect.
 
 use std::{net::IpAddr, sync::Arc};
 
 use asgard_model::Prefix;
-use asgard_policy::feed::entry::{Cause, Line, Listing, Span};
+use asgard_policy::{
+    AddressSet,
+    feed::entry::{Cause, Line, Listing, Span},
+};
 use axum::{
     extract::{RawQuery, State},
     http::StatusCode,
@@ -32,6 +39,10 @@ use crate::{
 const LASTS: SignedDuration = SignedDuration::from_hours(24);
 /// Age of the last full answer from which everything is sent anew.
 const AGAIN: SignedDuration = SignedDuration::from_hours(12);
+/// The origin of all our decisions.
+const ORIGIN: &str = "asgard";
+/// The same, for bouncers that want hosts instead of ranges.
+const AS_HOSTS: &str = "asgard-hosts";
 /// Hosts that `ranges=expand` sends at most; further ranges stay ranges.
 const HOSTS: usize = 65_536;
 /// Shortest prefixes of IPv4 and IPv6 that are expanded: 4,096 hosts.
@@ -93,7 +104,8 @@ pub(crate) async fn stream_decisions(
         let new = fresh(known, &listing);
         let deleted = gone.map_or_else(Vec::new, |sent| {
             let gone = absent(&sent.listing, &listing);
-            decisions(gone, sent.expanded, now)
+            let gone = decisions(gone, sent.expanded, now);
+            if sent.expanded { still_open(gone, &listing) } else { gone }
         });
         let new = decisions(new, asked.expand, now);
         representation::bytes(&json!({"new": new, "deleted": deleted}))
@@ -173,7 +185,10 @@ impl Asked {
                 "scope" | "scopes" => {
                     asked.foreign |= !any(&["ip", "range"]);
                 }
-                "origins" => asked.foreign |= !any(&["asgard"]),
+                "origins" => {
+                    asked.expand |= any(&[AS_HOSTS]);
+                    asked.foreign |= !any(&[ORIGIN, AS_HOSTS]);
+                }
                 "type" => asked.foreign |= !any(&["ban"]),
                 "ip" | "value" => {
                     let ip: Option<IpAddr> = value.trim().parse().ok();
@@ -221,6 +236,21 @@ fn fresh<'a>(known: Option<&Listing>, present: &'a Listing) -> Vec<&'a Line> {
 fn absent<'a>(before: &'a Listing, present: &Listing) -> Vec<&'a Line> {
     let lines = before.lines.iter();
     lines.filter(|line| find(present, line).is_none()).collect()
+}
+
+/// Hosts that nothing blocks any more: a range that was sent as hosts has left
+/// nothing at the bouncer that would still block one of them.
+fn still_open(gone: Vec<Value>, present: &Listing) -> Vec<Value> {
+    if gone.is_empty() {
+        return gone;
+    }
+    let blocked =
+        AddressSet::from_prefixes(present.lines.iter().filter_map(prefix));
+    let open = |decision: &Value| {
+        let host = decision["value"].as_str().and_then(|v| v.parse().ok());
+        host.is_none_or(|host| !blocked.contains(host))
+    };
+    gone.into_iter().filter(open).collect()
 }
 
 /// Lines are in the order of prefixes.
@@ -281,7 +311,7 @@ fn decision(prefix: Prefix, cause: &Cause, now: Timestamp) -> Value {
     });
     json!({
         "id": id(&value),
-        "origin": "asgard",
+        "origin": ORIGIN,
         "type": "ban",
         "scope": if host { "Ip" } else { "Range" },
         "value": value,
@@ -383,6 +413,28 @@ mod tests {
         let many = listing(&many);
         let sent = values(many.lines.iter().collect(), true);
         assert_eq!(sent.len(), HOSTS + 4, "four have no room");
+    }
+
+    #[test]
+    fn a_host_inside_a_range_that_was_sent_as_hosts_stays_blocked() {
+        let before = listing(&[("1.0.0.8/30", None), ("1.0.0.9/32", None)]);
+        let after = listing(&[("1.0.0.8/30", None)]);
+        let epoch = Timestamp::UNIX_EPOCH;
+        let gone = decisions(absent(&before, &after), true, epoch);
+        assert_eq!(gone.len(), 1);
+        assert!(still_open(gone, &after).is_empty());
+        let gone = decisions(absent(&before, &listing(&[])), true, epoch);
+        assert_eq!(still_open(gone, &listing(&[])).len(), 5);
+    }
+
+    #[test]
+    fn a_bouncer_asks_for_hosts_by_the_origin_that_it_wants() {
+        let read = |query| Asked::read(Some(query), STREAM).unwrap();
+        let hosts = read("origins=asgard-hosts&startup=true");
+        assert!(hosts.expand && hosts.startup && !hosts.foreign);
+        let ranges = read("origins=crowdsec,asgard");
+        assert!(!ranges.expand && !ranges.foreign);
+        assert!(read("origins=crowdsec,cscli").foreign);
     }
 
     #[test]

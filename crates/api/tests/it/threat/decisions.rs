@@ -3,10 +3,20 @@
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::office::{Office, refused};
-use crate::app::{empty, keyed, request};
+use super::office::Office;
+use crate::app::{Reply, empty, keyed, request};
 
 const STREAM: &str = "/v1/decisions/stream";
+
+/// Bouncers panic when an error has no `message`.
+fn refused(reply: &Reply, status: u16) {
+    assert_eq!(reply.status.as_u16(), status, "{}", reply.text());
+    let body = reply.json();
+    assert_eq!(body.as_object().unwrap().len(), 4, "{body}");
+    assert_eq!(body["success"], false);
+    assert!(body["error"].is_string() && body["details"].is_object());
+    assert_eq!(body["message"], body["error"]);
+}
 
 /// Values of a list of decisions.
 fn values(list: &Value) -> Vec<&str> {
