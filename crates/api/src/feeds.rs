@@ -20,6 +20,7 @@
 
 mod admission;
 mod body;
+mod deciding;
 mod documents;
 mod keeping;
 mod listings;
@@ -57,6 +58,7 @@ use moka::sync::Cache;
 
 pub(crate) use admission::built_in;
 pub(crate) use body::{About, Body};
+use deciding::Deciding;
 pub(crate) use documents::Release;
 pub use documents::of_change;
 pub(crate) use organisation::Moment;
@@ -124,6 +126,8 @@ pub struct Feeds {
     rulebooks: ArcSwapOption<HashMap<Arc<str>, Shared>>,
     /// A std lock, held for one look-up.
     organisations: Mutex<HashMap<Arc<str>, Arc<Organisation>>>,
+    /// Which networks are bad, for all of them.
+    deciding: Arc<Deciding>,
     /// Lists by risk that belong to nobody.
     risks: Cache<Box<str>, risk::Nobody>,
     /// Configurations of Synapse agents.
@@ -161,6 +165,7 @@ impl Feeds {
             signer,
             rulebooks: ArcSwapOption::empty(),
             organisations: Mutex::default(),
+            deciding: Arc::default(),
             risks: Cache::new(limits::RISK_LISTS),
             configs: Cache::new(limits::FEED_CONFIGS),
             listings: Cache::new(limits::FEED_LISTINGS),
@@ -337,7 +342,9 @@ impl Feeds {
     fn organisation(&self, org: &Arc<str>) -> Arc<Organisation> {
         let all = self.organisations.lock();
         let mut all = all.unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(all.entry(Arc::clone(org)).or_default())
+        let found = all.entry(Arc::clone(org));
+        let make = || Arc::new(Organisation::new(&self.deciding));
+        Arc::clone(found.or_insert_with(make))
     }
 
     fn protect(&self, now: Timestamp) -> Protections {

@@ -1,6 +1,5 @@
 //! What is remembered of one organisation between requests: its compiled feed,
-//! its decisions about risk, and what its selectors resolved to when the data
-//! were last good.
+//! and what its selectors resolved to when the data were last good.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -11,12 +10,12 @@ use asgard_policy::{
     access::{Facts, Settings},
     feed::{
         compile::{AllowMode, Compiled, Expand, LastGood, Options, compile},
-        decision::{Ground, Question, Standing},
+        decision::{Question, Standing},
     },
 };
 use jiff::Timestamp;
 
-use super::rulebook::Rulebook;
+use super::{deciding::Deciding, rulebook::Rulebook};
 use crate::published::Published;
 
 /// The ways to compile, and the names of what is remembered of each.
@@ -32,12 +31,11 @@ const fn way(expand: Expand, allow: AllowMode) -> Options {
 }
 
 /// What is remembered of one organisation.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Organisation {
     ways: [Way; WAYS.len()],
-    /// A std lock, held while decisions are made, which happens once for each
-    /// set of facts, and never on a thread that serves connections.
-    decisions: Mutex<Decisions>,
+    /// Of everybody.
+    deciding: Arc<Deciding>,
 }
 
 #[derive(Debug, Default)]
@@ -52,13 +50,6 @@ struct Way {
 struct State {
     last_good: LastGood,
     compiled: Option<(Moment, Arc<Compiled>)>,
-}
-
-#[derive(Debug, Default)]
-struct Decisions {
-    serial: u64,
-    questions: Vec<String>,
-    standing: Arc<Standing>,
 }
 
 /// What a feed is made from; equal ones give equal feeds.
@@ -87,6 +78,11 @@ impl Moment {
 }
 
 impl Organisation {
+    /// One of which nothing is remembered yet.
+    pub(crate) fn new(deciding: &Arc<Deciding>) -> Self {
+        Self { ways: Default::default(), deciding: Arc::clone(deciding) }
+    }
+
     /// The present rules, compiled. Blocks: not for threads that serve.
     pub(crate) fn compiled(
         &self,
@@ -133,7 +129,9 @@ impl Organisation {
         let mut last_good =
             locked(&self.ways[place(options)].state).last_good.clone();
         last_good.release(rulebook.release.serial);
-        let standing = Arc::clone(&locked(&self.decisions).standing);
+        let questions = questions(rulebook, settings, now);
+        let standing =
+            self.deciding.known(&questions, published.snapshot.serial);
         let facts = facts(published, settings, &standing);
         compile(&rulebook.effective, &facts, options, &last_good, now)
     }
@@ -152,21 +150,7 @@ impl Organisation {
         now: Timestamp,
     ) -> Arc<Standing> {
         let questions = questions(rulebook, settings, now);
-        let keys: Vec<String> = questions.iter().map(Question::key).collect();
-        let serial = published.snapshot.serial;
-        let mut decisions = locked(&self.decisions);
-        let known = keys.iter().all(|key| decisions.questions.contains(key));
-        if decisions.serial != serial || !known {
-            let ground = Ground {
-                snapshot: &published.snapshot,
-                atlas: &published.atlas,
-                settings,
-            };
-            let next = decisions.standing.advance(&questions, ground, now);
-            let standing = Arc::new(next);
-            *decisions = Decisions { serial, questions: keys, standing };
-        }
-        Arc::clone(&decisions.standing)
+        self.deciding.about(&questions, published, settings, now)
     }
 
     /// What changed since the last call and must outlive the process: names

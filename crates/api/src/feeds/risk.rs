@@ -100,7 +100,7 @@ impl Feeds {
             Nobody {
                 name,
                 book: Arc::new(book),
-                organisation: Arc::default(),
+                organisation: Arc::new(Organisation::new(&self.deciding)),
                 settings: Arc::new(settings),
             }
         })

@@ -223,6 +223,34 @@ impl Standing {
         Self { decisions: decisions.collect() }
     }
 
+    /// Decides questions anew, each with the memory of its own decision so far;
+    /// all other decisions stay.
+    pub fn renew(
+        &mut self,
+        questions: &[Question],
+        ground: Ground<'_>,
+        now: Timestamp,
+    ) {
+        let renewed = self.advance(questions, ground, now);
+        self.decisions.extend(renewed.decisions);
+    }
+
+    /// The decisions about these questions, as far as they have been made.
+    #[must_use]
+    pub fn about(&self, questions: &[Question]) -> Self {
+        let keys = questions.iter().map(Question::key);
+        let known = keys.filter_map(|key| {
+            let made = Arc::clone(self.decisions.get(&key)?);
+            Some((key, made))
+        });
+        Self { decisions: known.collect() }
+    }
+
+    /// Forgets the decision about the question of a key.
+    pub fn forget(&mut self, key: &str) {
+        self.decisions.remove(key);
+    }
+
     /// As [`Self::advance`] for questions that have not been decided on these
     /// facts; the decisions that have been made stay.
     #[must_use]
