@@ -99,13 +99,68 @@ impl Refusal {
     }
 }
 
-/// The beginning of a text that somebody sent, for a message.
+/// The beginning of a text that somebody sent, for a message. What looks like a
+/// secret is not repeated: a key that was pasted into the wrong place must not
+/// reach logs, screens and tickets by way of an error.
 pub(crate) fn shown(text: &str) -> String {
     const LONGEST: usize = 60;
+    if looks_secret(text) {
+        return "(not repeated: it looks like a secret)".to_owned();
+    }
     let mut shown: String =
         text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
     if text.chars().nth(LONGEST).is_some() {
         shown.push('…');
     }
     shown
+}
+
+/// Whether a word of a text is a key of ours, or long and of the letters and
+/// digits of a random token. Names of lists and ids of rules are neither.
+fn looks_secret(text: &str) -> bool {
+    const SHORTEST: usize = 20;
+    let of_token = |c: char| c.is_ascii_alphanumeric() || "_-+/=.~".contains(c);
+    text.split(|c| !of_token(c)).any(|word| {
+        let has = |kind: fn(&u8) -> bool| word.as_bytes().iter().any(kind);
+        let mixed = has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase);
+        let hexadecimal = word.bytes().all(|b| b.is_ascii_hexdigit())
+            && has(u8::is_ascii_alphabetic);
+        word.to_ascii_lowercase().contains("asgard_live_")
+            || (word.len() >= SHORTEST
+                && has(u8::is_ascii_digit)
+                && (mixed || hexadecimal))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_like_a_secret_is_not_repeated() {
+        for secret in [
+            "asgard_live_ab12cd34_x",
+            "ASGARD_LIVE_",
+            "hunter: asgard_live_ab12cd34_x",
+            "Kq8vT2mZ7pLw4RxN9sYd",
+            "0123456789abcdef0123456789abcdef",
+            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln",
+        ] {
+            let said = shown(secret);
+            assert!(said.starts_with("(not repeated"), "{said}");
+        }
+        for plain in [
+            "spamhaus-drop",
+            "AS4294967296",
+            "203.0.113.300/24",
+            "2001:db8:1234:5678:9abc:def0:1234:56789",
+            "01a21734-3d04-70f9-950a-d7fe0a42dc5b",
+            "a-very-long-name-of-a-list-in-lower-case",
+            "NL,DE,UK",
+            "99999999999999999999999",
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        ] {
+            assert_eq!(shown(plain), plain);
+        }
+    }
 }
