@@ -5,7 +5,7 @@
 
 use asgard_model::{
     Day, Named,
-    named::{Block, Namer},
+    named::{Block, Namer, Seen},
 };
 
 use crate::{evidence::ThreatList, listing::ListingSource};
@@ -26,7 +26,10 @@ pub fn named(
         let namer = Namer { source: list.source, category: list.category };
         let lines = list.ledger.lines();
         let lines = lines.filter(|l| recent(l.seen.first, l.seen.last));
-        words.extend(lines.map(|l| (l.prefix, namer, l.seen.last)));
+        words.extend(lines.map(|l| {
+            let (first, last) = (l.seen.first, l.seen.last);
+            (l.prefix, namer, Seen { first, last })
+        }));
     }
     let standing = blocks.iter().flat_map(|list| {
         let newest = list.ledger.newest();

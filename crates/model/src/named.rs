@@ -1,8 +1,8 @@
 //! Addresses and blocks that lists name: what is known of an address beside
 //! its network.
 //!
-//! Compact, because half a million addresses are named in a quarter: eight
-//! bytes each, sorted, with the lists that name it as an index into the few
+//! Compact, because half a million addresses are named in a quarter: ten bytes
+//! each, sorted, with the lists that name it as an index into the few
 //! thousand combinations that occur. It judges nothing; scores are rates of
 //! whole networks.
 
@@ -60,10 +60,30 @@ pub struct Namer {
     pub category: Category,
 }
 
+/// From when to when an address was named.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+)]
+pub struct Seen {
+    /// The first day.
+    pub first: Day,
+    /// The last day.
+    pub last: Day,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Mark {
     set: u16,
-    last: Day,
+    seen: Seen,
 }
 
 /// What lists say of an address.
@@ -73,16 +93,18 @@ pub struct Mention<'a> {
     pub prefix: Prefix,
     /// The lists, ascending.
     pub namers: &'a [Namer],
+    /// The first day on which one of them named it.
+    pub first_seen: Day,
     /// The last day on which one of them named it.
     pub last_seen: Day,
 }
 
 impl Named {
-    /// Collects blocks, and who named which prefix when for the last time, in
-    /// any order.
+    /// Collects blocks, and who named which prefix from when to when, in any
+    /// order.
     pub fn new(
         mut blocks: Vec<Block>,
-        mut words: Vec<(Prefix, Namer, Day)>,
+        mut words: Vec<(Prefix, Namer, Seen)>,
     ) -> Self {
         blocks.sort_unstable_by_key(|b| (b.prefix, b.source));
         words.sort_unstable();
@@ -92,8 +114,13 @@ impl Named {
             let mut namers: Vec<Namer> = same.iter().map(|w| w.1).collect();
             namers.dedup();
             let set = named.set(&mut known, namers);
-            let last = same.iter().map(|w| w.2).max().unwrap_or_default();
-            let mark = Mark { set, last };
+            let first = same.iter().map(|w| w.2.first).min();
+            let last = same.iter().map(|w| w.2.last).max();
+            let seen = Seen {
+                first: first.unwrap_or_default(),
+                last: last.unwrap_or_default(),
+            };
+            let mark = Mark { set, seen };
             match same[0].0 {
                 Prefix::V4(bits, 32) => {
                     named.v4.push(bits);
@@ -187,7 +214,8 @@ impl Named {
     fn mention(&self, (prefix, mark): (Prefix, Mark)) -> Mention<'_> {
         let set = self.sets.get(usize::from(mark.set));
         let namers = set.map_or(&[] as &[Namer], |set| set);
-        Mention { prefix, namers, last_seen: mark.last }
+        let Seen { first, last } = mark.seen;
+        Mention { prefix, namers, first_seen: first, last_seen: last }
     }
 
     /// How many addresses and blocks inside a prefix are named.
@@ -235,6 +263,10 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn seen(first: u16, last: u16) -> Seen {
+        Seen { first: Day(first), last: Day(last) }
+    }
+
     fn named() -> Named {
         let block = |text: &str| Block {
             prefix: prefix(text),
@@ -244,11 +276,11 @@ mod tests {
         Named::new(
             vec![block("9.0.0.0/16"), block("9.0.1.0/24")],
             vec![
-                (prefix("9.0.1.7"), SCAN, Day(9)),
-                (prefix("9.0.1.7"), C2, Day(5)),
-                (prefix("9.0.1.8"), C2, Day(4)),
-                (prefix("9.0.1.0/24"), SCAN, Day(3)),
-                (prefix("2001:db8::1"), C2, Day(2)),
+                (prefix("9.0.1.7"), SCAN, seen(6, 9)),
+                (prefix("9.0.1.7"), C2, seen(3, 5)),
+                (prefix("9.0.1.8"), C2, seen(4, 4)),
+                (prefix("9.0.1.0/24"), SCAN, seen(1, 3)),
+                (prefix("2001:db8::1"), C2, seen(2, 2)),
             ],
         )
     }
@@ -259,6 +291,7 @@ mod tests {
         let mentions = named.mentions("9.0.1.7".parse().unwrap());
         assert_eq!(mentions.len(), 2);
         assert_eq!(mentions[0].namers, [C2, SCAN]);
+        assert_eq!(mentions[0].first_seen, Day(3));
         assert_eq!(mentions[0].last_seen, Day(9));
         assert_eq!(mentions[1].prefix, prefix("9.0.1.0/24"));
         assert_eq!(named.mentions("9.0.2.7".parse().unwrap()), []);

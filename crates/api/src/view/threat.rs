@@ -35,6 +35,7 @@ pub(crate) struct Intel {
     pub(crate) score: u8,
     pub(crate) confidence: f64,
     pub(crate) categories: Vec<String>,
+    pub(crate) first_seen: Option<Day>,
     pub(crate) last_seen: Option<Day>,
     pub(crate) source_count: usize,
     pub(crate) reason_code: &'static str,
@@ -94,6 +95,11 @@ pub(crate) struct GeoView {
     asniso_code: String,
 }
 
+/// Lists tell days; clients read moments.
+fn midnight(day: Day) -> String {
+    format!("{day}T00:00:00Z")
+}
+
 impl ThreatView {
     pub(crate) fn new(
         org: &str,
@@ -115,10 +121,8 @@ impl ThreatView {
                 score_version: snapshot.model_version.to_string(),
                 categories: intel.categories,
                 tags: Vec::new(),
-                first_seen: None,
-                last_seen: intel
-                    .last_seen
-                    .map(|day| format!("{day}T00:00:00Z")),
+                first_seen: intel.first_seen.map(midnight),
+                last_seen: intel.last_seen.map(midnight),
                 source_count: intel.source_count,
                 reason_code: intel.reason_code,
                 reason_summary: intel.reason_summary,

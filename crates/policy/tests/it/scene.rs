@@ -7,7 +7,7 @@ use asgard_model::{
     Prefix, Registration, Signals, Snapshot, SourceId, TableBuilder, World,
     country_space::CountryBuilder,
     graph::AsGraph,
-    named::{Block, Namer},
+    named::{Block, Namer, Seen},
     rpki::{Vrp, VrpSet},
     scoring::KnownThreats,
     signals::{
@@ -227,7 +227,8 @@ impl Scene {
         });
         let words = self.words.iter().map(|(prefix, list, category, days)| {
             let namer = Namer { source: id(list), category: *category };
-            (*prefix, namer, Day(today.0 - days))
+            let last = Day(today.0 - days);
+            (*prefix, namer, Seen { first: last, last })
         });
         Named::new(blocks.collect(), words.collect())
     }

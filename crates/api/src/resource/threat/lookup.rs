@@ -83,6 +83,7 @@ fn judge(ip: IpAddr, published: &Published, why: &Explanation) -> Intel {
     let categories: BTreeSet<&'static str> =
         namers.iter().map(|namer| namer.category.as_str()).collect();
     let last = named.iter().map(|mention| mention.last_seen).max();
+    let first = named.iter().map(|mention| mention.first_seen).min();
     let of_network = profile.as_ref().map_or(0, threat_of);
     let whitelisted =
         profile.as_ref().is_some_and(|p| p.assessment.whitelisted);
@@ -109,6 +110,7 @@ fn judge(ip: IpAddr, published: &Published, why: &Explanation) -> Intel {
         score,
         confidence: if why.in_feed { confidence.max(0.9) } else { confidence },
         categories: categories.into_iter().map(ToOwned::to_owned).collect(),
+        first_seen: first,
         last_seen: last,
         source_count: sources.len(),
         reason_code: code,

@@ -5,7 +5,10 @@
 use std::sync::Arc;
 
 use asgard_model::{
-    Asn, CountryBuilder, TableBuilder, World, rpki::VrpSet, world::Announced,
+    Asn, Category, CountryBuilder, Named, SourceId, TableBuilder, World,
+    named::{Namer, Seen},
+    rpki::VrpSet,
+    world::Announced,
 };
 
 use crate::world::{self, CLOUDFLARE, CRIMINAL, DROPPED, GOOGLE, SHADY};
@@ -36,6 +39,30 @@ pub(crate) fn world() -> World {
 pub(crate) fn grown() -> World {
     let more = ("5.188.0.0/20", DROPPED);
     with(&[&ROUTES[..], &[more]].concat())
+}
+
+/// Two lists name an address, one of them since January.
+pub(crate) fn named() -> World {
+    let seen = |source, first: &str, last: &str| {
+        let category = Category::C2;
+        let namer = Namer { source: SourceId(source), category };
+        let [first, last] = [first, last].map(|day| day.parse().unwrap());
+        ("185.100.84.7".parse().unwrap(), namer, Seen { first, last })
+    };
+    let words = vec![
+        seen(0, "2026-02-03", "2026-03-28"),
+        seen(1, "2026-01-02", "2026-03-01"),
+    ];
+    World { named: Named::new(Vec::new(), words), ..world() }
+}
+
+/// Nobody has anything to say of the bad hosts any more.
+pub(crate) fn reformed() -> World {
+    let mut world = world();
+    for signals in &mut world.signals {
+        signals.threats = None;
+    }
+    world
 }
 
 fn with(routes: &[(&str, u32)]) -> World {

@@ -54,6 +54,19 @@ async fn every_key_is_always_there() {
 }
 
 #[tokio::test]
+async fn lists_say_since_when_and_until_when_they_name_an_address() {
+    let office = Office::open().await;
+    office.app.publisher.set_world(super::internet::named());
+    office.republish().await;
+    let body = office.poll("/v1/threat?ip=185.100.84.7").await.ok();
+    assert_eq!(body["intel"]["source_count"], 2);
+    assert_eq!(body["intel"]["first_seen"], "2026-01-02T00:00:00Z");
+    assert_eq!(body["intel"]["last_seen"], "2026-03-28T00:00:00Z");
+    let body = office.poll("/v1/threat?ip=185.100.84.8").await.ok();
+    assert_eq!(body["intel"]["first_seen"], Value::Null);
+}
+
+#[tokio::test]
 async fn no_data_is_a_score_of_0_and_allow() {
     let office = Office::open().await;
     let body = office.poll("/v1/threat?ip=192.0.2.1").await.ok();

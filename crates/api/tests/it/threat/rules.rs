@@ -161,15 +161,42 @@ async fn organisations_do_not_see_each_other() {
     refused(&office.get(&format!("{RULES}/not-an-id")).await, 404);
 }
 
-#[tokio::test]
-async fn risk_selects_what_the_list_of_networks_selects() {
+/// An office in an Internet that is too small for a share of it to be any
+/// network.
+async fn without_budget() -> Office {
     let mut feeds = asgard_api::FeedConfig {
         rate_limit_per_minute: 0,
         ..asgard_api::FeedConfig::default()
     };
-    // This Internet is too small for a share of it to be any network.
     feeds.settings.decision.max_space_share = None;
-    let office = Office::with(feeds).await;
+    Office::with(feeds).await
+}
+
+#[tokio::test]
+async fn who_begins_to_block_a_risk_later_blocks_the_same_networks() {
+    let office = without_budget().await;
+    let rule = json!({"block": {"risk": [{"max_score": 30}]}});
+    done(&office.post(RULES, &rule).await, 201);
+    let before = office.feed("").await;
+    assert!(!before.is_empty(), "the test would prove nothing");
+    // What was bad an hour ago stays listed for a day, whoever asks.
+    office.app.publisher.set_world(super::internet::reformed());
+    office.republish().await;
+    assert_eq!(office.feed("").await, before);
+    let operator = office.key("other", Scope::RulesWrite).await;
+    let reply = office.send(Method::POST, RULES, &operator, &rule).await;
+    done(&reply, 201);
+    let feed = keyed(Method::GET, super::office::FEED, &operator);
+    let later = office.app.send(empty(feed)).await;
+    assert_eq!(later.text(), before);
+    let path = "/feeds/edl?max_score=30&expand=prefixes&guard=on";
+    let edl = office.app.get_open(path).await;
+    assert_eq!(edl.text(), before);
+}
+
+#[tokio::test]
+async fn risk_selects_what_the_list_of_networks_selects() {
+    let office = without_budget().await;
     office.block(json!({"risk": [{"max_score": 30}]})).await;
     let text = office.feed("").await;
     let path = "/feeds/edl?max_score=30&expand=prefixes&guard=on";
