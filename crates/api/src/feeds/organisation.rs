@@ -80,7 +80,8 @@ impl Moment {
 impl Organisation {
     /// One of which nothing is remembered yet.
     pub(crate) fn new(deciding: &Arc<Deciding>) -> Self {
-        Self { ways: Default::default(), deciding: Arc::clone(deciding) }
+        let deciding = Arc::clone(deciding);
+        Self { ways: <[Way; WAYS.len()]>::default(), deciding }
     }
 
     /// The present rules, compiled. Blocks: not for threads that serve.
