@@ -6,6 +6,7 @@
 //! | getting bytes | [`supply`], [`decompress`] |
 //! | bytes → rows | [`mod@format`], [`reader`] |
 //! | bytes → routes | [`format::mrt`](mod@format::mrt), [`format::ris_live`](mod@format::ris_live); what they mean is the crate `asgard-routing` |
+//! | BGP and RPKI as they happen | [`live`], [`rtr`] |
 //! | rows → memory | [`ground`] (slow facts), [`ledger`] (lists) |
 //! | memory → evidence | [`evidence`], [`listing`], [`named`], [`hygiene`], [`space`], [`coverage`] |
 //! | evidence → World | [`assemble`] |
@@ -26,7 +27,9 @@ pub mod hygiene;
 pub mod learner;
 pub mod ledger;
 pub mod listing;
+pub mod live;
 pub mod named;
 pub mod reader;
+pub mod rtr;
 pub mod space;
 pub mod supply;

@@ -229,7 +229,7 @@ fn delegated(input: &mut dyn BufRead) -> Read {
 }
 
 /// Shortest prefix that a VRP may cover; IANA gives no RIR more than a /8.
-const MIN_VRP_LEN: u8 = 8;
+pub(crate) const MIN_VRP_LEN: u8 = 8;
 
 fn rpki(
     input: &mut dyn BufRead,

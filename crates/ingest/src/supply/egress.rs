@@ -81,7 +81,11 @@ impl Egress {
         }
     }
 
-    fn check_address(&self, host: &str, at: IpAddr) -> Result<(), Refusal> {
+    pub(crate) fn check_address(
+        &self,
+        host: &str,
+        at: IpAddr,
+    ) -> Result<(), Refusal> {
         if self.permits(at) {
             return Ok(());
         }
