@@ -22,13 +22,16 @@ const LAST_CYCLE: &str = "SELECT id, at, as_of, model_version FROM cycle \
 /// One statement for a whole cycle: `[[asn, score], …]`.
 const INSERT_CHANGES: &str = "INSERT INTO change (asn, cycle, score) \
      SELECT value ->> 0, ?1, value ->> 1 FROM json_each(?2)";
+/// Newest first. All of them in one row: a row costs more than the numbers in
+/// it, and a year has 8,760 cycles.
 const CYCLES_SINCE: &str =
-    "SELECT id, at FROM cycle WHERE at >= ?1 ORDER BY id DESC";
-/// From the change that holds at cycle `?2` on.
-const CHANGES_SINCE: &str = "SELECT cycle, score FROM change \
-     WHERE asn = ?1 AND cycle >= coalesce( \
-         (SELECT max(cycle) FROM change WHERE asn = ?1 AND cycle <= ?2), 0) \
-     ORDER BY cycle DESC";
+    "SELECT group_concat(id || ' ' || at, ' ' ORDER BY id DESC) \
+     FROM cycle WHERE at >= ?1";
+/// From the change that holds at cycle `?2` on; −1 is "not scored".
+const CHANGES_SINCE: &str = "SELECT group_concat( \
+         cycle || ' ' || coalesce(score, -1), ' ' ORDER BY cycle DESC) \
+     FROM change WHERE asn = ?1 AND cycle >= coalesce( \
+         (SELECT max(cycle) FROM change WHERE asn = ?1 AND cycle <= ?2), 0)";
 /// The primary key delivers the groups in order; of a bare column beside
 /// `max()` SQLite promises the row of the maximum.
 const LAST_SCORES: &str = "SELECT asn, score FROM ( \
@@ -82,17 +85,21 @@ impl History for Embedded {
         limit: u32,
     ) -> Result<HistoryPage, StoreError> {
         let mut read = self.database.readers()?.begin().await?;
-        let cycles: Vec<(i64, i64)> = sqlx::query_as(CYCLES_SINCE)
+        let cycles: Option<String> = sqlx::query_scalar(CYCLES_SINCE)
             .bind(micros(since))
-            .fetch_all(&mut *read)
+            .fetch_one(&mut *read)
             .await?;
+        let cycles = pairs(&cycles.unwrap_or_default())?;
         let first = cycles.last().map_or(0, |&(id, _)| id);
-        let changes: Vec<(i64, Option<u8>)> = sqlx::query_as(CHANGES_SINCE)
+        let changes: Option<String> = sqlx::query_scalar(CHANGES_SINCE)
             .bind(asn.0)
             .bind(first)
-            .fetch_all(&mut *read)
+            .fetch_one(&mut *read)
             .await?;
         read.commit().await?;
+        let changes = pairs(&changes.unwrap_or_default())?;
+        let changes: Vec<_> =
+            changes.into_iter().map(|(id, s)| (id, score(s))).collect();
         paginate(reconstruct(cycles, &changes), offset, limit)
     }
 
@@ -176,6 +183,26 @@ fn rows(changes: &[(Asn, Option<u8>)]) -> String {
     let mut sorted = changes.to_vec();
     sorted.sort_unstable();
     serde_json::to_string(&sorted).expect("integers are valid JSON")
+}
+
+/// Integers that one row gave as a text, two by two.
+fn pairs(text: &str) -> Result<Vec<(i64, i64)>, StoreError> {
+    let integer = |word: &str| {
+        word.parse::<i64>()
+            .map_err(|error| StoreError::corrupt("the history", error))
+    };
+    let mut words = text.split_ascii_whitespace();
+    let mut pairs = Vec::with_capacity(text.len() / 24);
+    while let Some(first) = words.next() {
+        let second = words.next().unwrap_or_default();
+        pairs.push((integer(first)?, integer(second)?));
+    }
+    Ok(pairs)
+}
+
+/// What the table's own check bounds to 0–100; below is "not scored".
+fn score(column: i64) -> Option<u8> {
+    u8::try_from(column).ok()
 }
 
 fn paginate(
