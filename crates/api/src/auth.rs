@@ -62,6 +62,11 @@ impl Identity {
         }
     }
 
+    /// Whether it is a good key that has the permission.
+    pub(crate) fn may(&self, permission: Permission) -> bool {
+        matches!(self, Self::Bearer(facts) if facts.scopes.allow(permission))
+    }
+
     /// The facts of a key that has the permission; else what the client is
     /// told, 403 for its own fault and 503 for ours.
     pub(crate) fn permit(

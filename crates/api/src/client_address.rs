@@ -29,13 +29,13 @@ impl ClientAddress {
     /// trusted proxy is. What cannot be read ends the chain at the last
     /// address that can.
     pub(crate) fn find(
-        extensions: &Extensions,
+        peer: IpAddr,
         headers: &HeaderMap,
         trusted: &[Prefix],
     ) -> IpAddr {
         let is_trusted =
             |at: IpAddr| trusted.iter().any(|prefix| prefix.contains(at));
-        let mut client = peer(extensions);
+        let mut client = peer;
         if trusted.is_empty() || !is_trusted(client) {
             return client;
         }
@@ -65,7 +65,7 @@ fn address(text: &str) -> Option<IpAddr> {
 /// The peer's address, from our connection or from that of another server;
 /// `0.0.0.0` if nobody says, so that such requests are limited together and
 /// none is free.
-fn peer(extensions: &Extensions) -> IpAddr {
+pub(crate) fn peer(extensions: &Extensions) -> IpAddr {
     let ours = extensions.get().map(Connection::peer);
     let others = || extensions.get().map(|ConnectInfo(peer)| *peer);
     let peer: Option<SocketAddr> = ours.or_else(others);
@@ -120,15 +120,16 @@ mod tests {
     const PROXIES: [&str; 2] = ["10.0.0.0/8", "2001:db8:f::/48"];
 
     fn find(peer: &str, forwarded: &[&str]) -> String {
-        let peer = SocketAddr::new(peer.parse().unwrap(), 1);
+        let at = SocketAddr::new(peer.parse().unwrap(), 1);
         let mut extensions = Extensions::new();
-        extensions.insert(ConnectInfo(peer));
+        extensions.insert(ConnectInfo(at));
         let mut headers = HeaderMap::new();
         for value in forwarded {
             headers.append(X_FORWARDED_FOR, value.parse().unwrap());
         }
         let trusted = PROXIES.map(|text| text.parse().unwrap());
-        ClientAddress::find(&extensions, &headers, &trusted).to_string()
+        let peer = super::peer(&extensions);
+        ClientAddress::find(peer, &headers, &trusted).to_string()
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub fn install_tls() {
 /// Serve it by [`serve`]: it tells the peer's address, without which all
 /// clients without a key share one rate limit, and runs the live stream.
 pub fn router(app: App) -> axum::Router {
-    router::build(app)
+    router::build(&middleware::Life::new(app))
 }
 
 /// Answers on a listener until `stop` resolves and the answers under way are

@@ -17,7 +17,8 @@
 //! below it for every request, which was most of what a request cost. It wraps
 //! the fallbacks too: an unknown route or a wrong method is an answer like any
 //! other. [`cors`] stands outside, and only if it is configured: a browser asks
-//! first, without a key.
+//! first, without a key. What needs no handler is answered before all routing,
+//! by the same phases ([`unchanged`]).
 
 use std::{
     convert::Infallible,
@@ -36,14 +37,18 @@ use axum::{
 use tower::{Service, layer::layer_fn};
 
 use self::{
-    etag::Held, rate_limit::Windows, timing::Stopwatch, trace_id::TraceIds,
+    etag::Held,
+    rate_limit::{Turnstile, Windows},
+    timing::Stopwatch,
+    trace_id::TraceIds,
 };
 use crate::{
     App,
     auth::Identity,
-    client_address::{ClientAddress, ClientAt},
+    client_address::{self, ClientAddress, ClientAt},
     coding::Coding,
     error::ApiError,
+    limiter::Verdict,
     limits,
     router::{self, Family},
     server::Connection,
@@ -57,33 +62,42 @@ mod panics;
 mod rate_limit;
 mod timing;
 mod trace_id;
+mod unchanged;
 
 pub(crate) use envelope::OwnBody;
 
 /// What requests share.
-struct Life {
+pub(crate) struct Life {
     app: Arc<App>,
     traces: TraceIds,
     windows: Windows,
 }
 
+impl Life {
+    pub(crate) fn new(app: App) -> Arc<Self> {
+        Arc::new(Self {
+            traces: TraceIds::new(app.now()),
+            windows: Windows::new(&app.config),
+            app: Arc::new(app),
+        })
+    }
+
+    pub(crate) fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+}
+
 /// Wraps a router in the life of a request.
 pub(crate) fn stack(
     router: Router<Arc<App>>,
-    app: &Arc<App>,
+    life: &Arc<Life>,
 ) -> Router<Arc<App>> {
-    let config = &app.config;
-    let life = Life {
-        traces: TraceIds::new(app.now()),
-        windows: Windows::new(config),
-        app: Arc::clone(app),
-    };
-    let life = Arc::new(life);
+    let shared = Arc::clone(life);
     let router = router.layer(layer_fn(move |handler| Living {
-        life: Arc::clone(&life),
+        life: Arc::clone(&shared),
         handler,
     }));
-    cors::around(router, &config.cors_origins)
+    cors::around(router, &life.app.config.cors_origins)
 }
 
 /// A handler in the life of its requests.
@@ -137,7 +151,7 @@ async fn live(
     let now = app.now();
     let id = traces.next(now);
     let client = ClientAddress::find(
-        request.extensions(),
+        client_address::peer(request.extensions()),
         request.headers(),
         &app.config.trusted_proxies,
     );
@@ -177,12 +191,23 @@ async fn live(
     response = held.spare(response);
     response = compression::compress(coding, response).await;
     response = envelope::wrap(response, family, &id);
-    let verdict = turnstile.after(verdict, response.status());
-    rate_limit::stamp(response.headers_mut(), verdict);
     let watch =
         Stopwatch { started, id: &id, method: &method, route, client, key };
+    seal(app, &turnstile, verdict, &watch, response)
+}
+
+/// The last phases, in which every answer gets the headers of all.
+fn seal(
+    app: &App,
+    turnstile: &Turnstile<'_>,
+    verdict: Verdict,
+    watch: &Stopwatch<'_>,
+    mut response: Response,
+) -> Response {
+    let verdict = turnstile.after(verdict, response.status());
+    rate_limit::stamp(response.headers_mut(), verdict);
     watch.stop(&app.metrics, &mut response);
-    trace_id::stamp(response.headers_mut(), &id);
+    trace_id::stamp(response.headers_mut(), watch.id);
     response
 }
 

@@ -87,6 +87,27 @@ impl Kept {
         self.respond(kind, PRIVATE)
     }
 
+    /// What a client may already have.
+    pub(crate) fn etag(&self) -> &HeaderValue {
+        &self.etag
+    }
+
+    /// The body in all its forms.
+    pub(crate) fn body(&self) -> &Arc<KeptBody> {
+        &self.body
+    }
+
+    /// 304 to who has what [`Self::json`] would send; without its length.
+    pub(crate) fn unchanged_json(&self) -> Response {
+        let mut headers = HeaderMap::with_capacity(HEADERS);
+        headers.insert(CACHE_CONTROL, PRIVATE);
+        headers.insert(ETAG, self.etag.clone());
+        let mut response = Response::default();
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        *response.headers_mut() = headers;
+        response
+    }
+
     fn respond(&self, kind: HeaderValue, cache: HeaderValue) -> Response {
         let mut response = Response::new(self.body.plain().clone().into());
         // At once for all that answers have, so that the map never grows.

@@ -11,7 +11,8 @@ use axum::{
 use crate::{
     App,
     error::ApiError,
-    limits, middleware,
+    limits,
+    middleware::{self, Life},
     resource::{
         alias, asn, bulk, compare, docs, domain_risk, edl, gateway, health,
         history, incidents, ip, metrics, peeringdb, prefix, prefixes, status,
@@ -187,15 +188,15 @@ fn body_limit() -> DefaultBodyLimit {
 
 /// All mounts inside the life of a request. Each endpoint is there once a
 /// mount: nested routers would write every URI anew.
-pub(crate) fn build(app: App) -> Router {
-    let app = Arc::new(app);
+pub(crate) fn build(life: &Arc<Life>) -> Router {
     let mut router = Router::new();
     for (path, methods) in endpoints() {
         for mount in MOUNTS {
             router = router.route(&format!("{mount}{path}"), methods.clone());
         }
     }
-    middleware::stack(router.fallback(unknown), &app).with_state(app)
+    let router = middleware::stack(router.fallback(unknown), life);
+    router.with_state(Arc::clone(life.app()))
 }
 
 /// The framework's own 404 would answer `HEAD` with a body.

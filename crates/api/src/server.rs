@@ -8,6 +8,7 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, http::Request};
+use futures_util::future::{self, Either};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -20,7 +21,7 @@ use tokio::{
 };
 use tower::Service;
 
-use crate::{App, limits};
+use crate::{App, limits, middleware::Life, router};
 
 mod patience;
 mod socket;
@@ -40,8 +41,10 @@ pub(crate) async fn run(
 ) -> io::Result<()> {
     let hub = app.live.hub();
     let pump = hub.run(&app.live, &app.clock);
+    let life = Life::new(app.clone());
     let server = Server {
-        router: crate::router(app.clone()),
+        router: router::build(&life),
+        life,
         protocol: protocol(),
         graceful: GracefulShutdown::new(),
         room: Arc::new(Semaphore::new(limits::CONNECTIONS)),
@@ -68,6 +71,7 @@ pub(crate) async fn run(
 
 struct Server {
     router: Router,
+    life: Arc<Life>,
     protocol: auto::Builder<TokioExecutor>,
     graceful: GracefulShutdown,
     room: Arc<Semaphore>,
@@ -105,10 +109,14 @@ impl Server {
         let connection = socket.connection();
         let io = TokioIo::new(socket);
         let router = self.router.clone();
+        let life = Arc::clone(&self.life);
         let service = service_fn(move |request: Request<Incoming>| {
+            if let Some(answer) = life.at_once(&request, &connection) {
+                return Either::Left(future::ready(Ok(answer)));
+            }
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(connection.clone());
-            router.clone().call(request)
+            Either::Right(router.clone().call(request))
         });
         let mut protocol = self.protocol.clone();
         protocol.http1().timer(Patience::new());

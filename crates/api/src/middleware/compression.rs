@@ -47,6 +47,21 @@ pub(crate) async fn compress(
     }
 }
 
+/// The headers of a 304 of a body that is kept: those that its 200 would have.
+pub(super) fn describe_unchanged(
+    coding: Option<Coding>,
+    body: &Arc<KeptBody>,
+    mut response: Response,
+) -> Response {
+    let length = HeaderValue::from(body.plain().len());
+    response.headers_mut().insert(CONTENT_LENGTH, length);
+    response.headers_mut().insert(VARY, ACCEPT_ENCODING);
+    match coding.filter(|_| is_worth_it(&response)) {
+        None => response,
+        Some(coding) => measured(response, Some(Arc::clone(body)), coding),
+    }
+}
+
 fn says_so(headers: &HeaderMap) -> bool {
     let vary = headers.get_all(VARY).into_iter();
     let mut vary = vary.filter_map(|value| value.to_str().ok());

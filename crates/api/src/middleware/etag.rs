@@ -36,6 +36,11 @@ impl Held {
         Self { tags, since: since.and_then(moment) }
     }
 
+    /// Whether it is one of the tags that the client named.
+    pub(crate) fn names(&self, current: &HeaderValue) -> bool {
+        is_named(&self.tags, current)
+    }
+
     /// 304 when the client has the current representation.
     pub(crate) fn spare(&self, response: Response) -> Response {
         let headers = response.headers();
@@ -70,10 +75,11 @@ fn not_modified(response: Response) -> Response {
 }
 
 fn has_current(held: &[HeaderValue], headers: &HeaderMap) -> bool {
-    let Some(current) = headers.get(ETAG).and_then(|tag| tag.to_str().ok())
-    else {
-        return false;
-    };
+    headers.get(ETAG).is_some_and(|current| is_named(held, current))
+}
+
+fn is_named(held: &[HeaderValue], current: &HeaderValue) -> bool {
+    let Ok(current) = current.to_str() else { return false };
     held.iter().filter_map(|value| value.to_str().ok()).any(|list| {
         list.trim() == "*" || tags(list).any(|tag| tag == opaque(current))
     })

@@ -24,8 +24,7 @@ const INSERT_CHANGES: &str = "INSERT INTO change (asn, cycle, score) \
      SELECT value ->> 0, ?1, value ->> 1 FROM json_each(?2)";
 /// Newest first. All of them in one row: a row costs more than the numbers in
 /// it, and a year has 8,760 cycles.
-const CYCLES_SINCE: &str =
-    "SELECT group_concat(id || ' ' || at, ' ' ORDER BY id DESC) \
+const CYCLES_SINCE: &str = "SELECT group_concat(id || ' ' || at, ' ' ORDER BY id DESC) \
      FROM cycle WHERE at >= ?1";
 /// From the change that holds at cycle `?2` on; −1 is "not scored".
 const CHANGES_SINCE: &str = "SELECT group_concat( \
