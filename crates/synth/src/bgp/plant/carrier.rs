@@ -3,6 +3,8 @@
 //!
 //! Traps: a stub that carries for some hours only.
 
+use asgard_model::Prefix;
+
 use crate::{
     bgp::{
         atom::{Atom, Manner},
@@ -11,6 +13,7 @@ use crate::{
         story::{Hop, Incident, Shown},
     },
     network::Trade,
+    roa::Rov,
 };
 
 const HOUR: u32 = 3_600;
@@ -103,10 +106,15 @@ fn hop(stage: &mut Stage<'_>) -> bool {
     let atoms = stage.atoms_of(old);
     let prefixes: Vec<_> =
         atoms.iter().flat_map(|&atom| stage.free(atom)).collect();
-    let stretch = stage.stretch(HOUR);
-    let (Some((at, _)), false) = (stretch, prefixes.is_empty()) else {
-        return false;
+    // A move against the holder's ROA would be a hijack to everybody.
+    let roas = &stage.scene.world.roas;
+    let is_invalid = |&prefix: &Prefix| {
+        roas.verdict(prefix, stage.scene.asn(new)).0 == Rov::Invalid
     };
+    if prefixes.is_empty() || prefixes.iter().any(is_invalid) {
+        return false;
+    }
+    let Some((at, _)) = stage.stretch(HOUR) else { return false };
     let atom = Atom::of(&stage.scene.graph, &[new], Manner::Plain);
     let view = stage.view(&atom, &[], Circumstances::default());
     stage.cast([old, new]);
