@@ -70,6 +70,8 @@ pub(crate) enum Command {
     Mrt(Mrt),
     /// Write an invented Internet, with its BGP data and what is planted in it.
     Synth(Synth),
+    /// Print BGP as it happens: RIPE's RIS Live.
+    Live(Live),
     /// Show and refresh the sources.
     Source {
         #[command(subcommand)]
@@ -436,6 +438,34 @@ pub(crate) struct Synth {
     /// Plant nothing: only what happens on every day.
     #[arg(long, conflicts_with = "events")]
     pub(crate) clean: bool,
+}
+
+/// Options of `live`.
+#[derive(Debug, Args)]
+pub(crate) struct Live {
+    /// Where to listen, ws:// or wss://.
+    #[arg(default_value = asgard_ingest::live::RIS_LIVE, value_name = "URL")]
+    pub(crate) url: String,
+    /// Only what this collector hears, like rrc00; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Vec<String>,
+    /// Form of the output; `raw` is what `mrt` and a mirror read again.
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub(crate) output: LiveForm,
+    /// Stop after so many seconds instead of at Ctrl-C.
+    #[arg(long, value_name = "N")]
+    pub(crate) seconds: Option<u64>,
+}
+
+/// Forms of live routes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LiveForm {
+    /// The columns of `bgpdump -m`.
+    Text,
+    /// A JSON object on each line, with every attribute that is read.
+    Jsonl,
+    /// The messages as they come, one on each line.
+    Raw,
 }
 
 /// Forms of routes.

@@ -7,6 +7,7 @@ pub(crate) mod config;
 pub(crate) mod feed;
 pub(crate) mod gateway;
 pub(crate) mod keys;
+pub(crate) mod live;
 pub(crate) mod mmdb;
 pub(crate) mod mrt;
 pub(crate) mod query;

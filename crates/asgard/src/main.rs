@@ -75,6 +75,7 @@ async fn run(
         Command::Top(top) => command::top::run(&config, &top, out).await,
         Command::Mrt(mrt) => command::mrt::run(&mrt, out),
         Command::Synth(synth) => command::synth::run(&config, &synth, out),
+        Command::Live(live) => command::live::run(&config, &live, out).await,
         Command::Source { action } => {
             command::source::run(&config, action, out).await
         }

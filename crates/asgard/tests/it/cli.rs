@@ -4,6 +4,7 @@ mod address;
 mod admin;
 mod audit;
 mod configuration;
+mod live;
 mod mrt;
 mod query;
 mod sources;
