@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use asgard_model::{
-    Asn, Day, Named, Prefix, Registration, Signals, World,
+    Asn, Day, Incident, Named, Prefix, Registration, Signals, World,
     graph::AsGraph,
     scoring::KnownThreats,
-    signals::{Metadata, SourceHealth, Stability, Threats},
+    signals::{Hygiene, Metadata, SourceHealth, Stability, Threats},
     world::{Announced, Sample, Topic},
 };
+use asgard_routing::detector::Measures;
 use jiff::Timestamp;
 use rustc_hash::FxHashMap;
 
@@ -51,10 +52,10 @@ pub fn assemble(
     demo: bool,
 ) -> World {
     let asns = scored_set(ground, &findings);
-    let graph = AsGraph::new(&asns, &ground.edges);
+    let graph = graph(ground, &asns);
     let announced = Announced::new(&asns, &ground.table);
     let registrations = registrations(ground, &findings.names, &asns);
-    let organisations = organisations(&registrations);
+    let organisations = organisations(registrations.iter());
     let excused = excused_by_kin(&ground.claims, &asns, &graph, &organisations);
     let mut signals = Vec::with_capacity(asns.len());
     let mut all_samples = Vec::with_capacity(asns.len());
@@ -71,9 +72,12 @@ pub fn assemble(
         let (threats, mut shown) = threats(asn, &originated, &mut findings);
         let reserved = Reserved::of(asn, demo);
         shown.extend(samples(&routes, reserved));
+        let of_table =
+            hygiene(&routes, &originated, ground.rpki.known, reserved);
+        let (hygiene, stability) = behaviour(ground, asn, of_table);
         signals.push(Signals {
             exposure: originated.exposure(ground.low_visibility),
-            hygiene: hygiene(&routes, &originated, ground.rpki.known, reserved),
+            hygiene,
             threats,
             metadata: metadata(
                 ground,
@@ -83,7 +87,7 @@ pub fn assemble(
                 &registrations,
                 as_of,
             ),
-            stability: Stability::default(),
+            stability,
         });
         all_samples.push(shown.into_boxed_slice());
     }
@@ -102,13 +106,71 @@ pub fn assemble(
         peeringdb: Arc::clone(&ground.profiles),
         organisations,
         graph,
-        incidents: Vec::new(),
+        incidents: incidents(ground),
         sources: findings.sources,
         known: findings.known,
         health: findings.health,
         routing_source: ground.routing_source.as_str().into(),
         demo,
     }
+}
+
+/// Who buys from whom, and where paths were read, over which providers the
+/// routes go and who is at the top.
+fn graph(ground: &Ground, asns: &[Asn]) -> AsGraph {
+    let mut graph = AsGraph::new(asns, &ground.edges);
+    let Some(bgp) = &ground.bgp else { return graph };
+    let node = |asn: &Asn| asns.binary_search(asn).ok();
+    graph.count_connections(|origin, provider| {
+        let ends = (asns[origin], asns[provider]);
+        bgp.connections.get(&ends).copied().unwrap_or(0)
+    });
+    if !bgp.clique.is_empty() {
+        let members = bgp.clique.iter().filter_map(node);
+        let members = members.filter_map(|at| u32::try_from(at).ok());
+        graph.set_clique(members.collect());
+    }
+    graph
+}
+
+/// What a network did in BGP: the signals that a table alone cannot tell.
+/// Without a dump they stay unknown; those of changes, without updates.
+fn behaviour(
+    ground: &Ground,
+    asn: Asn,
+    of_table: Hygiene,
+) -> (Hygiene, Stability) {
+    let Some(bgp) = &ground.bgp else {
+        return (of_table, Stability::default());
+    };
+    let nothing = Measures::default();
+    let did = bgp.measures.get(&asn).unwrap_or(&nothing);
+    let has_aspas = !ground.rpki.aspas.is_empty();
+    let hygiene = Hygiene {
+        route_leak_weight: Some(did.route_leak_weight),
+        bogon_ads: Some(did.bogon_ads),
+        stub_but_transit: Some(did.stub_but_transit),
+        prefix_granularity: did.prefix_granularity,
+        granularity_p95: did.granularity_p95,
+        aspa_invalid_routes: has_aspas.then_some(did.aspa_invalid_routes),
+        ..of_table
+    };
+    let changes = bgp.has_updates;
+    let stability = Stability {
+        ddos_blackhole_count: Some(did.ddos_blackhole_count),
+        excessive_prepending_count: Some(did.excessive_prepending_count),
+        prepending_p95: did.prepending_p95,
+        flap_ratio: did.flap_ratio.filter(|_| changes),
+        churn_ratio: did.churn_ratio.filter(|_| changes),
+        serial_origin_features: did.serial_origin_features,
+    };
+    (hygiene, stability)
+}
+
+/// What networks did, by network.
+fn incidents(ground: &Ground) -> Vec<Incident> {
+    let bgp = ground.bgp.as_ref();
+    bgp.map(|bgp| bgp.incidents.clone()).unwrap_or_default()
 }
 
 /// Every ASN that is registered, announced, or named by a source. Old
@@ -164,9 +226,13 @@ const MAX_SIBLINGS: usize = 300;
 
 /// Numbers organisations by name and country. Without CAIDA's as2org an equal
 /// name in one country is the best evidence of a common owner.
-fn organisations(registrations: &[Registration]) -> Vec<Option<u32>> {
+pub(crate) fn organisations<'r>(
+    registrations: impl Iterator<Item = &'r Registration>,
+) -> Vec<Option<u32>> {
     let mut groups: FxHashMap<(String, _), Vec<usize>> = FxHashMap::default();
-    for (node, registration) in registrations.iter().enumerate() {
+    let mut holders = 0;
+    for (node, registration) in registrations.enumerate() {
+        holders = node + 1;
         if let Some(name) = &registration.organisation {
             let key = (name.to_lowercase(), registration.country);
             groups.entry(key).or_default().push(node);
@@ -177,7 +243,7 @@ fn organisations(registrations: &[Registration]) -> Vec<Option<u32>> {
         .filter(|group| (2..=MAX_SIBLINGS).contains(&group.len()))
         .collect();
     siblings.sort_unstable();
-    let mut organisations = vec![None; registrations.len()];
+    let mut organisations = vec![None; holders];
     for (number, group) in (0u32..).zip(siblings) {
         for node in group {
             organisations[node] = Some(number);

@@ -108,6 +108,8 @@ impl Part {
 pub enum Role {
     /// Prefixes and the AS that originates them.
     Routing(Rank),
+    /// How the routes of a dump changed after it.
+    Updates,
     /// Names, countries and registries of AS numbers.
     Names,
     /// Validated ROA payloads (RFC 6811).
@@ -167,7 +169,7 @@ impl Role {
     /// The group whose age limit applies.
     pub fn staleness(self) -> Staleness {
         match self {
-            Self::Routing(_) => Staleness::Routing,
+            Self::Routing(_) | Self::Updates => Staleness::Routing,
             Self::Vrps => Staleness::Vrp,
             Self::Threat(_) => Staleness::Threat,
             Self::AsnDrop | Self::Drop => Staleness::Drop,

@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | prefix → origin | [`origins`], `address_range` | `range_csv`, `cidr_csv`, `pfx2as`, `pyasn_dat` |
 //! | BGP tables | [`mod@mrt_rib`] | `mrt_rib` |
+//! | BGP updates | [`mod@bgp_updates`] | `bgp_updates` |
 //! | BGP, route by route | [`mod@mrt`], [`ris_live`](mod@ris_live) | [events](crate::bgp) |
 //! | countries of addresses | [`country_ranges`] | `country_range_csv` |
 //! | AS names and facts | [`as_info`] | `as_info_csv`, `as_names` |
@@ -33,6 +34,7 @@ mod lines;
 mod report;
 
 pub mod as_info;
+pub mod bgp_updates;
 pub mod country_ranges;
 pub mod delegated;
 pub mod drop;
@@ -118,11 +120,13 @@ pub enum Kind {
     MrtRib,
     /// `start,end,CC`.
     CountryRangeCsv,
+    /// Updates of BGP: MRT, or messages of RIS Live.
+    BgpUpdates,
 }
 
 impl Kind {
     /// Every format with its name in the catalogue, in order of the enum.
-    pub const VALUES: [(Self, &'static str); 23] = [
+    pub const VALUES: [(Self, &'static str); 24] = [
         (Self::RangeCsv, "range_csv"),
         (Self::CidrCsv, "cidr_csv"),
         (Self::Pfx2as, "pfx2as"),
@@ -146,7 +150,13 @@ impl Kind {
         (Self::SpecialPurpose, "special_purpose"),
         (Self::MrtRib, "mrt_rib"),
         (Self::CountryRangeCsv, "country_range_csv"),
+        (Self::BgpUpdates, "bgp_updates"),
     ];
+
+    /// Whether its files hold rows; others hold events, whose order matters.
+    pub fn has_rows(self) -> bool {
+        self != Self::BgpUpdates
+    }
 
     /// The name in the catalogue.
     pub fn as_str(self) -> &'static str {

@@ -8,16 +8,19 @@ use std::sync::Arc;
 
 use asgard_model::{
     Asn, Class, CountryBuilder, CountrySpace, Landmarks, NetworkKind,
-    PeeringdbNet, PeeringdbNets, Prefix, Registration, RoutingTable,
+    PeeringdbNet, PeeringdbNets, Prefix, Registration, Rir, RoutingTable,
     TableBuilder,
     aspa::AspaSet,
     graph::Relationship,
     rpki::{Rpki, VrpSet},
     special_purpose::SpecialPurpose,
 };
-use rustc_hash::FxHashMap;
+use asgard_routing::detector::Bogons;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{
+    assemble::organisations,
+    bgp::BgpFindings,
     hygiene::{Claim, claims},
     reader::{NetworkRows, OriginRows, RpkiRows},
 };
@@ -40,8 +43,11 @@ pub struct Ground {
     pub claims: Vec<Claim>,
     /// Who holds each AS number.
     pub registrations: FxHashMap<Asn, Registration>,
-    /// Relationships; empty if no source was loaded.
+    /// Relationships: by BGP where it was read, else by a source; empty if there
+    /// is neither.
     pub edges: Vec<(Asn, Asn, Relationship)>,
+    /// What BGP says besides the table; `None` if no dump was read.
+    pub(crate) bgp: Option<BgpFindings>,
     /// Networks with a PeeringDB profile; `None` if no source was loaded.
     pub peeringdb: Option<FxHashMap<Asn, NetworkKind>>,
     /// Those of them whose profile was loaded.
@@ -50,6 +56,36 @@ pub struct Ground {
     pub landmarks: Arc<Landmarks>,
     /// Space that nobody may announce.
     pub special: SpecialPurpose,
+}
+
+/// Whether the world is invented, so that numbers for documentation stand in
+/// for ordinary ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Invented {
+    /// By this program.
+    Yes,
+    /// It is the real one.
+    No,
+}
+
+/// Which registry gave which space.
+pub(crate) struct Registries {
+    /// Ascending; registries give nothing inside what was given.
+    blocks: Vec<(Prefix, Rir)>,
+}
+
+impl Registries {
+    fn new(mut blocks: Vec<(Prefix, Rir)>) -> Self {
+        blocks.sort_unstable_by_key(|(prefix, _)| *prefix);
+        Self { blocks }
+    }
+
+    /// The registry that gave the space of a prefix.
+    pub(crate) fn of(&self, prefix: Prefix) -> Option<Rir> {
+        let after = self.blocks.partition_point(|(block, _)| *block <= prefix);
+        let (block, rir) = self.blocks.get(after.checked_sub(1)?)?;
+        block.covers(prefix).then_some(*rir)
+    }
 }
 
 /// Collects the rows of the slow sources.
@@ -64,6 +100,9 @@ pub struct GroundBuilder {
     rpki: RpkiRows,
     registrations: FxHashMap<Asn, Registration>,
     edges: Vec<(Asn, Asn, Relationship)>,
+    registries: Vec<(Prefix, Rir)>,
+    bgp: Option<BgpFindings>,
+    settled_rpki: Option<Rpki>,
     peeringdb: Option<FxHashMap<Asn, NetworkKind>>,
     profiles: Vec<(Asn, PeeringdbNet)>,
     ranges: Vec<(Prefix, Class)>,
@@ -144,15 +183,79 @@ impl GroundBuilder {
         }
     }
 
-    /// Validates the table and builds the ground.
-    pub fn build(mut self) -> Ground {
+    /// What RPKI says, as far as it was added; [`Self::keep_rpki`] takes it
+    /// back.
+    pub(crate) fn take_rpki(&mut self) -> Rpki {
+        if let Some(settled) = self.settled_rpki.take() {
+            return settled;
+        }
         let RpkiRows { vrps, aspas } = std::mem::take(&mut self.rpki);
         let vrps = VrpSet::new(vrps);
-        let rpki = Rpki {
-            known: !vrps.is_empty() || self.states_rpki,
-            vrps,
-            aspas: AspaSet::new(aspas),
-        };
+        let known = !vrps.is_empty() || self.states_rpki;
+        Rpki { known, vrps, aspas: AspaSet::new(aspas) }
+    }
+
+    /// Takes back what [`Self::take_rpki`] gave.
+    pub(crate) fn keep_rpki(&mut self, rpki: Rpki) {
+        self.settled_rpki = Some(rpki);
+    }
+
+    /// Adds which registry gave which space.
+    pub(crate) fn registries(&mut self, rows: Vec<(Prefix, Rir)>) {
+        self.registries.extend(rows);
+    }
+
+    /// Which registry gave which space.
+    pub(crate) fn take_registries(&mut self) -> Registries {
+        Registries::new(std::mem::take(&mut self.registries))
+    }
+
+    /// Space and numbers that nobody may announce; in an invented world,
+    /// reserved numbers are ordinary ones.
+    pub(crate) fn bogons(&self, invented: Invented) -> Bogons {
+        let bogons = Bogons::new(self.special.clone(), Vec::new(), Vec::new());
+        match invented {
+            Invented::Yes => bogons.with_stand_ins(),
+            Invented::No => bogons,
+        }
+    }
+
+    /// The relationships that sources told.
+    pub(crate) fn links(&self) -> &[(Asn, Asn, Relationship)] {
+        &self.edges
+    }
+
+    /// Who shares an organisation with others, and its number.
+    pub(crate) fn organisations(&self) -> Vec<(Asn, u32)> {
+        let mut holders: Vec<(Asn, &Registration)> =
+            self.registrations.iter().map(|(&asn, r)| (asn, r)).collect();
+        holders.sort_unstable_by_key(|(asn, _)| *asn);
+        let numbers = organisations(holders.iter().map(|(_, holder)| *holder));
+        let numbered = holders.iter().zip(numbers);
+        numbered.filter_map(|((asn, _), n)| Some((*asn, n?))).collect()
+    }
+
+    /// Route servers of exchange points, as PeeringDB or registries call them.
+    pub(crate) fn route_servers(&self) -> FxHashSet<Asn> {
+        let stated = self.peeringdb.iter().flatten().map(|(a, k)| (*a, *k));
+        let held = self.registrations.iter().map(|(a, r)| (*a, r.kind));
+        stated
+            .chain(held)
+            .filter(|(_, kind)| *kind == NetworkKind::RouteServer)
+            .map(|(asn, _)| asn)
+            .collect()
+    }
+
+    /// Takes what BGP says; its relationships hold those of other sources.
+    pub(crate) fn bgp(&mut self, mut findings: BgpFindings) {
+        self.edges = std::mem::take(&mut findings.edges);
+        self.bgp = Some(findings);
+    }
+
+    /// Validates the table and builds the ground.
+    pub fn build(mut self) -> Ground {
+        let mut rpki = self.take_rpki();
+        rpki.known |= self.states_rpki;
         let table = self.table.build(&rpki.vrps);
         // The two are not mixed: an address would move when one is away.
         let countries = match self.countries.is_empty() {
@@ -175,10 +278,31 @@ impl GroundBuilder {
             claims,
             registrations,
             edges: self.edges,
+            bgp: self.bgp,
             peeringdb: self.peeringdb,
             profiles: Arc::new(self.profiles.into()),
             landmarks: Arc::new(Landmarks::new(self.ranges)),
             special: self.special,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn space_belongs_to_the_registry_that_gave_it() {
+        let block = |text: &str| text.parse::<Prefix>().unwrap();
+        let registries = Registries::new(vec![
+            (block("20.0.0.0/8"), Rir::Ripe),
+            (block("2001:db8::/32"), Rir::Apnic),
+            (block("10.0.0.0/8"), Rir::Arin),
+        ]);
+        assert_eq!(registries.of(block("20.1.0.0/16")), Some(Rir::Ripe));
+        assert_eq!(registries.of(block("20.0.0.0/8")), Some(Rir::Ripe));
+        assert_eq!(registries.of(block("2001:db8:1::/48")), Some(Rir::Apnic));
+        assert_eq!(registries.of(block("21.0.0.0/8")), None);
+        assert_eq!(registries.of(block("20.0.0.0/7")), None);
     }
 }

@@ -17,10 +17,11 @@ use self::{
     board::Board,
     memory::Memory,
     moment::Trials,
-    slow::{Slow, read_ground},
+    slow::{Moments, Slow, read_ground},
 };
 use crate::{
     assemble::assemble,
+    bgp::Told,
     catalogue::{Catalogue, Role, Source},
     ground::Ground,
     supply::{Supply, SupplyError},
@@ -105,6 +106,8 @@ pub struct Learner {
     /// Where ledgers are kept; `None` where the supply itself has history.
     ledgers: Option<PathBuf>,
     ground: Option<(Slow, Ground)>,
+    /// What BGP told until now.
+    told: Option<Told>,
     memories: BTreeMap<String, Memory>,
     trials: Trials,
     board: Board,
@@ -129,6 +132,7 @@ impl Learner {
             as_of,
             ledgers: data_dir.map(|dir| dir.join("sources")),
             ground: None,
+            told: None,
             memories: BTreeMap::new(),
             trials: Trials::default(),
             board,
@@ -179,7 +183,7 @@ impl Learner {
     pub fn learn(&mut self, now: Timestamp) -> Result<World, LearnError> {
         let (as_of, complaints) = self.moment(now)?;
         let day = Day::of(as_of);
-        self.refresh_ground(now, day)?;
+        self.refresh_ground(Moments { now, as_of }, day)?;
         self.refresh_memories(now, day)?;
         self.board.set_aside(complaints);
         let Some((_, ground)) = &self.ground else {
@@ -189,11 +193,25 @@ impl Learner {
             return Err(LearnError::Nothing(self.board.complaints()));
         }
         let findings = self.findings(ground, day);
+        let as_of = self.latest(as_of, ground);
         let world = assemble(ground, findings, as_of, self.demo);
         self.board.age(as_of, |name| {
             self.memories.get(name).map_or(0, |m| m.ledger.median_gap_days())
         });
         Ok(world)
+    }
+
+    /// Where the newest data set the moment, and BGP told something later on
+    /// that day: that.
+    fn latest(&self, as_of: Timestamp, ground: &Ground) -> Timestamp {
+        let until = ground.bgp.as_ref().map(|bgp| i64::from(bgp.until));
+        let until = until.and_then(|at| Timestamp::from_second(at).ok());
+        match (self.as_of, until) {
+            (AsOf::Newest, Some(until)) if Day::of(until) == Day::of(as_of) => {
+                as_of.max(until)
+            }
+            _ => as_of,
+        }
     }
 
     /// The moment, and by source why newer versions do not set it.
@@ -211,7 +229,22 @@ impl Learner {
         let found = trials.newest(&sources, &self.supply, now);
         self.trials = trials;
         let (newest, complaints) = found?;
+        let newest = newest.max(self.newest_updates()?);
         Ok((newest.map_or(now, Day::start), complaints))
+    }
+
+    /// The newest day of any file of updates: they are observations too.
+    fn newest_updates(&self) -> Result<Option<Day>, SupplyError> {
+        let mut newest = None;
+        let updates = self.catalogue.enabled().filter(|source| {
+            source.role == Role::Updates && self.supply.offers(source)
+        });
+        for source in updates {
+            let versions = self.supply.versions(source)?;
+            newest =
+                newest.max(versions.into_iter().filter_map(|v| v.day).max());
+        }
+        Ok(newest)
     }
 
     /// Sources of evidence that are read.
@@ -224,7 +257,7 @@ impl Learner {
 
     fn refresh_ground(
         &mut self,
-        now: Timestamp,
+        moments: Moments,
         day: Day,
     ) -> Result<(), SupplyError> {
         let slow = Slow::survey(&self.catalogue, &self.supply, day)?;
@@ -233,7 +266,15 @@ impl Learner {
         }
         // The old ground goes first: two of them would double the peak.
         self.ground = None;
-        let ground = read_ground(&slow, &self.supply, &mut self.board, now);
+        let (ground, told) = read_ground(
+            &slow,
+            &self.supply,
+            &self.model,
+            &mut self.board,
+            self.told.take(),
+            moments,
+        );
+        self.told = told;
         self.ground = Some((slow, ground));
         Ok(())
     }

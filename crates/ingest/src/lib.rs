@@ -7,6 +7,7 @@
 //! | bytes → rows | [`mod@format`], [`reader`] |
 //! | bytes → routes | [`format::mrt`](mod@format::mrt), [`format::ris_live`](mod@format::ris_live); what they mean is the crate `asgard-routing` |
 //! | BGP and RPKI as they happen | [`live`], [`rtr`] |
+//! | events → state, relationships, incidents | `bgp` |
 //! | rows → memory | [`ground`] (slow facts), [`ledger`] (lists) |
 //! | memory → evidence | [`evidence`], [`listing`], [`named`], [`hygiene`], [`space`], [`coverage`] |
 //! | evidence → World | [`assemble`] |
@@ -17,6 +18,7 @@
 //! [`World`]: asgard_model::World
 
 pub mod assemble;
+mod bgp;
 pub mod catalogue;
 pub mod coverage;
 pub mod decompress;

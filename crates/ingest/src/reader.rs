@@ -4,7 +4,7 @@ use std::io::BufRead;
 
 use asgard_model::{
     Asn, CountryBuilder, Day, Model, NetworkKind, PeeringdbNet, Prefix,
-    Registration, TableBuilder, graph::Relationship, rpki::Vrp,
+    Registration, Rir, TableBuilder, graph::Relationship, rpki::Vrp,
 };
 use jiff::civil::Date;
 
@@ -30,8 +30,9 @@ pub enum Rows {
     Origins(OriginRows),
     /// Who holds AS numbers.
     Registrations(Vec<(Asn, Registration)>),
-    /// Who was given AS numbers, and in which country addresses were given.
-    Delegations(Vec<(Asn, Registration)>, CountryBuilder),
+    /// Who was given AS numbers, in which country addresses were given, and by
+    /// which registry.
+    Delegations(Vec<(Asn, Registration)>, CountryBuilder, Vec<(Prefix, Rir)>),
     /// In which country addresses are.
     Countries(CountryBuilder),
     /// What RPKI says.
@@ -116,6 +117,9 @@ pub fn read(source: &Source, input: &mut dyn BufRead) -> Read {
         }
         Kind::SpecialPurpose => special(input),
         Kind::MrtRib => rib(input),
+        Kind::BgpUpdates => Err(FormatError::NotThisFormat(
+            "events, not rows: they are read after a dump".to_owned(),
+        )),
         Kind::CountryRangeCsv => countries(input),
     }
 }
@@ -203,6 +207,7 @@ fn countries(input: &mut dyn BufRead) -> Read {
 fn delegated(input: &mut dyn BufRead) -> Read {
     let mut rows = Vec::new();
     let mut countries = CountryBuilder::default();
+    let mut registries = Vec::new();
     let report = delegated::delegated(input, &mut |row: DelegatedRow<'_>| {
         if !row.status.is_delegated() {
             return;
@@ -219,13 +224,14 @@ fn delegated(input: &mut dyn BufRead) -> Read {
                 rows.extend(block.map(|asn| (asn, registration.clone())));
             }
             Resource::Prefix(prefix) => {
+                registries.extend(row.rir.map(|rir| (prefix, rir)));
                 if let Some(country) = row.country {
                     countries.add(prefix.network(), prefix.last(), country);
                 }
             }
         }
     })?;
-    Ok((Rows::Delegations(rows, countries), report))
+    Ok((Rows::Delegations(rows, countries, registries), report))
 }
 
 /// Shortest prefix that a VRP may cover; IANA gives no RIR more than a /8.

@@ -24,6 +24,8 @@ pub struct AsGraph {
     peers: Adjacency,
     cone: Vec<u32>,
     clique: Vec<u32>,
+    /// Parallel to the targets of `providers`; empty if nobody counted.
+    connections: Vec<u32>,
 }
 
 /// Compressed sparse rows: the neighbours of node i are
@@ -96,6 +98,35 @@ impl AsGraph {
     /// Providers of a node, as ascending node indexes.
     pub fn providers(&self, node: usize) -> &[u32] {
         self.providers.of(node)
+    }
+
+    /// Routes (distinct pairs of prefix and peer) of a node over each of its
+    /// [`Self::providers`], in their order; `None` if nobody counted.
+    pub fn connections(&self, node: usize) -> Option<&[u32]> {
+        let starts = &self.providers.starts;
+        let (&begin, &end) = starts.get(node).zip(starts.get(node + 1))?;
+        if self.connections.is_empty() {
+            return None;
+        }
+        self.connections.get(begin as usize..end as usize)
+    }
+
+    /// Notes the routes of origins over their providers, as `of` (origin,
+    /// provider) tells them; nodes are indexes.
+    pub fn count_connections(&mut self, of: impl Fn(usize, usize) -> u32) {
+        let nodes = self.providers.starts.len().saturating_sub(1);
+        self.connections = (0..nodes)
+            .flat_map(|node| {
+                self.providers.of(node).iter().map(move |&p| (node, p as usize))
+            })
+            .map(|(origin, provider)| of(origin, provider))
+            .collect();
+    }
+
+    /// Takes over a clique that is known better than [`Self::new`] can tell it:
+    /// from paths. Ascending nodes.
+    pub fn set_clique(&mut self, nodes: Vec<u32>) {
+        self.clique = nodes;
     }
 
     /// Customers of a node, as ascending node indexes.
@@ -236,5 +267,23 @@ mod tests {
         let clique: Vec<u32> =
             graph.clique().iter().map(|&n| asns[n as usize].0).collect();
         assert_eq!(clique, [1, 2, 3]);
+    }
+
+    #[test]
+    fn connections_are_told_in_the_order_of_providers() {
+        use Relationship::ProviderOf;
+        let (asns, mut graph) = graph(&[
+            (5, 1, ProviderOf),
+            (2, 1, ProviderOf),
+            (5, 2, ProviderOf),
+        ]);
+        assert_eq!(graph.connections(0), None);
+        graph.count_connections(|origin, provider| {
+            asns[origin].0 * 100 + asns[provider].0
+        });
+        assert_eq!(graph.connections(0), Some(&[102, 105][..]));
+        assert_eq!(graph.connections(1), Some(&[205][..]));
+        assert_eq!(graph.connections(2), Some(&[][..]));
+        assert_eq!(graph.connections(9), None);
     }
 }

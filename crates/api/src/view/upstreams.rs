@@ -43,16 +43,26 @@ impl<'a> UpstreamsView<'a> {
     }
 }
 
-/// Relationships do not say which prefix goes through which provider, so each
-/// provider counts for all that the network announces.
+/// Connections are routes, pairs of prefix and peer, over the provider; one of
+/// which no path tells is none. Where no paths were read nobody knows which
+/// prefix goes through which provider, so each counts for all that the network
+/// announces.
 fn upstreams(snapshot: &Snapshot, node: usize) -> Vec<UpstreamView<'_>> {
     let world = &snapshot.world;
     let announced = world.announced.of(node).len();
-    let providers = world.graph.providers(node).iter();
-    let asns = providers.filter_map(|&p| world.asns.get(p as usize));
-    let profiles = asns.filter_map(|&asn| snapshot.profile(asn));
-    let mut found: Vec<_> = profiles
-        .map(|profile| UpstreamView::new(&profile, announced))
+    let counted = world.graph.connections(node);
+    let connections = |at: usize| match counted {
+        Some(counted) => counted.get(at).map_or(0, |&n| n as usize),
+        None => announced,
+    };
+    let providers = world.graph.providers(node).iter().enumerate();
+    let mut found: Vec<_> = providers
+        .filter(|(at, _)| counted.is_none() || connections(*at) > 0)
+        .filter_map(|(at, &provider)| {
+            let asn = *world.asns.get(provider as usize)?;
+            let profile = snapshot.profile(asn)?;
+            Some(UpstreamView::new(&profile, connections(at)))
+        })
         .collect();
     in_order(&mut found);
     found

@@ -15,6 +15,10 @@ fn edge(provider: u32, customer: u32) -> (Asn, Asn, Relationship) {
 /// SHADY buys from a clean, a bad and a nameless network; NAMELESS, which
 /// announces nothing, from a clean and a bad one.
 async fn start() -> TestApp {
+    start_with(|_, _| {}).await
+}
+
+async fn start_with(change: impl Fn(&[Asn], &mut AsGraph)) -> TestApp {
     let app = TestApp::start().await;
     let world = world::world();
     let edges = [
@@ -24,7 +28,8 @@ async fn start() -> TestApp {
         edge(world::GOOGLE, world::NAMELESS),
         edge(world::DROPPED, world::NAMELESS),
     ];
-    let graph = AsGraph::new(&world.asns, &edges);
+    let mut graph = AsGraph::new(&world.asns, &edges);
+    change(&world.asns, &mut graph);
     app.publisher.set_world(World { graph, ..world });
     trust(&app, 64_512).await;
     app
@@ -77,6 +82,26 @@ async fn providers_are_shown_as_their_profiles_say_ascending_by_number() {
             "upstreams": rows
         })
     );
+}
+
+#[tokio::test]
+async fn where_paths_were_read_their_routes_are_the_connections() {
+    let app = start_with(|asns, graph| {
+        graph.count_connections(|origin, provider| {
+            match (asns[origin].0, asns[provider].0) {
+                (world::SHADY, world::GOOGLE) => 7,
+                (world::SHADY, world::NAMELESS) => 40,
+                _ => 0,
+            }
+        });
+    })
+    .await;
+    let rows = [
+        row(&app, world::NAMELESS, 40).await,
+        row(&app, world::GOOGLE, 7).await,
+    ];
+    // DROPPED is a provider by name, but no route goes there.
+    assert_eq!(upstreams(&app, world::SHADY).await["upstreams"], json!(rows));
 }
 
 #[tokio::test]

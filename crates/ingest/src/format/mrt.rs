@@ -19,7 +19,7 @@
 
 mod attributes;
 #[cfg(test)]
-pub(super) mod fixture;
+pub(crate) mod fixture;
 mod path;
 mod records;
 mod table;
@@ -123,7 +123,7 @@ pub fn mrt(input: &mut dyn BufRead, sink: Sink<'_>) -> Result<Summary, Broken> {
 
 /// The same for a table of which nothing may be missing: other records, and
 /// entries that cannot be read, break the file.
-pub(super) fn whole_table(
+pub(crate) fn whole_table(
     input: &mut dyn BufRead,
     sink: Sink<'_>,
 ) -> Result<Summary, Broken> {

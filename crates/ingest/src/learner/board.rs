@@ -266,5 +266,6 @@ fn role(role: Role) -> String {
         Role::Special => "special".to_owned(),
         Role::NetworkTypes => "network_types".to_owned(),
         Role::Countries => "countries".to_owned(),
+        Role::Updates => "updates".to_owned(),
     }
 }

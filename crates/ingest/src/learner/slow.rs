@@ -5,13 +5,19 @@ use std::{
     hash::{Hash, Hasher},
 };
 
-use asgard_model::Day;
+use asgard_model::{Day, Model};
 use jiff::Timestamp;
 
-use super::{board::Board, in_parallel, newest::read_newest};
+use super::{
+    board::{Board, Good, Outcome},
+    in_parallel,
+    newest::read_newest,
+    validate::believable,
+};
 use crate::{
-    catalogue::{Catalogue, Role, Source},
-    ground::{Ground, GroundBuilder},
+    bgp::{Context, Reads, SourceRead, Told, survey, tell},
+    catalogue::{Catalogue, Rank, Role, Source},
+    ground::{Ground, GroundBuilder, Invented},
     reader::Rows,
     supply::{Supply, SupplyError, Version},
 };
@@ -52,6 +58,17 @@ impl Slow {
         Ok(Self { sources })
     }
 
+    /// What tells BGP itself: dumps and what came after them; empty where
+    /// another table rules.
+    fn bgp(&self) -> impl Iterator<Item = (&Source, &(Version, u64))> {
+        let rules = self.sources.iter().any(|(s, _)| is_dump(s.role));
+        let sources = self.sources.iter();
+        let bgp = sources.filter(move |(s, _)| rules && is_bgp(s.role));
+        bgp.flat_map(|(source, versions)| {
+            versions.iter().map(move |version| (source, version))
+        })
+    }
+
     /// The source of the routing table.
     pub(super) fn routing(&self) -> Option<&str> {
         self.sources
@@ -66,6 +83,16 @@ impl Slow {
         let exclusive = is_exclusive(source.role);
         !exclusive || self.sources.iter().any(|(s, _)| s.name == source.name)
     }
+}
+
+/// Whether the files are dumps of BGP tables.
+fn is_dump(role: Role) -> bool {
+    matches!(role, Role::Routing(Rank::Rib))
+}
+
+/// Whether the files are events, whose order matters.
+fn is_bgp(role: Role) -> bool {
+    is_dump(role) || role == Role::Updates
 }
 
 fn is_slow(role: Role) -> bool {
@@ -114,16 +141,30 @@ fn keep_ruling(sources: &mut Vec<(Source, Vec<(Version, u64)>)>) {
     });
 }
 
+/// When something is read, and for which moment.
+#[derive(Clone, Copy)]
+pub(super) struct Moments {
+    /// The present.
+    pub(super) now: Timestamp,
+    /// The moment of the World.
+    pub(super) as_of: Timestamp,
+}
+
 /// Reads all sources and builds the ground; notes on the board how it went.
+/// `told` is what BGP told before, and is given back with what is new.
 pub(super) fn read_ground(
     slow: &Slow,
     supply: &Supply,
+    model: &Model,
     board: &mut Board,
-    now: Timestamp,
-) -> Ground {
+    told: Option<Told>,
+    moments: Moments,
+) -> (Ground, Option<Told>) {
+    let now = moments.now;
     let jobs: Vec<_> = slow
         .sources
         .iter()
+        .filter(|(source, _)| !is_bgp(source.role))
         .map(|(source, versions)| {
             (source, versions, board.last_good(&source.name))
         })
@@ -139,7 +180,80 @@ pub(super) fn read_ground(
         }
         board.note(&source.name, outcome, now);
     }
-    builder.build()
+    let told =
+        read_bgp(slow, supply, model, board, &mut builder, told, moments);
+    (builder.build(), told)
+}
+
+/// Tells BGP, if it rules, with all that the other sources know.
+fn read_bgp(
+    slow: &Slow,
+    supply: &Supply,
+    model: &Model,
+    board: &mut Board,
+    builder: &mut GroundBuilder,
+    told: Option<Told>,
+    moments: Moments,
+) -> Option<Told> {
+    let dumps = slow.routing()?.to_owned();
+    let (files, problems) = survey(slow.bgp(), supply);
+    let mut reads = Reads::default();
+    for (name, problem) in problems {
+        reads.entry(name).or_default().complain(problem);
+    }
+    let last = board.last_good(&dumps);
+    let rpki = builder.take_rpki();
+    let registries = builder.take_registries();
+    let bogons = builder.bogons(match supply {
+        Supply::Memory(_) => Invented::Yes,
+        _ => Invented::No,
+    });
+    let context = Context {
+        supply,
+        // The table is shared by every model that may judge it.
+        rule: Model::default_model().visibility(),
+        links: builder.links(),
+        organisations: builder.organisations(),
+        route_servers: builder.route_servers(),
+        rpki: &rpki,
+        bogons: &bogons,
+        rir: &|prefix| registries.of(prefix),
+        half_life_days: model.incident_half_life(),
+        until: u32::try_from(moments.as_of.as_second()).unwrap_or(u32::MAX),
+        believable: &|rows, day| {
+            let day = day.unwrap_or_else(|| Day::of(moments.now));
+            believable(rows, day, last)
+        },
+    };
+    let out = tell(&files, told, &context, &mut reads);
+    let (told, rows) = out.unzip();
+    if let Some(rows) = rows {
+        // The table is as fresh as the last that changed it.
+        let good = reads.values().filter_map(|read| read.good);
+        let day = good.filter_map(|(_, day)| day).max();
+        reads.entry(dumps.clone()).or_default().until(day);
+        builder.routing(&dated(&dumps, day), rows.origins);
+        builder.bgp(rows.findings);
+    }
+    builder.keep_rpki(rpki);
+    for (name, read) in reads {
+        board.note(&name, outcome(read), moments.now);
+    }
+    told
+}
+
+fn outcome(read: SourceRead) -> Outcome {
+    let good =
+        read.good.map(|(rows, day)| Good { rows, day, attribution: None });
+    Outcome { good, error: read.error }
+}
+
+/// The name of a source with the day of its data.
+fn dated(name: &str, day: Option<Day>) -> String {
+    match day {
+        Some(day) => format!("{name} {day}"),
+        None => name.to_owned(),
+    }
 }
 
 fn add(
@@ -150,17 +264,14 @@ fn add(
 ) {
     match (source.role, rows) {
         (Role::Routing(_), Rows::Origins(rows)) => {
-            let name = match day {
-                Some(day) => format!("{} {day}", source.name),
-                None => source.name.clone(),
-            };
-            builder.routing(&name, rows);
+            builder.routing(&dated(&source.name, day), rows);
         }
         (Role::Names, Rows::Registrations(rows)) => {
             builder.registrations(rows);
         }
-        (Role::Names, Rows::Delegations(rows, countries)) => {
+        (Role::Names, Rows::Delegations(rows, countries, registries)) => {
             builder.registrations(rows);
+            builder.registries(registries);
             builder.delegated_countries(countries);
         }
         (Role::Countries, Rows::Countries(rows)) => builder.countries(rows),
