@@ -3,10 +3,10 @@
 //! A stub in the middle of a path is a leak that lasts, a hidden customer, or a
 //! path that was made up. Not counted: routes of its own organisation, and those
 //! of a neighbour whose relationship is known: from a customer they are welcome,
-//! from a peer or provider they are a leak, and told as such.
+//! from a peer or provider they are a leak, and told as such. A reserved number
+//! behind it is a bogon.
 
-use asgard_model::{Asn, IncidentKind, Subtype, graph::Relationship};
-use rustc_hash::FxHashSet;
+use asgard_model::{Asn, IncidentKind, Subtype};
 
 use crate::{
     path::PathId,
@@ -18,7 +18,7 @@ use super::{
     cases::Cases,
     is_global,
     remembered::Remembered,
-    valley,
+    valley::{self, Customers},
     watch::{Watch, Witness},
 };
 
@@ -28,8 +28,8 @@ const LASTING: u32 = 86_400;
 /// Watches for stubs in the middle of paths.
 #[derive(Clone, Debug)]
 pub(super) struct Carriers {
-    /// Networks with a customer.
-    providers: Option<FxHashSet<Asn>>,
+    /// Once relationships are known.
+    customers: Option<Customers>,
     paths: Remembered<Box<[Asn]>>,
     watch: Watch<(Asn, PrefixId)>,
     cases: Cases,
@@ -38,7 +38,7 @@ pub(super) struct Carriers {
 impl Default for Carriers {
     fn default() -> Self {
         Self {
-            providers: None,
+            customers: None,
             paths: Remembered::default(),
             watch: Watch::lasting(LASTING),
             cases: Cases::new(IncidentKind::StubTransit),
@@ -48,15 +48,11 @@ impl Default for Carriers {
 
 impl Carriers {
     fn stubs(&mut self, scene: &Scene<'_>, path: PathId) -> Vec<Asn> {
-        let providers = self.providers.get_or_insert_with(|| {
-            let edges = scene.relations.edges();
-            edges
-                .filter(|edge| edge.2 == Relationship::ProviderOf)
-                .map(|edge| edge.0)
-                .collect()
-        });
+        let customers = self
+            .customers
+            .get_or_insert_with(|| Customers::of(scene.relations));
         let work_out = || {
-            let stubs = stubs(scene, path, providers);
+            let stubs = stubs(scene, path, customers);
             (!stubs.is_empty()).then(|| stubs.into_boxed_slice())
         };
         let stubs = self.paths.get(path.index(), work_out);
@@ -111,11 +107,7 @@ impl Detector for Carriers {
 
 /// Stubs strictly between the peer and the origin of a path. The peer itself
 /// carries routes to the collector, which proves nothing.
-fn stubs(
-    scene: &Scene<'_>,
-    path: PathId,
-    providers: &FxHashSet<Asn>,
-) -> Vec<Asn> {
+fn stubs(scene: &Scene<'_>, path: PathId, customers: &Customers) -> Vec<Asn> {
     let path = scene.table.path(path);
     let Some(origin) = path.origin() else { return Vec::new() };
     let Some(hops) = valley::hops(path, scene.relations) else {
@@ -125,7 +117,8 @@ fn stubs(
     hops.windows(3)
         .filter(|triplet| {
             let (stub, next) = (triplet[1], triplet[2]);
-            !providers.contains(&stub)
+            customers.count(stub) == 0
+                && !scene.bogons.is_reserved(next)
                 && scene.relations.between(stub, next).is_none()
                 && !siblings(stub, origin)
                 && !siblings(stub, next)

@@ -82,7 +82,7 @@ impl Hijacks {
         let prefix = scene.table.prefix(t.prefix);
         let key = (t.prefix, span.origin);
         let seen = span.peers >= scene.threshold(prefix);
-        let claim = seen.then(|| claim(scene, t.prefix, span)).flatten();
+        let claim = seen.then(|| self.claim(scene, t.prefix, span)).flatten();
         let Some(claim) = claim else {
             if let Some(conflict) = self.open.remove(&key) {
                 self.close(key, &conflict, t.at);
@@ -101,6 +101,119 @@ impl Hijacks {
         let since = if t.cause == Cause::Table { t.since } else { t.at };
         let conflict = Conflict { since, most: span.peers, claim, witness };
         self.open.insert(key, conflict);
+    }
+
+    /// What speaks against an origin of a prefix, if anything does.
+    fn claim(
+        &self,
+        scene: &Scene<'_>,
+        id: PrefixId,
+        span: &Span,
+    ) -> Option<Claim> {
+        let origin = span.origin;
+        // Who uses a reserved number is not its holder: that is a bogon.
+        if scene.exempt.contains(&origin) || scene.bogons.is_reserved(origin) {
+            return None;
+        }
+        let prefix = scene.table.prefix(id);
+        let rivals: Vec<Span> = scene
+            .table
+            .spans(id)
+            .filter(|other| other.origin != origin && other.peers > 0)
+            .copied()
+            .collect();
+        let (subtype, owners) = match rivals.is_empty() {
+            false => {
+                (Subtype::Exact, self.better(scene, prefix, span, &rivals)?)
+            }
+            true => (Subtype::SubPrefix, self.around(scene, prefix, origin)?),
+        };
+        if owners.iter().any(|owner| scene.are_kin(origin, owner.origin)) {
+            return None;
+        }
+        let invalid = match scene.rpki.vrps.state(prefix, Some(origin)) {
+            RpkiState::Valid => return None,
+            RpkiState::NotFound => false,
+            RpkiState::Invalid => true,
+        };
+        // A ROA for it that is too short, or that of somebody close.
+        let excused = |vrp: asgard_model::rpki::Vrp| {
+            vrp.asn != Asn(0) && scene.are_kin(origin, vrp.asn)
+        };
+        if invalid && scene.rpki.vrps.covering(prefix).any(excused) {
+            return None;
+        }
+        let late = owners
+            .iter()
+            .all(|owner| owner.first.saturating_add(EARLIER) <= span.first);
+        if subtype == Subtype::SubPrefix && !invalid && !late {
+            return None;
+        }
+        let mut victims: Vec<Asn> = owners.iter().map(|o| o.origin).collect();
+        victims.sort_unstable();
+        Some(Claim { subtype, invalid, late, first: span.first, victims })
+    }
+
+    /// The rivals that have the better right to a prefix; `None` if there is
+    /// none, or if the origin announces more of the space.
+    fn better(
+        &self,
+        scene: &Scene<'_>,
+        prefix: Prefix,
+        span: &Span,
+        rivals: &[Span],
+    ) -> Option<Vec<Span>> {
+        let right = |span: &Span| {
+            let state = scene.rpki.vrps.state(prefix, Some(span.origin));
+            let rank = match state {
+                RpkiState::Valid => 0,
+                RpkiState::NotFound => 1,
+                RpkiState::Invalid => 2,
+            };
+            (rank, span.first, span.origin)
+        };
+        let own = right(span);
+        let better: Vec<Span> =
+            rivals.iter().filter(|rival| right(rival) < own).copied().collect();
+        let none = better.is_empty()
+            || self.covering(scene, prefix, span.origin).is_none();
+        (!none).then_some(better)
+    }
+
+    /// Who announces the space around a prefix most closely; `None` if nobody
+    /// does, or if the origin itself announces some of it.
+    fn around(
+        &self,
+        scene: &Scene<'_>,
+        prefix: Prefix,
+        origin: Asn,
+    ) -> Option<Vec<Span>> {
+        let owners = self.covering(scene, prefix, origin)?;
+        (!owners.is_empty()).then_some(owners)
+    }
+
+    /// Others that announce the closest prefix around one; `None` if the origin
+    /// announces one of them, and not only because it attacks that too.
+    fn covering(
+        &self,
+        scene: &Scene<'_>,
+        prefix: Prefix,
+        origin: Asn,
+    ) -> Option<Vec<Span>> {
+        let mut closest = Vec::new();
+        for (id, mut spans) in covering(scene, prefix) {
+            if let Some(conflict) = self.open.get(&(id, origin)) {
+                let victims = &conflict.claim.victims;
+                let all = scene.table.spans(id).copied();
+                spans = all.filter(|s| victims.contains(&s.origin)).collect();
+            } else if spans.iter().any(|span| span.origin == origin) {
+                return None;
+            }
+            if closest.is_empty() {
+                closest = spans;
+            }
+        }
+        Some(closest)
     }
 
     fn close(&mut self, key: (PrefixId, Asn), conflict: &Conflict, at: u32) {
@@ -189,99 +302,11 @@ fn witness(
     Some(Witness { at: t.at, peer, prefix: t.prefix, path })
 }
 
-/// What speaks against an origin of a prefix, if anything does.
-fn claim(scene: &Scene<'_>, id: PrefixId, span: &Span) -> Option<Claim> {
-    let origin = span.origin;
-    // Who uses a reserved number is not its holder: that is a bogon.
-    if scene.exempt.contains(&origin) || scene.bogons.is_reserved(origin) {
-        return None;
-    }
-    let prefix = scene.table.prefix(id);
-    let rivals: Vec<Span> = scene
-        .table
-        .spans(id)
-        .filter(|other| other.origin != origin && other.peers > 0)
-        .copied()
-        .collect();
-    let (subtype, owners) = match rivals.is_empty() {
-        false => (Subtype::Exact, better(scene, prefix, span, &rivals)?),
-        true => (Subtype::SubPrefix, around(scene, prefix, origin)?),
-    };
-    if owners.iter().any(|owner| scene.are_kin(origin, owner.origin)) {
-        return None;
-    }
-    let invalid = match scene.rpki.vrps.state(prefix, Some(origin)) {
-        RpkiState::Valid => return None,
-        RpkiState::NotFound => false,
-        RpkiState::Invalid => true,
-    };
-    // A ROA for it that is too short, or that of somebody close.
-    let excused = |vrp: asgard_model::rpki::Vrp| {
-        vrp.asn != Asn(0) && scene.are_kin(origin, vrp.asn)
-    };
-    if invalid && scene.rpki.vrps.covering(prefix).any(excused) {
-        return None;
-    }
-    let late = owners
-        .iter()
-        .all(|owner| owner.first.saturating_add(EARLIER) <= span.first);
-    if subtype == Subtype::SubPrefix && !invalid && !late {
-        return None;
-    }
-    let mut victims: Vec<Asn> = owners.iter().map(|o| o.origin).collect();
-    victims.sort_unstable();
-    Some(Claim { subtype, invalid, late, first: span.first, victims })
-}
-
-/// The rivals that have the better right to a prefix; `None` if there is none,
-/// or if the origin announces more of the space.
-fn better(
-    scene: &Scene<'_>,
-    prefix: Prefix,
-    span: &Span,
-    rivals: &[Span],
-) -> Option<Vec<Span>> {
-    let right = |span: &Span| {
-        let state = scene.rpki.vrps.state(prefix, Some(span.origin));
-        let rank = match state {
-            RpkiState::Valid => 0,
-            RpkiState::NotFound => 1,
-            RpkiState::Invalid => 2,
-        };
-        (rank, span.first, span.origin)
-    };
-    let own = right(span);
-    let better: Vec<Span> =
-        rivals.iter().filter(|rival| right(rival) < own).copied().collect();
-    if better.is_empty() || holds_around(scene, prefix, span.origin) {
-        return None;
-    }
-    Some(better)
-}
-
-fn holds_around(scene: &Scene<'_>, prefix: Prefix, origin: Asn) -> bool {
-    covering(scene, prefix)
-        .any(|spans| spans.iter().any(|span| span.origin == origin))
-}
-
-/// Who announces the space around a prefix most closely; `None` if nobody does,
-/// or if the origin itself announces some of it.
-fn around(scene: &Scene<'_>, prefix: Prefix, origin: Asn) -> Option<Vec<Span>> {
-    let mut closest = None;
-    for spans in covering(scene, prefix) {
-        if spans.iter().any(|span| span.origin == origin) {
-            return None;
-        }
-        closest = closest.or(Some(spans));
-    }
-    closest
-}
-
 /// Spans of the visible prefixes around a prefix, the closest first.
 fn covering(
     scene: &Scene<'_>,
     prefix: Prefix,
-) -> impl Iterator<Item = Vec<Span>> {
+) -> impl Iterator<Item = (PrefixId, Vec<Span>)> {
     let shortest = SHORTEST[usize::from(!prefix.is_v4())];
     let k = scene.threshold(prefix);
     (shortest..prefix.len()).rev().filter_map(move |len| {
@@ -293,6 +318,6 @@ fn covering(
             .filter(|span| span.peers >= k)
             .copied()
             .collect();
-        (!spans.is_empty()).then_some(spans)
+        (!spans.is_empty()).then_some((id, spans))
     })
 }

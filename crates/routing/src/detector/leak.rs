@@ -13,7 +13,7 @@ use super::{
     cases::Cases,
     otc,
     remembered::Remembered,
-    valley::{self, Leak},
+    valley::{self, Customers, Leak},
     watch::{Episode, Watch, Witness},
 };
 
@@ -23,10 +23,18 @@ const LASTING: u32 = 300;
 /// networks have agreed on more than one relationship ("hybrid").
 const STABLE: u32 = 30 * 86_400;
 
+/// Seconds after which a way that is gone counts as new: sessions are reset, and
+/// lines are cut for a while.
+const ABSENT: u32 = 86_400;
+/// Ways remembered; beyond them those that are gone are forgotten.
+const MOST_WAYS: usize = 1 << 18;
+
 /// Watches for leaks.
 #[derive(Clone, Debug)]
 pub(super) struct Leaks {
     marks: otc::Marks,
+    /// Once relationships are known.
+    customers: Option<Customers>,
     paths: Remembered<Fault>,
     watch: Watch<(Asn, PrefixId)>,
     /// Those of them that ASPA excludes.
@@ -52,12 +60,15 @@ type Way = (Asn, Asn, Asn);
 struct Shown {
     routes: u32,
     since: u32,
+    /// When the last route was gone, if there is none.
+    gone: u32,
 }
 
 impl Default for Leaks {
     fn default() -> Self {
         Self {
             marks: otc::Marks::default(),
+            customers: None,
             paths: Remembered::default(),
             watch: Watch::lasting(LASTING),
             excluded: Watch::lasting(LASTING),
@@ -74,21 +85,27 @@ impl Leaks {
     }
 
     fn fault(&mut self, scene: &Scene<'_>, path: PathId) -> Option<Fault> {
+        let customers = self
+            .customers
+            .get_or_insert_with(|| Customers::of(scene.relations));
         let marks = &self.marks;
-        self.paths
-            .get(path.index(), || judge(scene, path, marks.of(path)))
-            .cloned()
+        let work_out = || judge(scene, path, marks.of(path), customers);
+        self.paths.get(path.index(), work_out).cloned()
     }
 
     fn show(&mut self, scene: &Scene<'_>, t: &Transition<'_>, path: PathId) {
+        if self.ways.len() > MOST_WAYS {
+            self.ways.retain(|_, shown| shown.routes > 0);
+        }
         let Some(fault) = self.fault(scene, path) else { return };
         let k = scene.threshold(scene.table.prefix(t.prefix));
         let witness = Witness::of(t, path);
         for leak in &fault.leaks {
-            let shown = self
-                .ways
-                .entry(way(leak))
-                .or_insert(Shown { routes: 0, since: t.since });
+            let new = Shown { routes: 0, since: t.since, gone: t.at };
+            let shown = self.ways.entry(way(leak)).or_insert(new);
+            if shown.routes == 0 && t.at.saturating_sub(shown.gone) > ABSENT {
+                *shown = new;
+            }
             shown.routes += 1;
             shown.since = shown.since.min(t.since);
             self.watch.show((leak.by, t.prefix), k, witness);
@@ -108,9 +125,7 @@ impl Leaks {
             }
             if let Some(shown) = self.ways.get_mut(&way(leak)) {
                 shown.routes -= 1;
-                if shown.routes == 0 {
-                    self.ways.remove(&way(leak));
-                }
+                shown.gone = t.at;
             }
         }
         if let Some(by) = fault.excluded {
@@ -178,10 +193,15 @@ fn way(leak: &Leak) -> Way {
     (leak.from, leak.by, leak.to)
 }
 
-fn judge(scene: &Scene<'_>, path: PathId, mark: Option<Asn>) -> Option<Fault> {
+fn judge(
+    scene: &Scene<'_>,
+    path: PathId,
+    mark: Option<Asn>,
+    customers: &Customers,
+) -> Option<Fault> {
     let relations = scene.relations;
     let hops = valley::hops(scene.table.path(path), relations)?;
-    let mut leaks = valley::leaks(&hops, relations);
+    let mut leaks = valley::leaks(&hops, relations, customers);
     leaks.extend(mark.and_then(|mark| otc::leak(&hops, mark, relations)));
     let mut excluded = None;
     let verdict = aspa::verify(&hops, &scene.rpki.aspas, relations);

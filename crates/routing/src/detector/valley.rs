@@ -6,14 +6,15 @@
 //! received from above or beside and did not send down is a leaker; the other
 //! side of the path, the origin first of all, is innocent.
 
-use asgard_model::{Asn, Subtype, as_path::SegmentKind};
+use asgard_model::{Asn, Subtype, as_path::SegmentKind, graph::Relationship};
+use rustc_hash::FxHashMap;
 
 use crate::{
     path::PathView,
     relationships::{Relation, Relationships},
 };
 
-/// Relationships less certain than this accuse nobody.
+/// Relationships less certain than this accuse nobody on their own.
 pub(super) const CERTAIN: f32 = 0.9;
 
 /// One AS that sent on what it should have kept.
@@ -77,13 +78,73 @@ pub(super) fn certain(
     certain.then_some(relation)
 }
 
+/// How many customers each network has, as far as relationships know.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Customers(FxHashMap<Asn, u32>);
+
+/// A network with so many times the customers of another does not buy from it.
+const LARGER: f64 = 1.5;
+/// Fewer customers make nobody large.
+const LARGE: u32 = 3;
+
+impl Customers {
+    pub(super) fn of(relations: &Relationships) -> Self {
+        let mut customers = FxHashMap::default();
+        for (provider, ..) in
+            relations.edges().filter(|edge| edge.2 == Relationship::ProviderOf)
+        {
+            *customers.entry(provider).or_default() += 1;
+        }
+        Self(customers)
+    }
+
+    pub(super) fn count(&self, asn: Asn) -> u32 {
+        self.0.get(&asn).copied().unwrap_or(0)
+    }
+
+    /// What a network is to another whose customer it certainly is not: by a
+    /// relationship that is certain, or because it is clearly larger. Most
+    /// peerings are seen by nobody until something leaks over them, so that of
+    /// a larger stranger a peering is assumed.
+    fn above_or_beside(
+        &self,
+        asn: Asn,
+        other: Asn,
+        relations: &Relationships,
+    ) -> Option<Relation> {
+        let known = relations.between(asn, other);
+        if relations.siblings(asn, other) {
+            return None;
+        }
+        match known {
+            Some((Relation::Customer, _)) => None,
+            Some((relation, confidence)) if confidence >= CERTAIN => {
+                Some(relation)
+            }
+            _ if self.is_larger(other, asn) => {
+                Some(known.map_or(Relation::Peer, |(relation, _)| relation))
+            }
+            _ => None,
+        }
+    }
+
+    fn is_larger(&self, one: Asn, other: Asn) -> bool {
+        let (one, other) = (self.count(one), self.count(other));
+        one >= LARGE && f64::from(one) >= LARGER * f64::from(other)
+    }
+}
+
 /// The leaks of a path by what its ASes are to each other.
-pub(super) fn leaks(hops: &[Asn], relations: &Relationships) -> Vec<Leak> {
+pub(super) fn leaks(
+    hops: &[Asn],
+    relations: &Relationships,
+    customers: &Customers,
+) -> Vec<Leak> {
     use Relation::{Customer, Peer, Provider};
     let of = |triplet: &[Asn]| {
         let &[to, by, from] = triplet else { return None };
-        let received = certain(by, from, relations)?;
-        let sent = certain(by, to, relations)?;
+        let received = customers.above_or_beside(by, from, relations)?;
+        let sent = customers.above_or_beside(by, to, relations)?;
         if relations.siblings(from, to) {
             return None;
         }

@@ -147,6 +147,17 @@ fn what_has_stood_for_thirty_days_is_an_arrangement() {
 }
 
 #[test]
+fn who_attacks_the_whole_is_not_excused_for_a_part() {
+    let mut world = world("", &[]);
+    world.dump(T0, T0 - 100 * DAY, &ALL, "60.0.0.0/20", &[1, 7]);
+    for prefix in ["60.0.0.0/16", "60.0.0.0/20"] {
+        world.announce(T0 + DAY, &[2, 3, 4], prefix, &[2, 8]);
+    }
+    world.announce(T0 + DAY, &[2, 3, 4], "60.0.3.0/24", &[2, 8]);
+    assert_eq!(world.told(T0 + 2 * DAY), ["hijack exact AS8 3"]);
+}
+
+#[test]
 fn a_squatter_that_rpki_refuses_is_told_after_years() {
     let mut world = world("", &[]).roas(&ROAS);
     world.dump(T0, T0 - 90 * DAY, &ALL, "60.0.9.0/24", &[2, 8]);

@@ -79,6 +79,40 @@ fn uncertain_relationships_accuse_nobody() {
     }
 }
 
+/// 2 and 4 have so many customers each.
+fn larger(links: &str, customers: u32) -> String {
+    let sold = |n: u32| format!(" 2>{} 4>{}", 200 + n, 400 + n);
+    let sold: String = (0..customers).map(sold).collect();
+    format!("{links}{sold}")
+}
+
+#[test]
+fn a_stranger_that_is_clearly_larger_is_no_customer() {
+    for (links, subtype) in
+        [("", "type_2"), ("2>3", "type_3"), ("4>3", "type_4")]
+    {
+        let links = larger(links, 3);
+        let mut world = World::new(&links);
+        leaked_for(&mut world, HOUR);
+        let told = format!("leak {subtype} AS3 1");
+        assert_eq!(world.told(T0 + DAY), [told], "{links}");
+    }
+    for links in [
+        // Too small, not larger than 3, customers of 3, one of its own.
+        larger("", 2),
+        larger("3>31 3>32 3>33", 4),
+        larger("3>2", 9),
+        larger("3>4", 9),
+    ] {
+        let mut world = World::new(&links);
+        leaked_for(&mut world, HOUR);
+        assert_eq!(world.told(T0 + DAY), [] as [&str; 0], "{links}");
+    }
+    let mut world = World::among(&larger("", 9), &[&[3, 4]]);
+    leaked_for(&mut world, HOUR);
+    assert_eq!(world.told(T0 + DAY), [] as [&str; 0]);
+}
+
 #[test]
 fn siblings_may_exchange_everything() {
     for organisation in [[2, 3], [3, 4], [2, 4]] {
@@ -120,6 +154,19 @@ fn what_has_been_so_for_thirty_days_is_a_hybrid_relationship() {
         world.during((T0 + 60, T0 + HOUR), "60.0.1.0/24", &LEAKED);
         assert_eq!(world.incidents(T0 + HOUR).len(), found, "{days}");
     }
+}
+
+#[test]
+fn a_reset_makes_no_old_way_new() {
+    let mut world = World::new(LINKS[0].0);
+    world.dump(T0, T0 - 31 * DAY, &ALL, PREFIX, &LEAKED);
+    ALL.map(|peer| world.lose(T0 + HOUR, peer));
+    world.announce(T0 + 2 * HOUR, &ALL, PREFIX, &LEAKED);
+    assert_eq!(world.incidents(T0 + DAY), []);
+    // Gone for longer than a day, it is no agreement.
+    world.withdraw(T0 + DAY, &ALL, PREFIX);
+    world.announce(T0 + 3 * DAY, &ALL, PREFIX, &LEAKED);
+    assert_eq!(world.told(T0 + 4 * DAY), ["leak type_1 AS3 1"]);
 }
 
 #[test]
