@@ -28,9 +28,8 @@ const UPDATES: &str = "routing/updates.20260627.0000";
 fn dump() -> Vec<u8> {
     let routes: Vec<u8> = (20..32)
         .flat_map(|first| {
-            let entry = |peer: u16| {
-                (peer, None, plain(&[64_500 + u32::from(peer), 7]))
-            };
+            let entry =
+                |peer: u16| (peer, None, plain(&[64_500 + u32::from(peer), 7]));
             let prefix = format!("{first}.0.0.0/8");
             rib(RIB_V4, &prefix, &[entry(0), entry(1), entry(2)])
         })
