@@ -6,6 +6,7 @@
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
+use asgard_model::Asn;
 use http::{Method, Request, Response, StatusCode};
 use hyper::{
     body::{Bytes, Incoming},
@@ -15,7 +16,7 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
-use crate::{control::Gateway, drain::Phase};
+use crate::{control::Gateway, drain::Phase, generation::Generation, supply};
 
 mod explain;
 mod whole;
@@ -95,7 +96,10 @@ async fn answer(
             let generation = gateway.generations.load();
             let recall = |id: &str| gateway.recall(id);
             match explain::explain(&generation, query, recall) {
-                Ok(found) => json(StatusCode::OK, &found),
+                Ok(mut found) => {
+                    found["evidence"] = evidence(&generation, &found).await;
+                    json(StatusCode::OK, &found)
+                }
                 Err(wrong) => {
                     let body = serde_json::json!({ "error": wrong });
                     json(StatusCode::BAD_REQUEST, &body)
@@ -114,6 +118,23 @@ async fn answer(
             text(StatusCode::METHOD_NOT_ALLOWED, "use POST\n".into())
         }
         _ => text(StatusCode::NOT_FOUND, "not found\n".into()),
+    }
+}
+
+/// Why the network has its score, in the words of the asgard that gave it.
+async fn evidence(
+    generation: &Generation,
+    found: &serde_json::Value,
+) -> serde_json::Value {
+    let link = generation.setup.config.asgard.as_ref();
+    let asn = found["asn"].as_u64().and_then(|asn| u32::try_from(asn).ok());
+    let scored = !found["score"].is_null();
+    let (Some(link), Some(asn), true) = (link, asn, scored) else {
+        return serde_json::Value::Null;
+    };
+    match supply::evidence::of(link, Asn(asn)).await {
+        Ok(evidence) => evidence,
+        Err(error) => serde_json::json!({ "error": error }),
     }
 }
 

@@ -11,6 +11,7 @@
 mod archive;
 mod changes;
 mod disk;
+pub(crate) mod evidence;
 mod fetch;
 mod judge;
 mod refresh;

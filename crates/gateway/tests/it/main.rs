@@ -6,6 +6,7 @@ mod backend;
 mod bodies;
 mod clients;
 mod configuration;
+mod explain;
 mod ext_authz;
 mod http2;
 mod lifecycle;
