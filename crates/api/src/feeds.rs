@@ -58,7 +58,7 @@ use moka::sync::Cache;
 
 pub(crate) use admission::built_in;
 pub(crate) use body::{About, Body};
-use deciding::Deciding;
+use deciding::{Asker, Deciding};
 pub(crate) use documents::Release;
 pub use documents::of_change;
 pub(crate) use organisation::Moment;
@@ -343,7 +343,8 @@ impl Feeds {
         let all = self.organisations.lock();
         let mut all = all.unwrap_or_else(PoisonError::into_inner);
         let found = all.entry(Arc::clone(org));
-        let make = || Arc::new(Organisation::new(&self.deciding));
+        let make =
+            || Arc::new(Organisation::new(&self.deciding, Asker::Organisation));
         Arc::clone(found.or_insert_with(make))
     }
 

@@ -6,7 +6,8 @@
 //! guards. So it is one for all, by selector and guards.
 //!
 //! Decisions that nobody asked for are not made again; so many are remembered,
-//! and the one that was asked for least recently is forgotten first.
+//! and the one that was asked for least recently is forgotten first. Those of
+//! organisations outlast those of open lists, which anybody may ask for.
 
 use std::{
     collections::HashMap,
@@ -40,11 +41,21 @@ struct State {
     clock: u64,
 }
 
-/// When a question was last decided and asked.
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Asker {
+    /// Whoever fetches an open list.
+    Anybody,
+    /// The rules of an organisation.
+    Organisation,
+}
+
+/// When a question was last decided and asked, and by whom at most.
 #[derive(Clone, Copy, Debug)]
 struct Asked {
     serial: u64,
     at: u64,
+    by: Asker,
 }
 
 impl Deciding {
@@ -53,6 +64,7 @@ impl Deciding {
     /// for threads that serve.
     pub(crate) fn about(
         &self,
+        asker: Asker,
         questions: &[Question],
         published: &Published,
         settings: &Settings,
@@ -84,7 +96,7 @@ impl Deciding {
         if !open.is_empty() {
             state.standing.renew(&open, ground, now);
         }
-        state.note(questions, serial);
+        state.note(asker, questions, serial);
         Arc::new(state.standing.about(questions))
     }
 
@@ -107,18 +119,59 @@ impl Deciding {
 }
 
 impl State {
-    fn note(&mut self, questions: &[Question], serial: u64) {
+    fn note(&mut self, asker: Asker, questions: &[Question], serial: u64) {
         self.clock += 1;
-        let asked = Asked { serial, at: self.clock };
-        let keys = questions.iter().map(Question::key);
-        self.asked.extend(keys.map(|key| (key, asked)));
+        for key in questions.iter().map(Question::key) {
+            let before = self.asked.get(&key).map(|asked| asked.by);
+            let by = before.map_or(asker, |before| before.max(asker));
+            self.asked.insert(key, Asked { serial, at: self.clock, by });
+        }
         while self.asked.len() > MOST {
-            let oldest = self.asked.iter().min_by_key(|(_, asked)| asked.at);
+            let rank = |asked: &Asked| (asked.by, asked.at);
+            let oldest = self.asked.iter().min_by_key(|(_, a)| rank(a));
             let Some(oldest) = oldest.map(|(key, _)| key.clone()) else {
                 return;
             };
             self.asked.remove(&oldest);
             self.standing.forget(&oldest);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use asgard_policy::{
+        access::{RiskSelector, Threshold},
+        feed::decision::DecisionParams,
+    };
+
+    use super::*;
+
+    fn up_to(score: f64) -> Question {
+        let risk = RiskSelector::new(Threshold::new(score), Vec::new());
+        Question::new(risk.unwrap(), DecisionParams::default())
+    }
+
+    #[test]
+    fn open_lists_push_no_organisation_out_of_the_memory() {
+        let mut state = State::default();
+        let own = up_to(30.0);
+        state.note(Asker::Organisation, std::slice::from_ref(&own), 1);
+        for n in 0..3 * MOST {
+            let score = 31.0 + n as f64 / 100.0;
+            state.note(Asker::Anybody, &[up_to(score)], 1);
+        }
+        assert_eq!(state.asked.len(), MOST);
+        assert!(state.asked.contains_key(&own.key()));
+        // Nor does somebody who asks for the same.
+        state.note(Asker::Anybody, std::slice::from_ref(&own), 1);
+        assert_eq!(state.asked[&own.key()].by, Asker::Organisation);
+        // Organisations push the oldest of their own out.
+        for n in 0..MOST {
+            let score = 1.0 + n as f64 / 100.0;
+            state.note(Asker::Organisation, &[up_to(score)], 1);
+        }
+        assert_eq!(state.asked.len(), MOST);
+        assert!(!state.asked.contains_key(&own.key()));
     }
 }

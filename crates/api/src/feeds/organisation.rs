@@ -15,7 +15,10 @@ use asgard_policy::{
 };
 use jiff::Timestamp;
 
-use super::{deciding::Deciding, rulebook::Rulebook};
+use super::{
+    deciding::{Asker, Deciding},
+    rulebook::Rulebook,
+};
 use crate::published::Published;
 
 /// The ways to compile, and the names of what is remembered of each.
@@ -36,6 +39,7 @@ pub(crate) struct Organisation {
     ways: [Way; WAYS.len()],
     /// Of everybody.
     deciding: Arc<Deciding>,
+    asker: Asker,
 }
 
 #[derive(Debug, Default)]
@@ -79,9 +83,9 @@ impl Moment {
 
 impl Organisation {
     /// One of which nothing is remembered yet.
-    pub(crate) fn new(deciding: &Arc<Deciding>) -> Self {
+    pub(crate) fn new(deciding: &Arc<Deciding>, asker: Asker) -> Self {
         let deciding = Arc::clone(deciding);
-        Self { ways: <[Way; WAYS.len()]>::default(), deciding }
+        Self { ways: <[Way; WAYS.len()]>::default(), deciding, asker }
     }
 
     /// The present rules, compiled. Blocks: not for threads that serve.
@@ -151,7 +155,7 @@ impl Organisation {
         now: Timestamp,
     ) -> Arc<Standing> {
         let questions = questions(rulebook, settings, now);
-        self.deciding.about(&questions, published, settings, now)
+        self.deciding.about(self.asker, &questions, published, settings, now)
     }
 
     /// What changed since the last call and must outlive the process: names

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::{
     Feeds, Release,
+    deciding::Asker,
     organisation::{Moment, Organisation},
     rendering::Recipe,
     rulebook::{Rulebook, Shared},
@@ -100,7 +101,10 @@ impl Feeds {
             Nobody {
                 name,
                 book: Arc::new(book),
-                organisation: Arc::new(Organisation::new(&self.deciding)),
+                organisation: Arc::new(Organisation::new(
+                    &self.deciding,
+                    Asker::Anybody,
+                )),
                 settings: Arc::new(settings),
             }
         })
