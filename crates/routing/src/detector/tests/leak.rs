@@ -160,7 +160,9 @@ fn what_has_been_so_for_thirty_days_is_a_hybrid_relationship() {
 fn a_reset_makes_no_old_way_new() {
     let mut world = World::new(LINKS[0].0);
     world.dump(T0, T0 - 31 * DAY, &ALL, PREFIX, &LEAKED);
-    ALL.map(|peer| world.lose(T0 + HOUR, peer));
+    for peer in ALL {
+        world.lose(T0 + HOUR, peer);
+    }
     world.announce(T0 + 2 * HOUR, &ALL, PREFIX, &LEAKED);
     assert_eq!(world.incidents(T0 + DAY), []);
     // Gone for longer than a day, it is no agreement.
