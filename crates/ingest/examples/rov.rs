@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let source = catalogue.get(name).ok_or("not in the catalogue")?;
         let versions = supply.versions(source)?;
         let newest = versions.iter().map(|version| version.day).max();
-        let newest = newest.ok_or(format!("no file of `{name}`"))?;
+        let newest = newest.ok_or_else(|| format!("no file of `{name}`"))?;
         let files = versions.iter().filter(|version| version.day == newest);
         files
             .map(|version| {

@@ -76,6 +76,10 @@ fn percent(part: usize, whole: usize) -> f64 {
     if whole == 0 { 100.0 } else { 100.0 * count(part) / count(whole) }
 }
 
+/// Name of the row, kind, subtypes (all, if none are named), and the least
+/// precision and recall in per cent.
+type Target<'t> = (&'t str, &'t str, &'t [&'t str], (f64, f64));
+
 /// One row for each kind of incident.
 pub(crate) fn incidents(
     truth: &Truth,
@@ -86,7 +90,7 @@ pub(crate) fn incidents(
         Knowledge::True => (99.0, 98.0),
         Knowledge::Inferred => (90.0, 85.0),
     };
-    let all: &[(&str, &str, &[&str], (f64, f64))] = &[
+    let all: &[Target<'_>] = &[
         ("leaks", "leak", &[], leaks),
         ("leaks of type 1", "leak", &["type_1"], (0.0, 0.0)),
         ("leaks of type 2", "leak", &["type_2"], (0.0, 0.0)),
