@@ -11,6 +11,7 @@
 use asgard_model::{Asn, graph::Relationship};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+mod assume;
 mod clique;
 mod corpus;
 mod infer;

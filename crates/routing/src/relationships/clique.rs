@@ -2,20 +2,25 @@
 //!
 //! They all peer with each other, so no path crosses three of them: whoever
 //! stands next to two members is a customer. That tells a member from a large
-//! network that buys transit of all of them.
+//! network that buys transit of some of them. Who buys of all of them stands
+//! next to one only, as a member does, but does not stand between others.
 
 use std::cmp::Reverse;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::corpus::Corpus;
 
 /// Candidates, by transit degree.
 const CANDIDATES: usize = 64;
-/// Candidates with which the search begins.
-const SEEDS: usize = 10;
 /// A candidate has at least this part of the largest transit degree.
 const SMALLEST_PART: u32 = 50;
+/// Of a hundred members, those with which another must be seen to be linked:
+/// no collector sees all links of a large clique.
+const LINKED: usize = 90;
+/// The same for those who join when the others are known: a link of two members
+/// is seen by customers of the two alone, and some have few.
+const LINKED_JOINING: usize = 70;
 /// Of a hundred paths from members to a member, those in which it stands next
 /// to two of them: leaks, not purchases.
 const MOST_PERCENT: u64 = 3;
@@ -24,16 +29,29 @@ const MOST_PERCENT: u64 = 3;
 pub(super) fn clique(corpus: &Corpus) -> Vec<u32> {
     let candidates = candidates(corpus);
     let evidence = Evidence::new(corpus, &candidates);
+    let by_size: Vec<usize> = (0..candidates.len()).collect();
     let mut best: Vec<usize> = Vec::new();
     let mut best_weight = 0;
-    for seed in 0..candidates.len().min(SEEDS) {
-        let found = grow(corpus, &candidates, &evidence, seed);
-        let weight: u64 = found
-            .iter()
-            .map(|&at| u64::from(corpus.degrees[candidates[at] as usize]))
-            .sum();
-        if (found.len(), weight) > (best.len(), best_weight) {
-            (best, best_weight) = (found, weight);
+    for seed in 0..candidates.len() {
+        // Networks that sell in one region only can be larger than members,
+        // but they are linked with few of those with whom a member is.
+        let by_links = evidence.by_common_links(seed);
+        for order in [&by_size, &by_links] {
+            let found = grow(&evidence, order, vec![seed], LINKED);
+            let weight = found
+                .iter()
+                .map(|&at| evidence.weight(corpus, &candidates, at))
+                .sum();
+            if weight > best_weight {
+                (best, best_weight) = (found, weight);
+            }
+        }
+    }
+    if !best.is_empty() {
+        let with_others =
+            grow(&evidence, &by_size, best.clone(), LINKED_JOINING);
+        if with_others.len() > best.len() {
+            best = with_others;
         }
     }
     let mut members: Vec<u32> =
@@ -56,21 +74,22 @@ fn candidates(corpus: &Corpus) -> Vec<u32> {
     nodes
 }
 
-/// Adds candidates to a seed as long as all are members.
+/// Adds candidates, in this order, to the first of these and whoever else is
+/// one, as long as each is linked with `least` of a hundred members.
 fn grow(
-    corpus: &Corpus,
-    candidates: &[u32],
     evidence: &Evidence,
-    seed: usize,
+    order: &[usize],
+    mut members: Vec<usize>,
+    least: usize,
 ) -> Vec<usize> {
-    let mut members = vec![seed];
-    let linked = |a: usize, b: usize| {
-        corpus.between(candidates[a], candidates[b]).is_some()
-    };
-    for candidate in (0..candidates.len()).filter(|&c| c != seed) {
+    let seed = members[0];
+    let linked = |a: usize, b: usize| evidence.linked[a].contains(&b);
+    for &candidate in order {
+        if members.contains(&candidate) {
+            continue;
+        }
         let links = members.iter().filter(|&&m| linked(m, candidate)).count();
-        // No collector sees all links of a large clique.
-        if links * 10 < members.len() * 9 {
+        if links * 100 < members.len() * least {
             continue;
         }
         members.push(candidate);
@@ -95,16 +114,27 @@ fn grow(
 
 /// How often candidates stand next to each other.
 struct Evidence {
+    /// By candidate: those with which it has a link.
+    linked: Vec<FxHashSet<usize>>,
     /// Paths over two candidates, the outer one second.
     pairs: FxHashMap<(usize, usize), u64>,
     /// Paths over three candidates, an outer one last.
     triplets: FxHashMap<(usize, usize, usize), u64>,
+    /// By candidate: pairs of others between which it stands, and one.
+    between: Vec<u64>,
 }
 
 impl Evidence {
     fn new(corpus: &Corpus, candidates: &[u32]) -> Self {
         let numbers: FxHashMap<u32, usize> =
             candidates.iter().enumerate().map(|(at, &n)| (n, at)).collect();
+        let mut linked = vec![FxHashSet::default(); candidates.len()];
+        for (a, set) in linked.iter_mut().enumerate() {
+            let ends = |b: &usize| {
+                corpus.between(candidates[a], candidates[*b]).is_some()
+            };
+            set.extend((0..candidates.len()).filter(ends));
+        }
         let mut pairs = FxHashMap::default();
         let mut triplets = FxHashMap::default();
         let mut places: Vec<Option<usize>> = Vec::new();
@@ -124,7 +154,27 @@ impl Evidence {
                 }
             }
         }
-        Self { pairs, triplets }
+        let mut between = vec![1; candidates.len()];
+        for &(far, near, last) in triplets.keys() {
+            between[near] += u64::from(far < last);
+        }
+        Self { linked, pairs, triplets, between }
+    }
+
+    /// How much speaks for a member. To stand between others of size is what
+    /// the top is for; a network can be large by customers of no size alone.
+    fn weight(&self, corpus: &Corpus, candidates: &[u32], at: usize) -> u64 {
+        self.between[at] * u64::from(corpus.degrees[candidates[at] as usize])
+    }
+
+    /// The candidates linked with one, by how many of those each is linked
+    /// with itself, most first.
+    fn by_common_links(&self, seed: usize) -> Vec<usize> {
+        let near = &self.linked[seed];
+        let common = |at: usize| self.linked[at].intersection(near).count();
+        let mut order: Vec<usize> = near.iter().copied().collect();
+        order.sort_by_cached_key(|&at| (Reverse(common(at)), at));
+        order
     }
 
     /// Whether a candidate buys from one of the members: it stands next to two

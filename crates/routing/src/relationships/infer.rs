@@ -21,11 +21,9 @@ const PEERS_ON_TOP: u32 = 3;
 /// See [`PEERS_ON_TOP`]: paths on top for one path below it.
 const TOP_FOR_ONE: u32 = 50;
 
-/// How sure a link is between a member of the clique and a network that serves
-/// nobody: such networks buy more often than they peer, but some peer.
-const STUB_OF_TOP: f32 = 0.8;
-/// How sure the only way up of a network is that must have one.
-const ONLY_WAY_UP: f32 = 0.85;
+/// How sure it can be that a network peers with a member of the clique: those
+/// who would show that it buys may all be below that member.
+const PEER_OF_TOP: f32 = 0.85;
 
 /// What is known before.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +40,7 @@ pub(super) fn infer<'p>(
     let top = clique(&corpus);
     let mut inference = Inference::new(&corpus, top);
     inference.vote();
+    inference.assume();
     let mut found = Relationships {
         clique: inference
             .top
@@ -60,12 +59,17 @@ pub(super) fn infer<'p>(
     found
 }
 
-struct Inference<'c> {
-    corpus: &'c Corpus,
+pub(super) struct Inference<'c> {
+    pub(super) corpus: &'c Corpus,
     /// Nodes of the clique, ascending.
-    top: Vec<u32>,
-    labels: Vec<Label>,
-    tallies: Vec<Tally>,
+    pub(super) top: Vec<u32>,
+    pub(super) labels: Vec<Label>,
+    pub(super) tallies: Vec<Tally>,
+    /// What they were before anything was assumed.
+    pub(super) proven: Vec<Tally>,
+    /// By link: how sure it can be at most. Below 1 for what no path proves,
+    /// and for what follows from that.
+    pub(super) limits: Vec<f32>,
 }
 
 impl<'c> Inference<'c> {
@@ -78,7 +82,8 @@ impl<'c> Inference<'c> {
         };
         let labels = corpus.links.iter().map(label).collect();
         let tallies = vec![Tally::default(); corpus.links.len()];
-        Self { corpus, top, labels, tallies }
+        let limits = vec![1.0; corpus.links.len()];
+        Self { corpus, top, labels, tallies, proven: Vec::new(), limits }
     }
 
     /// Votes until nothing changes.
@@ -94,11 +99,11 @@ impl<'c> Inference<'c> {
         }
     }
 
-    fn is_top(&self, node: u32) -> bool {
+    pub(super) fn is_top(&self, node: u32) -> bool {
         self.top.binary_search(&node).is_ok()
     }
 
-    fn label(&self, link: usize) -> Label {
+    pub(super) fn label(&self, link: usize) -> Label {
         let tally = &self.tallies[link];
         let (low, high) = self.corpus.links[link];
         if self.labels[link] == Label::Top {
@@ -146,7 +151,6 @@ impl<'c> Inference<'c> {
 
     /// Every link with what the higher node is to the lower, and how sure.
     fn conclude(&self) -> Vec<(usize, Relation, f32)> {
-        let ways_up = self.only_ways_up();
         let conclude = |link: usize| match self.labels[link] {
             Label::Top => (link, Relation::Peer, 1.0),
             Label::LowProvides => {
@@ -155,46 +159,13 @@ impl<'c> Inference<'c> {
             Label::HighProvides => {
                 (link, Relation::Provider, self.confidence(link, 1))
             }
-            Label::Open => {
-                let (relation, confidence) = self.remaining(link, &ways_up);
-                (link, relation, confidence)
-            }
+            Label::Open => (link, Relation::Peer, self.peering(link)),
         };
         (0..self.labels.len()).map(conclude).collect()
     }
 
-    /// How sure it is that the lower (0) or the higher (1) node provides.
-    fn confidence(&self, link: usize, provider: usize) -> f32 {
-        let tally = &self.tallies[link];
-        let (agree, differ) =
-            (tally.paths[provider], tally.paths[1 - provider]);
-        let share = f64::from(agree) / (f64::from(agree) + f64::from(differ));
-        let seen = tally.peers[provider].count_ones();
-        sure(share, seen, agree)
-    }
-
-    /// A link about which no path says which way it goes.
-    fn remaining(
-        &self,
-        link: usize,
-        ways_up: &FxHashSet<usize>,
-    ) -> (Relation, f32) {
-        let (low, high) = self.corpus.links[link];
-        let serves = |node: u32| self.corpus.degrees[node as usize] > 0;
-        if self.is_top(low) && !serves(high) {
-            return (Relation::Customer, STUB_OF_TOP);
-        }
-        if self.is_top(high) && !serves(low) {
-            return (Relation::Provider, STUB_OF_TOP);
-        }
-        if ways_up.contains(&link) {
-            let degree = |node: u32| self.corpus.degrees[node as usize];
-            let relation = match degree(low) >= degree(high) {
-                true => Relation::Customer,
-                false => Relation::Provider,
-            };
-            return (relation, ONLY_WAY_UP);
-        }
+    /// How sure it is that nobody pays for a link.
+    fn peering(&self, link: usize) -> f32 {
         let tally = &self.tallies[link];
         let below = tally.paths[0].saturating_add(tally.paths[1]);
         let all = f64::from(tally.peaks) + f64::from(below);
@@ -203,43 +174,28 @@ impl<'c> Inference<'c> {
             false => 0.5,
         };
         let seen = tally.peak_peers.count_ones();
-        (Relation::Peer, sure(share, seen, tally.peaks))
+        let sure = sure(share, seen, tally.peaks);
+        let (low, high) = self.corpus.links[link];
+        match self.is_top(low) || self.is_top(high) {
+            true => sure.min(PEER_OF_TOP),
+            false => sure,
+        }
     }
 
-    /// For each network outside the clique that has no provider yet, its link
-    /// to the neighbour with the largest transit degree: it must have one.
-    fn only_ways_up(&self) -> FxHashSet<usize> {
-        let nodes = self.corpus.asns.len();
-        let mut has_provider = vec![false; nodes];
-        for &node in &self.top {
-            has_provider[node as usize] = true;
+    /// How sure it is that the lower (0) or the higher (1) node provides.
+    fn confidence(&self, link: usize, provider: usize) -> f32 {
+        let limit = self.limits[link];
+        // What paths prove does not become surer by what is assumed.
+        let tallies = if limit < 1.0 { &self.tallies } else { &self.proven };
+        let tally = &tallies[link];
+        let (agree, differ) =
+            (tally.paths[provider], tally.paths[1 - provider]);
+        if agree == 0 {
+            return limit;
         }
-        for (&(low, high), label) in self.corpus.links.iter().zip(&self.labels)
-        {
-            match label {
-                Label::LowProvides => has_provider[high as usize] = true,
-                Label::HighProvides => has_provider[low as usize] = true,
-                Label::Open | Label::Top => {}
-            }
-        }
-        let degree = |node: u32| self.corpus.degrees[node as usize];
-        let mut ways: Vec<Option<(u32, usize)>> = vec![None; nodes];
-        for (link, &(low, high)) in self.corpus.links.iter().enumerate() {
-            if self.labels[link] != Label::Open {
-                continue;
-            }
-            for (from, to) in [(low, high), (high, low)] {
-                let larger = degree(to) > degree(from);
-                let way = &mut ways[from as usize];
-                if larger
-                    && !has_provider[from as usize]
-                    && way.is_none_or(|(best, _)| degree(to) > best)
-                {
-                    *way = Some((degree(to), link));
-                }
-            }
-        }
-        ways.into_iter().flatten().map(|(_, link)| link).collect()
+        let share = f64::from(agree) / (f64::from(agree) + f64::from(differ));
+        let seen = tally.peers[provider].count_ones();
+        sure(share, seen, agree).min(limit)
     }
 }
 

@@ -58,7 +58,7 @@ fn paths(links: &[(u32, u32, Relationship)], peers: &[u32]) -> Vec<Vec<Asn>> {
 /// providers.
 fn world() -> Vec<(u32, u32, Relationship)> {
     let mut links = vec![(1, 2, Peer), (1, 3, Peer), (2, 3, Peer)];
-    for edge in 0..45 {
+    for edge in 0..300 {
         links.push((1 + edge % 3, 300 + edge, ProviderOf));
     }
     for middle in 0..6 {
@@ -74,6 +74,13 @@ fn world() -> Vec<(u32, u32, Relationship)> {
     links
 }
 
+/// Peers of the collectors: customers of two in the middle each, which have a
+/// provider for every way, and customers of one at the top, which see what
+/// lies between it and the others.
+fn edge() -> Vec<u32> {
+    (100..124).step_by(2).chain(300..303).collect()
+}
+
 fn infer(paths: &[Vec<Asn>]) -> Relationships {
     let observed = paths.iter().map(|asns| Observed { asns, prefixes: 1 });
     Relationships::infer(observed, Options::default())
@@ -86,7 +93,7 @@ fn relation(found: &Relationships, a: u32, b: u32) -> Option<Relation> {
 #[test]
 fn every_link_of_a_small_world_that_is_seen_is_recovered() {
     let links = world();
-    let edge: Vec<u32> = (100..124).step_by(2).collect();
+    let edge = edge();
     let found = infer(&paths(&links, &edge));
     assert_eq!(found.clique(), [Asn(1), Asn(2), Asn(3)]);
     let mut seen = 0;
@@ -106,7 +113,7 @@ fn every_link_of_a_small_world_that_is_seen_is_recovered() {
 #[test]
 fn a_leak_of_everything_makes_its_leaker_no_provider() {
     let links = world();
-    let edge: Vec<u32> = (100..124).step_by(2).collect();
+    let edge = edge();
     let mut all = paths(&links, &edge);
     // 101 hands the routes of its provider 10 to its provider 11.
     for origin in 200..260 {
@@ -121,6 +128,132 @@ fn a_leak_of_everything_makes_its_leaker_no_provider() {
     assert_eq!(relation(&found, 101, 11), Some(Relation::Provider));
     assert_eq!(relation(&found, 101, 10), Some(Relation::Provider));
     assert_eq!(relation(&found, 10, 1), Some(Relation::Provider));
+}
+
+/// Six at the top, few of whose customers are large: a dozen who buy from two
+/// of them each, and serve more networks than these.
+fn regional_world() -> Vec<(u32, u32, Relationship)> {
+    let mut links = Vec::new();
+    for a in 1..=6 {
+        links.extend((a + 1..=6).map(|b| (a, b, Peer)));
+    }
+    for region in 0..12 {
+        let provider = 10 + region;
+        links.push((1 + region % 6, provider, ProviderOf));
+        links.push((1 + (region + 1 + region / 6) % 6, provider, ProviderOf));
+        for edge in 0..8 {
+            links.push((provider, 100 + region * 8 + edge, ProviderOf));
+        }
+    }
+    links
+}
+
+#[test]
+fn a_clique_is_found_though_many_of_its_customers_are_larger() {
+    let links = regional_world();
+    let edge: Vec<u32> = (100..196).step_by(8).collect();
+    let found = infer(&paths(&links, &edge));
+    assert_eq!(found.clique(), [1, 2, 3, 4, 5, 6].map(Asn));
+    for &(a, b, relationship) in &links {
+        let wrong = match relationship {
+            ProviderOf => Relation::Provider,
+            Peer => Relation::Customer,
+        };
+        assert_ne!(relation(&found, a, b), Some(wrong), "{a} {b}");
+    }
+}
+
+/// Paths between the customers of members 1, 2, 3, of which 3 has most; those
+/// of each are seen by those of the others.
+fn paths_over_the_top() -> Vec<Vec<Asn>> {
+    let mut all = Vec::new();
+    for (a, b) in [(1, 2), (1, 3), (2, 1), (2, 3), (3, 1), (3, 2)] {
+        let customers = if b == 3 { 120 } else { 60 };
+        let seen = |at: u32| path(&[200 + a, a, b, 1000 * b + at]);
+        all.extend((0..customers).map(seen));
+    }
+    all
+}
+
+fn path(asns: &[u32]) -> Vec<Asn> {
+    asns.iter().copied().map(Asn).collect()
+}
+
+#[test]
+fn a_member_joins_the_clique_though_not_all_its_links_are_seen() {
+    let mut all = Vec::new();
+    for a in 1..=5 {
+        for b in (1..=5).filter(|&b| b != a) {
+            all.push(path(&[100 + a, a, b, 200 + b]));
+        }
+    }
+    for a in 1..=4 {
+        // 6 is behind one member at most; 7 is behind two.
+        all.push(path(&[100 + a, a, 6, 206]));
+        all.push(path(&[106, 6, a, 200 + a]));
+        all.push(path(&[105, 5, a, 7, 207]));
+    }
+    let found = infer(&all);
+    assert_eq!(found.clique(), [1, 2, 3, 4, 5, 6].map(Asn));
+    assert_eq!(relation(&found, 7, 1), Some(Relation::Provider));
+}
+
+#[test]
+fn a_small_customer_of_a_member_buys_from_the_next_but_nobody_is_sure() {
+    let mut all = paths_over_the_top();
+    // Those below 3 see 50 behind 2; only 201, below 1, sees it behind 1.
+    for customer in [51, 52] {
+        all.push(path(&[203, 3, 2, 50, customer]));
+        all.push(path(&[201, 1, 50, customer]));
+    }
+    let found = infer(&all);
+    assert_eq!(found.clique(), [Asn(1), Asn(2), Asn(3)]);
+    let between = |a: u32, b: u32| found.between(Asn(a), Asn(b));
+    let (of_two, _) = between(50, 2).unwrap();
+    assert_eq!(of_two, Relation::Provider);
+    let (of_one, sure) = between(50, 1).unwrap();
+    assert_eq!(of_one, Relation::Provider);
+    assert!(sure < SURE, "{sure}");
+}
+
+#[test]
+fn a_large_customer_of_a_member_may_peer_with_the_next_but_nobody_is_sure() {
+    let mut all = paths_over_the_top();
+    for customer in 5100..5180 {
+        all.push(path(&[203, 3, 2, 50, customer]));
+        for peer in [201, 211, 221] {
+            all.push(path(&[peer, 1, 50, customer]));
+        }
+    }
+    let found = infer(&all);
+    assert_eq!(relation(&found, 50, 2), Some(Relation::Provider));
+    let (of_one, sure) = found.between(Asn(50), Asn(1)).unwrap();
+    assert_eq!(of_one, Relation::Peer);
+    assert!(sure < SURE, "{sure}");
+}
+
+#[test]
+fn links_that_are_never_on_top_of_a_path_go_towards_the_larger() {
+    let mut all = paths_over_the_top();
+    for customer in 0..3 {
+        all.push(path(&[203, 3, 1, 50, 5000 + customer]));
+        all.push(path(&[203, 3, 1, 50, 5010 + customer]));
+        all.push(path(&[203, 3, 1, 60, 6000 + customer]));
+        all.push(path(&[203, 3, 1, 70, 7000 + customer]));
+    }
+    all.push(path(&[203, 3, 1, 80]));
+    // Which of three links is one of peers, if any, nothing tells.
+    all.push(path(&[80, 60, 50, 70]));
+    let found = infer(&all);
+    for (a, b, expected) in [
+        (80, 60, Relation::Provider),
+        (60, 50, Relation::Provider),
+        (50, 70, Relation::Customer),
+    ] {
+        let (relation, sure) = found.between(Asn(a), Asn(b)).unwrap();
+        assert_eq!(relation, expected, "{a} {b}");
+        assert!(sure < SURE, "{a} {b}: {sure}");
+    }
 }
 
 #[test]
