@@ -95,8 +95,12 @@ const ABOUT: &str = include_str!("openapi/about.md");
 )]
 struct Document;
 
-/// Properties that are not in every answer; all others are.
-const SOMETIMES: [&str; 2] = ["infrastructure_risk", "error"];
+/// Properties that are not in every answer, with their schema; all others are.
+const SOMETIMES: [(&str, &str); 3] = [
+    ("DomainRisk", "infrastructure_risk"),
+    ("DomainRisk", "error"),
+    ("FeedError", "message"),
+];
 
 /// The document as it is served.
 pub(crate) fn kept() -> &'static Kept {
@@ -151,7 +155,7 @@ fn require_all(schemas: &mut Value) {
             continue;
         };
         let here = |property: &&String| {
-            name != "DomainRisk" || !SOMETIMES.contains(&property.as_str())
+            !SOMETIMES.contains(&(name.as_str(), property.as_str()))
         };
         let required: Vec<&String> = properties.keys().filter(here).collect();
         schema["required"] = json!(required);

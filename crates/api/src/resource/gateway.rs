@@ -78,6 +78,7 @@ pub(crate) async fn show_table(
     tag = "feeds",
     params((
         "since" = String, Query,
+        pattern = "^[0-9a-fA-F]{64}$",
         description = "Version of a table: `X-Asgard-Table`, 64 hexadecimal digits",
     )),
     responses((
