@@ -97,7 +97,7 @@ def plain(network):
 
 
 def looked_up(binary, data, texts):
-    """The first origin of each address, by the command line."""
+    """The origins of each address with the worst score, by the command line."""
     told = subprocess.run(
         [binary, "--demo", "--data-dir", data, "lookup", *texts],
         capture_output=True, text=True, timeout=300,
@@ -106,10 +106,14 @@ def looked_up(binary, data, texts):
     assert told.returncode in (0, 3, 7), told.stderr[-500:]
     lines = told.stdout.splitlines()
     assert lines[0].startswith("target\tprefix\tasn")
-    found = {}
+    origins = {}
     for line in lines[1:]:
-        target, _, asn = line.split("\t")[:3]
-        found.setdefault(target, asn)
+        target, _, asn, _, _, score = line.split("\t")[:6]
+        origins.setdefault(target, []).append((asn, int(score or 101)))
+    found = {}
+    for target, known in origins.items():
+        worst = min(score for _, score in known)
+        found[target] = {asn for asn, score in known if score == worst}
     return found
 
 
@@ -130,7 +134,7 @@ def test_a_million_addresses_are_as_the_command_line_says(
                 record = reader.get(text)
                 number = record and record["autonomous_system_number"]
                 announced += number is not None
-                if (f"AS{number}" if number else "") != found[text]:
+                if (f"AS{number}" if number else "") not in found[text]:
                     wrong.append((text, number, found[text]))
     record_property("addresses", len(texts))
     record_property("announced", announced)
@@ -151,4 +155,4 @@ def test_c_agrees_with_the_command_line(binary, database, need):
             capture_output=True, text=True, timeout=10,
         ).stdout  # fmt: skip
         number = told.split("<uint32>")[0].strip() if told.strip() else ""
-        assert (f"AS{number}" if number else "") == found[text], text
+        assert (f"AS{number}" if number else "") in found[text], text
