@@ -118,11 +118,12 @@ impl Counts {
     }
 }
 
+/// Without the prefix, which the registry puts before all of its names.
 const NAME: &str = "asn_requests_total";
 
 fn description() -> Desc {
     Desc::new(
-        format!("asgard_gateway_{NAME}"),
+        NAME.into(),
         "Requests by network, for the fifty that send most.".into(),
         vec!["asn".into(), "action".into()],
         std::collections::HashMap::new(),
@@ -144,10 +145,7 @@ impl Collector for Series {
     fn collect(&self) -> Vec<proto::MetricFamily> {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let vec = prometheus::IntCounterVec::new(
-            prometheus::Opts::new(
-                format!("asgard_gateway_{NAME}"),
-                self.desc.help.clone(),
-            ),
+            prometheus::Opts::new(NAME, self.desc.help.clone()),
             &["asn", "action"],
         )
         .expect("the name is a constant and valid");
