@@ -41,6 +41,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
     """Tells what it was sent, as lines."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_GET(self):
         lines = [f"{self.command} {self.path}"]

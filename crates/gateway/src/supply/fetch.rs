@@ -51,9 +51,17 @@ pub(super) enum Reply {
         bytes: Pages<u8>,
         etag: Option<String>,
         last_modified: Option<String>,
-        /// What a running asgard calls the table.
-        table: Option<String>,
+        label: Label,
     },
+}
+
+/// What a running asgard says about the body of its answer.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Label {
+    /// The version of a table, `X-Asgard-Table`.
+    pub(super) table: Option<String>,
+    /// The lines of a feed, `X-Feed-Entries`.
+    pub(super) entries: Option<u64>,
 }
 
 /// Why there is no answer.
@@ -241,7 +249,10 @@ async fn read(
     };
     let (etag, last_modified) =
         (text(ETAG.as_str()), text(LAST_MODIFIED.as_str()));
-    let table = text("x-asgard-table");
+    let label = Label {
+        table: text("x-asgard-table"),
+        entries: text("x-feed-entries").and_then(|n| n.parse().ok()),
+    };
     let limit = question.max_bytes;
     let announced = response.content_length();
     if announced.is_some_and(|length| length > limit) {
@@ -258,7 +269,7 @@ async fn read(
     if bytes.is_empty() && question.key.is_none() {
         return Err(FetchError::Empty);
     }
-    Ok(Reply::Body { bytes, etag, last_modified, table })
+    Ok(Reply::Body { bytes, etag, last_modified, label })
 }
 
 fn parse(url: &str) -> Result<Url, FetchError> {

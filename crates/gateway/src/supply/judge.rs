@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use super::{
     Version,
     archive::{self, ArchiveError},
+    fetch::Label,
     subject::{Kind, Spec, State},
 };
 use crate::config::Database;
@@ -86,7 +87,16 @@ pub enum Rejection {
         /// As the server says.
         wanted: String,
     },
-    /// A list without entries where there were some.
+    /// More or fewer lines than the server says that there are.
+    #[error("{found} lines came, the server counted {wanted}")]
+    OtherCount {
+        /// What came.
+        found: usize,
+        /// As the server says.
+        wanted: u64,
+    },
+    /// A list without entries where there were some, of a publisher who does
+    /// not say that it is empty.
     #[error("no entry, the list in use has {0}; an empty list is refused")]
     Empty(u64),
 }
@@ -113,16 +123,29 @@ impl Present {
     }
 }
 
-/// Judges bytes. `is_copy`: they are a last good copy, already unpacked, whose
-/// digest is not that of what was published.
+/// How bytes came here.
+#[derive(Clone, Copy)]
+pub(super) enum Provenance<'a> {
+    /// From our own last good copy: already unpacked, so that its digest is not
+    /// that of what was published.
+    Copy,
+    /// From the publisher, with what he says about them.
+    Published(&'a Label),
+}
+
+/// Judges bytes.
 pub(super) fn judge(
     spec: &Spec,
     bytes: Pages<u8>,
     present: Present,
-    is_copy: bool,
+    from: Provenance<'_>,
 ) -> Result<Good, Rejection> {
+    let label = match from {
+        Provenance::Copy => &Label::default(),
+        Provenance::Published(label) => label,
+    };
     if let Some(wanted) = spec.database.as_ref().and_then(|d| d.sha256.clone())
-        && !is_copy
+        && matches!(from, Provenance::Published(_))
     {
         let found = hex(&Sha256::digest(&*bytes));
         if found != wanted {
@@ -133,8 +156,11 @@ pub(super) fn judge(
     let mut good = match spec.kind {
         Kind::Networks => networks(&bytes, spec.database.as_ref())?,
         Kind::Places => places(&bytes)?,
-        Kind::Addresses => addresses(&bytes, present)?,
+        Kind::Addresses => addresses(&bytes, present, label.entries)?,
     };
+    if let Some(table) = &label.table {
+        is_named(&good, table)?;
+    }
     if let Some(database) = &spec.database {
         compare(&good, database, present)?;
     }
@@ -156,7 +182,7 @@ pub(super) fn changed(
 }
 
 /// Whether a table is the one that the server says it is.
-pub(super) fn is_named(good: &Good, wanted: &str) -> Result<(), Rejection> {
+fn is_named(good: &Good, wanted: &str) -> Result<(), Rejection> {
     match &good.version {
         Version::Networks(table) if table.version().to_string() != wanted => {
             let found = table.version();
@@ -227,7 +253,12 @@ fn compare(
     Ok(())
 }
 
-fn addresses(bytes: &[u8], present: Present) -> Result<Good, Rejection> {
+/// `counted`: lines, as the server says.
+fn addresses(
+    bytes: &[u8],
+    present: Present,
+    counted: Option<u64>,
+) -> Result<Good, Rejection> {
     let List { blocks, bad, first_bad } = list(bytes);
     let lines = bad + blocks.len();
     if bad > BAD_LINES.max(lines / 20) || bad > 0 && blocks.is_empty() {
@@ -237,7 +268,13 @@ fn addresses(bytes: &[u8], present: Present) -> Result<Good, Rejection> {
     if let Some((line, text)) = first_bad {
         tracing::warn!(bad, line, text, "lines of a list are no address");
     }
-    if blocks.is_empty() && present.entries > 0 {
+    if let Some(wanted) = counted
+        && u64::try_from(lines) != Ok(wanted)
+    {
+        return Err(Rejection::OtherCount { found: lines, wanted });
+    }
+    // Whoever counts and comes to nothing means it: the last block has ended.
+    if blocks.is_empty() && present.entries > 0 && counted.is_none() {
         return Err(Rejection::Empty(present.entries));
     }
     Ok(inline(&blocks))

@@ -9,8 +9,8 @@ use super::{
     Library, Rejection, Subject, Update,
     changes::{self, Changes},
     disk,
-    fetch::{self, FetchError, Question, Reply},
-    judge::{self, Good, Present},
+    fetch::{self, FetchError, Label, Question, Reply},
+    judge::{self, Good, Present, Provenance},
     subject::{Origin, Signature},
 };
 
@@ -38,8 +38,8 @@ struct Got {
     etag: Option<String>,
     last_modified: Option<String>,
     signature: Option<Signature>,
-    /// What a running asgard calls the table.
-    table: Option<String>,
+    /// What a running asgard says about them; others are not believed.
+    label: Label,
 }
 
 impl Library {
@@ -49,8 +49,13 @@ impl Library {
         let spec = subject.spec.clone();
         let restored = tokio::task::spawn_blocking(move || {
             let (bytes, _) = disk::read(&path, spec.max_bytes)?;
-            let good = judge::judge(&spec, bytes, Present::default(), true)
-                .map_err(io::Error::other)?;
+            let good = judge::judge(
+                &spec,
+                bytes,
+                Present::default(),
+                Provenance::Copy,
+            )
+            .map_err(io::Error::other)?;
             Ok::<_, io::Error>(changes::restored(&spec, good))
         });
         match restored.await {
@@ -111,7 +116,7 @@ impl Library {
             Origin::File(path) => format!("`{}`", path.display()),
             Origin::Url(url) | Origin::Asgard { url, .. } => url.clone(),
         };
-        let Got { bytes, etag, last_modified, signature, table } = got;
+        let Got { bytes, etag, last_modified, signature, label } = got;
         let spec = subject.spec.clone();
         let present = Present::of(&subject.shelf.lock());
         let name = subject.name.clone();
@@ -119,10 +124,8 @@ impl Library {
             if let Origin::Inline(blocks) = &spec.origin {
                 return Ok(judge::inline(blocks));
             }
-            let mut good = judge::judge(&spec, bytes, present, false)?;
-            if let Some(table) = &table {
-                judge::is_named(&good, table)?;
-            }
+            let from = Provenance::Published(&label);
+            let mut good = judge::judge(&spec, bytes, present, from)?;
             let plain = std::mem::take(&mut good.bytes);
             if let Some(copy) = &spec.copy
                 && let Err(error) = disk::replace(copy, &plain)
@@ -168,7 +171,7 @@ impl Library {
                     etag: None,
                     last_modified: None,
                     signature: None,
-                    table: None,
+                    label: Label::default(),
                 };
                 return Ok((!known).then_some(nothing));
             }
@@ -191,7 +194,7 @@ impl Library {
                     etag: None,
                     last_modified: None,
                     signature: Some(Signature::of(&metadata)),
-                    table: None,
+                    label: Label::default(),
                 }));
             }
             Origin::Url(url) => (url, None),
@@ -212,9 +215,13 @@ impl Library {
         };
         match self.fetcher.ask(&question).await.map_err(failed)? {
             Reply::NotModified => Ok(None),
-            Reply::Body { bytes, etag, last_modified, table } => {
+            Reply::Body { bytes, etag, last_modified, label } => {
+                let label = match &spec.origin {
+                    Origin::Asgard { .. } => label,
+                    _ => Label::default(),
+                };
                 let signature = None;
-                Ok(Some(Got { bytes, etag, last_modified, signature, table }))
+                Ok(Some(Got { bytes, etag, last_modified, signature, label }))
             }
         }
     }

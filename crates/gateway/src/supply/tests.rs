@@ -11,7 +11,8 @@ use std::{
 use asgard_model::mmdb::{Value, Writer};
 
 use super::{
-    judge::{self, Present},
+    fetch::Label,
+    judge::{self, Present, Provenance},
     subject::{Kind, Origin, Spec},
     *,
 };
@@ -287,7 +288,8 @@ fn spec(edit: impl FnOnce(&mut Database)) -> Spec {
 }
 
 fn rejection(spec: &Spec, bytes: Vec<u8>) -> String {
-    match judge::judge(spec, bytes[..].into(), Present::default(), false) {
+    let from = Provenance::Published(&Label::default());
+    match judge::judge(spec, bytes[..].into(), Present::default(), from) {
         Ok(_) => "good".into(),
         Err(error) => error.to_string(),
     }
@@ -321,6 +323,41 @@ fn a_list_may_have_comments_but_not_be_another_file() {
     let mut mixed: String = "192.0.2.1\n".repeat(1000);
     mixed.push_str("oops\n");
     assert_eq!(rejection(&list, mixed.into()), "good");
+}
+
+#[tokio::test]
+async fn the_feed_of_an_asgard_becomes_empty_only_if_it_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let key_file = directory.path().join("key");
+    std::fs::write(&key_file, "secret-of-ours").unwrap();
+    let server = server();
+    let origin = Origin::Asgard { url: server.url(), key_file: Some(key_file) };
+    let feed = library(subject(origin, None));
+    let entries = || feed.status()[0].entries;
+    let two = b"192.0.2.1/32\n198.51.100.0/24\n";
+    server.say("200 OK\r\nx-feed-entries: 2", two.to_vec());
+    assert_eq!(refresh(&feed).await, Ok(true));
+    server.say("200 OK\r\nx-feed-entries: 3", two.to_vec());
+    let refused = refresh(&feed).await.unwrap_err();
+    assert!(refused.ends_with("2 lines came, the server counted 3"));
+    server.say("200 OK", Vec::new());
+    let refused = refresh(&feed).await.unwrap_err();
+    assert!(refused.ends_with("an empty list is refused"), "{refused}");
+    assert_eq!(entries(), 2, "the last good one stays");
+    server.say("200 OK\r\nx-feed-entries: 0", Vec::new());
+    assert_eq!(refresh(&feed).await, Ok(true));
+    assert_eq!(entries(), 0, "the last block has ended");
+}
+
+#[tokio::test]
+async fn an_empty_list_of_anybody_else_is_refused_whatever_it_says() {
+    let server = server();
+    let list = library(subject(Origin::Url(server.url()), None));
+    server.say("200 OK", b"192.0.2.1\n".to_vec());
+    assert_eq!(refresh(&list).await, Ok(true));
+    server.say("200 OK\r\nx-feed-entries: 0", b"# none\n".to_vec());
+    assert!(refresh(&list).await.unwrap_err().contains("is refused"));
+    assert_eq!(list.status()[0].entries, 1);
 }
 
 /// Readers all the time, a new version or a broken file every few
