@@ -8,8 +8,6 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use asgard_policy::AddressSet;
-
 use self::forwarded::forwarded_for;
 
 mod forwarded;
@@ -89,11 +87,11 @@ pub struct ClientAddress {
 }
 
 /// Finds the client of a request that `peer` sent; `fields` are all fields of
-/// the request in order, names in any case.
+/// the request in order, names in any case; `trusted` says whose word counts.
 #[must_use]
 pub fn client_address<'a>(
     peer: IpAddr,
-    trusted: &AddressSet,
+    trusted: impl Fn(IpAddr) -> bool,
     header: &ClientHeader,
     fields: impl Iterator<Item = (&'a str, &'a [u8])> + Clone,
 ) -> ClientAddress {
@@ -102,7 +100,7 @@ pub fn client_address<'a>(
     let mut claims = fields
         .filter(|(field, _)| field.eq_ignore_ascii_case(name))
         .map(|(_, value)| value);
-    let peer_is_trusted = trusted.contains(peer);
+    let peer_is_trusted = trusted(peer);
     let is = |client, rejected| ClientAddress {
         client,
         via: Vec::new(),
@@ -136,7 +134,7 @@ pub fn client_address<'a>(
 /// Walks a list from the right. `split` cuts one field value into hops.
 fn walk<'a>(
     peer: IpAddr,
-    trusted: &AddressSet,
+    trusted: impl Fn(IpAddr) -> bool,
     claims: impl Iterator<Item = &'a [u8]> + Clone,
     split: fn(&'a [u8], &mut Hops<'a>),
     parse: fn(&[u8]) -> Option<IpAddr>,
@@ -160,7 +158,7 @@ fn walk<'a>(
             found.via.push(found.client);
         }
         found.client = address;
-        if !trusted.contains(address) {
+        if !trusted(address) {
             found.rejected = None;
             break;
         }

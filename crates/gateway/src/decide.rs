@@ -142,9 +142,10 @@ pub(crate) fn decide(
         return verdict::decide(worker, generation, from, request);
     }
     let (setup, data) = (&*generation.setup, &*generation.data);
+    let trusted = setup.trusted(data);
     let sender = client_address(
         from.peer.ip(),
-        setup.trusted(data),
+        |address| trusted.contains(address),
         &setup.client_header,
         request.fields.iter().map(|field| (field.name, field.value)),
     );

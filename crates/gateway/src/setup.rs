@@ -7,6 +7,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -82,8 +83,8 @@ pub struct Setup {
     names: Mutex<Option<ReverseWorker>>,
     /// What other proxies are told: every header, empty if unknown.
     pub(crate) told: Downstream,
-    /// Whose word other proxies may repeat, and they themselves.
-    pub(crate) askers: AddressSet,
+    /// Which proxies may ask for verdicts.
+    askers: AddressSet,
 }
 
 impl Setup {
@@ -138,7 +139,8 @@ impl Setup {
             None => reverse_names(&config)?,
         };
         let crawlers = Crawlers::new(&config.crawlers, names)?;
-        let askers = askers(&config, trusted.as_ref());
+        let askers = config.verdict.iter().flat_map(|v| &v.trusted_peers);
+        let askers = AddressSet::from_prefixes(askers.copied());
         Ok(Self {
             trusted,
             strip: Arc::new(strip),
@@ -186,6 +188,17 @@ impl Setup {
             (None, _) => &NOBODY,
         }
     }
+
+    /// Whether a proxy may ask for verdicts.
+    pub(crate) fn may_ask(&self, peer: IpAddr) -> bool {
+        self.askers.contains(peer)
+    }
+
+    /// Whose word about clients is believed in a question: the proxies that
+    /// ask, and those whose word they repeat.
+    pub(crate) fn vouches(&self, data: &Data, address: IpAddr) -> bool {
+        self.may_ask(address) || self.trusted(data).contains(address)
+    }
 }
 
 /// Confirmed names, and who fills them. Without crawlers and rules that ask, a
@@ -202,16 +215,6 @@ fn reverse_names(
             tracing::debug!(%error, "names of addresses stay unknown");
             Ok((ReverseCache::idle(), None))
         }
-    }
-}
-
-/// Whose word other proxies may repeat, and they themselves.
-fn askers(config: &Config, trusted: Option<&AddressSet>) -> AddressSet {
-    let peers = config.verdict.iter().flat_map(|v| &v.trusted_peers).copied();
-    let peers = AddressSet::from_prefixes(peers);
-    match trusted {
-        Some(trusted) => trusted.union(&peers),
-        None => peers,
     }
 }
 

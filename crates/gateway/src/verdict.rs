@@ -72,13 +72,13 @@ pub(crate) fn decide(
         return Ok(refused(worker, from, "verdict is not configured"));
     };
     let peer = from.peer.ip();
-    if !settings.trusted_peers.iter().any(|block| block.contains(peer)) {
+    if !setup.may_ask(peer) {
         return Ok(refused(worker, from, "untrusted peer"));
     }
     let Some(endpoint) = endpoint(request, settings) else {
         return Ok(refused(worker, from, "no such endpoint"));
     };
-    let question = match Question::read(&endpoint, request, setup, from) {
+    let question = match Question::read(&endpoint, request, generation, from) {
         Ok(question) => question,
         Err(Problem::Missing(name)) => {
             let error = format!("missing {name}");

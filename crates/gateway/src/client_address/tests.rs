@@ -1,5 +1,7 @@
 //! Spoof attempts, and the honest forms beside them.
 
+use asgard_policy::AddressSet;
+
 use super::*;
 
 fn ip(text: &str) -> IpAddr {
@@ -14,7 +16,7 @@ fn trusted() -> AddressSet {
 fn asked(peer: &str, header: &str, fields: &[(&str, &str)]) -> ClientAddress {
     client_address(
         ip(peer),
-        &trusted(),
+        |address| trusted().contains(address),
         &ClientHeader::named(header),
         fields.iter().map(|(name, value)| (*name, value.as_bytes())),
     )

@@ -79,9 +79,7 @@ impl Checked {
 
 /// Whether this asker is answered at all.
 pub(crate) fn admit(generation: &Generation, from: From) -> Result<(), Fault> {
-    let settings = generation.setup.config.verdict.as_ref();
-    let peers = settings.map_or(&[][..], |settings| &settings.trusted_peers);
-    match peers.iter().any(|block| block.contains(from.peer.ip())) {
+    match generation.setup.may_ask(from.peer.ip()) {
         true => Ok(()),
         false => Err(Fault::Stranger),
     }
@@ -130,7 +128,7 @@ fn answer(
     let settings = setup.config.verdict.as_ref().ok_or(none)?;
     let fields = fields(http)?;
     within(&setup.config.limits, http, &fields)?;
-    let question = question(worker, setup, peer, http, &fields)?;
+    let question = question(worker, generation, peer, http, &fields)?;
     let mut ruling =
         Ruling::of(worker, generation, settings, &question, &fields)?;
     let metadata = metadata(&ruling);
@@ -191,14 +189,16 @@ fn within(
 
 fn question<'r>(
     worker: &Worker,
-    setup: &Setup,
+    generation: &Generation,
     peer: IpAddr,
     http: &'r HttpRequest,
     fields: &[Header<'_>],
 ) -> Result<Question<'r>, Refusal> {
     let header = ClientHeader::ForwardedFor;
     let told = fields.iter().map(|field| (field.name, field.value));
-    let found = client_address(peer, &setup.askers, &header, told);
+    let Generation { setup, data } = generation;
+    let vouches = |address| setup.vouches(data, address);
+    let found = client_address(peer, vouches, &header, told);
     if let Some(reason) = found.rejected {
         worker.metrics.rejected(reason);
     }

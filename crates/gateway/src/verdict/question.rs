@@ -16,8 +16,8 @@ use crate::{
     client_address::{ClientHeader, client_address, hop},
     config::Contract,
     decide::{From, rule_host},
+    generation::Generation,
     request::Request,
-    setup::Setup,
 };
 
 /// What nginx tells.
@@ -48,7 +48,7 @@ impl<'r> Question<'r> {
     pub(super) fn read(
         endpoint: &Endpoint<'r>,
         request: &Request<'r>,
-        setup: &Setup,
+        generation: &Generation,
         from: From,
     ) -> Result<Self, Problem> {
         let one = |name| one(request, name);
@@ -74,7 +74,7 @@ impl<'r> Question<'r> {
                     .is_ok_and(|scheme| scheme == "https"),
             },
             Contract::Forward => Self {
-                client: forwarded_for(request, setup, from)?,
+                client: forwarded_for(request, generation, from)?,
                 method: match redeems {
                     true => request.method,
                     false => one("X-Forwarded-Method")?,
@@ -88,7 +88,7 @@ impl<'r> Question<'r> {
                 secure: matches!(one("X-Forwarded-Proto")?, "https" | "wss"),
             },
             Contract::Envoy => Self {
-                client: forwarded_for(request, setup, from)?,
+                client: forwarded_for(request, generation, from)?,
                 method: request.method,
                 host: rule_host(request.host),
                 target: endpoint
@@ -153,7 +153,7 @@ fn target(told: &str) -> Option<&str> {
 /// the peer that asks, and the operator's other proxies.
 fn forwarded_for(
     request: &Request<'_>,
-    setup: &Setup,
+    generation: &Generation,
     from: From,
 ) -> Result<IpAddr, Problem> {
     const NAME: &str = "X-Forwarded-For";
@@ -162,7 +162,9 @@ fn forwarded_for(
         return Err(Problem::Missing(NAME));
     }
     let header = ClientHeader::ForwardedFor;
-    let found = client_address(from.peer.ip(), &setup.askers, &header, fields);
+    let Generation { setup, data } = generation;
+    let vouches = |address| setup.vouches(data, address);
+    let found = client_address(from.peer.ip(), vouches, &header, fields);
     match found.rejected {
         // Garbage beside the last good hop ends the walk there.
         Some(_) if found.client == from.peer.ip() => {

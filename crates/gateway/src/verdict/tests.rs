@@ -300,7 +300,26 @@ async fn headers_of_another_contract_mean_nothing() {
 
 #[tokio::test]
 async fn the_client_is_the_last_hop_that_nobody_vouches_for() {
-    let bench = bench(YAML);
+    hops_are_skipped_in(&bench(YAML));
+    let mut by_list = bench(&trusted_by_list());
+    hops_are_skipped_in(&by_list);
+    // The list, not a copy of it: it may be loaded, or change, at any time.
+    by_list.generation.data = Arc::new(Data {
+        lists: vec![None],
+        ..Data::clone(&by_list.generation.data)
+    });
+    let answer = by_list.ask(&forward("/", "192.0.2.7, 10.0.0.3", ""));
+    assert!(answer.contains("X-Rescaled-ASN-Number: \r\n"), "{answer}");
+}
+
+/// The same as [`YAML`], whose trusted proxies are a list with a name.
+pub(super) fn trusted_by_list() -> String {
+    let list = "trusted_proxies: {ip_list: ours}\n\
+        ip_lists: {ours: {source: inline, entries: [10.0.0.0/8]}}\n";
+    YAML.replace("trusted_proxies: [10.0.0.0/8]\n", list)
+}
+
+fn hops_are_skipped_in(bench: &Bench) {
     let number = |chain: &str| {
         let answer = bench.ask(&forward("/", chain, ""));
         let name = "X-Rescaled-ASN-Number: ";

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     decide::Surface,
     generation::Data,
-    verdict::tests::{Bench, YAML, bench},
+    verdict::tests::{Bench, YAML, bench, trusted_by_list},
 };
 
 const GOOD: &str = "192.0.2.7";
@@ -229,7 +229,11 @@ async fn a_challenge_is_a_page_and_is_redeemed_through_envoy() {
 
 #[tokio::test]
 async fn the_client_is_who_is_connected_unless_that_is_a_trusted_proxy() {
-    let bench = bench(YAML);
+    clients_are_found_in(&bench(YAML));
+    clients_are_found_in(&bench(&trusted_by_list()));
+}
+
+fn clients_are_found_in(bench: &Bench) {
     let client = |source: &str, chain: &str| {
         let response =
             bench.check(&asked("/", source, &[("x-forwarded-for", chain)]));
