@@ -22,6 +22,7 @@ use crate::{
 };
 
 mod arrival;
+mod closing;
 mod grpc;
 mod http1;
 mod http2;
@@ -108,10 +109,19 @@ async fn serve_as(
     let mut connections = JoinSet::new();
     let mut sweep = tokio::time::interval(SWEEP);
     let closing = reached(worker.phase.clone(), Phase::Closing);
-    tokio::pin!(closing);
+    let mut is_deaf = false;
+    let last_moment = tokio::time::sleep(closing::MOMENT);
+    tokio::pin!(closing, last_moment);
     loop {
         tokio::select! {
-            () = &mut closing => break,
+            () = &mut closing, if !is_deaf => {
+                is_deaf = true;
+                if let Err(error) = closing::deafen(&socket) {
+                    tracing::debug!(%error, "newcomers may be refused");
+                }
+                last_moment.as_mut().reset(Instant::now() + closing::MOMENT);
+            }
+            () = &mut last_moment, if is_deaf => break,
             Some(_) = connections.join_next() => {}
             _ = sweep.tick() => sweep_servers(&worker),
             accepted = accept(&socket, &worker) => {
@@ -119,8 +129,8 @@ async fn serve_as(
             }
         }
     }
-    // Who has been let in by the kernel already is served. The reactor might
-    // not know of them yet, so the kernel is asked.
+    // The reactor might not know yet of all who have been let in, so the
+    // kernel is asked.
     let socket = socket.into_std()?;
     while let Some(accepted) = waiting(&socket, &worker) {
         drive(accepted, (&listener, surface), &worker, &mut connections);

@@ -24,8 +24,15 @@ struct Load {
     clients: JoinSet<Vec<String>>,
 }
 
+/// Whether somebody listens as long as clients come.
+enum IsServed {
+    Always,
+    UntilTheEnd,
+}
+
 impl Load {
-    fn on(stage: &Stage, clients: usize) -> Self {
+    fn on(stage: &Stage, clients: usize, is_served: IsServed) -> Self {
+        let is_served = matches!(is_served, IsServed::Always);
         let stop = Arc::new(AtomicBool::new(false));
         let good = Arc::new(AtomicUsize::new(0));
         let mut set = JoinSet::new();
@@ -35,11 +42,13 @@ impl Load {
             set.spawn(async move {
                 let mut failed = Vec::new();
                 'connect: while !stop.load(SeqCst) {
-                    let Ok(mut stream) = TcpStream::connect(address).await
-                    else {
-                        break; // nobody listens any more
+                    let connected = TcpStream::connect(address).await;
+                    let Ok(mut stream) = connected else {
+                        if is_served {
+                            failed.push("nobody listens".to_owned());
+                        }
+                        break;
                     };
-                    let mut is_fresh = true;
                     while !stop.load(SeqCst) {
                         let request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
                         let sent = stream.write_all(request.as_bytes()).await;
@@ -47,14 +56,6 @@ impl Load {
                             Ok(()) => one_response(&mut stream).await,
                             Err(_) => String::new(),
                         };
-                        // Of who arrives in the instant in which the listener
-                        // is closed the gateway never hears (docs/gateway).
-                        let unheard = is_fresh && answer.is_empty();
-                        if unheard && TcpStream::connect(address).await.is_err()
-                        {
-                            break 'connect;
-                        }
-                        is_fresh = false;
                         if status(&answer) != 200 {
                             failed.push(answer);
                             continue 'connect;
@@ -83,7 +84,7 @@ impl Load {
 async fn fifty_reloads_good_and_bad_lose_no_request() {
     let backend = Backend::start().await;
     let stage = Stage::plain(backend.address).await;
-    let load = Load::on(&stage, 8);
+    let load = Load::on(&stage, 8, IsServed::Always);
     for round in 0..50 {
         let bad = round % 3 == 1;
         let rest = match bad {
@@ -111,13 +112,31 @@ async fn the_end_loses_no_request() {
     for _ in 0..10 {
         let mut stage = Stage::plain(backend.address).await;
         assert!(stage.gateway.is_ready());
-        let load = Load::on(&stage, 8);
+        let load = Load::on(&stage, 8, IsServed::UntilTheEnd);
         tokio::time::sleep(Duration::from_millis(100)).await;
         let ending = stage.ends(Duration::from_millis(300));
         ending.await;
         assert!(!stage.gateway.is_ready());
         load.ends().await;
     }
+}
+
+/// Each on the port of the one before, which ends while it serves.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twenty_restarts_lose_no_request() {
+    let backend = Backend::start().await;
+    let mut stage = Stage::plain(backend.address).await;
+    let address = stage.address();
+    let text = yaml(backend.address, "")
+        .replace("'127.0.0.1:0'", &format!("'{address}'"));
+    let load = Load::on(&stage, 16, IsServed::Always);
+    for _ in 0..20 {
+        let successor = Stage::of(&text).await;
+        stage.ends(Duration::from_millis(100)).await;
+        stage = successor;
+    }
+    let good = load.ends().await;
+    assert!(good > 500, "{good} requests");
 }
 
 #[tokio::test]
