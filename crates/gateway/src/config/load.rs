@@ -98,7 +98,11 @@ fn finish(
     let mut found = reading.found;
     let offered = offered(&config, root, &sources);
     let policy = match Policy::compile(&config.policy, &offered) {
-        Ok((policy, lints)) => {
+        Ok((policy, mut lints)) => {
+            // What the rules do means nothing while some could not be read.
+            if found.iter().any(Diagnostic::is_error) {
+                lints.retain(|lint| !lint.code.starts_with("W22"));
+            }
             found.extend(lints);
             Some(policy)
         }
@@ -179,16 +183,26 @@ fn offered(config: &Config, root: &yaml::Node, sources: &Sources) -> Offered {
     }
 }
 
-/// Blocks that an operator hardly wants to refuse.
+/// Blocks that an operator hardly wants to refuse: proxies, balancers and
+/// whoever else was named as trusted.
 fn own_networks(config: &Config) -> Vec<(String, asgard_model::Prefix)> {
-    let super::TrustedProxies::Blocks(blocks) = &config.trusted_proxies else {
-        return Vec::new();
+    let named = |what: &'static str| {
+        move |block: &asgard_model::Prefix| (format!("{what} {block}"), *block)
     };
-    let mut own = Vec::new();
-    for block in blocks {
-        own.push((format!("trusted proxy {block}"), *block));
-    }
-    own
+    let proxies = match &config.trusted_proxies {
+        super::TrustedProxies::Blocks(blocks) => blocks.as_slice(),
+        super::TrustedProxies::IpList(at) => match &config.ip_lists.get(*at) {
+            Some(list) => match &list.source {
+                ListSource::Inline(blocks) => blocks.as_slice(),
+                _ => &[],
+            },
+            None => &[],
+        },
+        super::TrustedProxies::File(_) => &[],
+    };
+    let askers = config.verdict.iter().flat_map(|v| &v.trusted_peers);
+    let proxies = proxies.iter().map(named("trusted proxy"));
+    proxies.chain(askers.map(named("trusted peer"))).collect()
 }
 
 /// Appends the rules of `rule_files`, in the order of their names.

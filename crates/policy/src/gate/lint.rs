@@ -4,12 +4,12 @@
 //! refuse: crawlers of search engines, the operator's own networks, the
 //! certificate authority.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use asgard_model::Asn;
 
 use super::{
-    Action, NoCounts, Policy, RuleIndex, Visit,
+    Action, HeaderMap, NoCounts, Policy, RuleIndex, Visit,
     known_lists::KnownLists,
     policy::Offered,
     rule::{Effect, Mode},
@@ -17,29 +17,52 @@ use super::{
 };
 use crate::diagnostic::Diagnostic;
 
-/// Networks from which search engines crawl, with a name, an address and a
-/// user agent of their crawler.
-const CRAWLERS: [(u32, &str, Ipv4Addr, &str); 2] = [
-    (
-        15169,
-        "google",
-        Ipv4Addr::new(66, 249, 66, 1),
-        "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
-    ),
-    (
-        8075,
-        "bing",
-        Ipv4Addr::new(157, 55, 39, 1),
-        "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)",
-    ),
+/// Search engines whose crawlers nobody refuses on purpose: network, name of
+/// its holder, an address and a user agent of the crawler. Both crawl from the
+/// United States.
+const CRAWLERS: [Engine; 2] = [
+    Engine {
+        name: "google",
+        asn: Asn(15169),
+        holder: "Google LLC",
+        address: Ipv4Addr::new(66, 249, 66, 1),
+        agent: "Mozilla/5.0 (compatible; Googlebot/2.1; \
+                +http://www.google.com/bot.html)",
+    },
+    Engine {
+        name: "bing",
+        asn: Asn(8075),
+        holder: "Microsoft Corporation",
+        address: Ipv4Addr::new(157, 55, 39, 1),
+        agent: "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; \
+                compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm) \
+                Chrome/116.0.1938.76 Safari/537.36",
+    },
 ];
 
-/// Addresses of private networks, RFC 1918, and of the machine itself.
-const PRIVATE: [(&str, Ipv4Addr); 4] = [
-    ("127.0.0.1 (this machine)", Ipv4Addr::LOCALHOST),
-    ("10.0.0.0/8 (private)", Ipv4Addr::new(10, 0, 0, 1)),
-    ("172.16.0.0/12 (private)", Ipv4Addr::new(172, 16, 0, 1)),
-    ("192.168.0.0/16 (private)", Ipv4Addr::new(192, 168, 0, 1)),
+struct Engine {
+    name: &'static str,
+    asn: Asn,
+    holder: &'static str,
+    address: Ipv4Addr,
+    agent: &'static str,
+}
+
+/// Fields that crawlers and browsers send; browsers add a language.
+const SENT: [(&str, &str); 2] =
+    [("accept", "text/html,*/*;q=0.8"), ("accept-encoding", "gzip, deflate")];
+
+/// Where readers are whom no rule can mean who means everybody.
+const READERS: [&str; 12] =
+    ["AU", "BR", "CH", "CN", "DE", "FR", "GB", "IN", "JP", "NL", "US", "ZA"];
+
+/// Addresses of private networks (RFC 1918), and of the machine itself.
+const PRIVATE: [(&str, IpAddr); 5] = [
+    ("127.0.0.1 (this machine)", IpAddr::V4(Ipv4Addr::LOCALHOST)),
+    ("10.0.0.0/8 (private)", IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1))),
+    ("172.16.0.0/12 (private)", IpAddr::V4(Ipv4Addr::new(172, 16, 0, 1))),
+    ("192.168.0.0/16 (private)", IpAddr::V4(Ipv4Addr::new(192, 168, 0, 1))),
+    ("::1 (this machine)", IpAddr::V6(Ipv6Addr::LOCALHOST)),
 ];
 
 pub(super) fn lint(policy: &Policy, offered: &Offered) -> Vec<Diagnostic> {
@@ -73,26 +96,58 @@ fn note(
     found.push(lint);
 }
 
+/// Whether a rule refuses readers of every country, in any network: then it
+/// means everybody, and is no slip.
+fn means_everybody(
+    policy: &Policy,
+    offered: &Offered,
+    rule: RuleIndex,
+) -> bool {
+    let headers = sent(&[("accept-language", "en")]);
+    let address = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
+    let lists = KnownLists::of(&offered.entries, address);
+    READERS.iter().all(|country| {
+        let visit = Visit {
+            asn: Some(Asn(64_496)), // for documentation (RFC 5398)
+            asn_org: "Example",
+            country: country.parse().ok(),
+            user_agent: "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0",
+            headers: &headers,
+            lists: &lists,
+            ..Visit::of(address)
+        };
+        ask(policy, &visit).is_some_and(|(_, refusing)| refusing == rule)
+    })
+}
+
+fn sent(more: &[(&str, &str)]) -> HeaderMap {
+    let fields = SENT.iter().chain(more);
+    HeaderMap(fields.map(|(n, v)| ((*n).into(), (*v).into())).collect())
+}
+
 fn crawlers(policy: &Policy, offered: &Offered, found: &mut Vec<Diagnostic>) {
-    for (asn, name, address, agent) in CRAWLERS {
+    let headers = sent(&[]);
+    for Engine { name, asn, holder, address, agent } in CRAWLERS {
         let verified = offered
             .crawlers
             .iter()
             .find(|own| own.to_lowercase().contains(name));
         let lists = KnownLists::of(&offered.entries, address.into());
         let visit = Visit {
-            asn: Some(Asn(asn)),
+            asn: Some(asn),
+            asn_org: holder,
+            country: "US".parse().ok(),
             user_agent: agent,
+            headers: &headers,
             lists: &lists,
             crawler: verified
                 .map_or(Crawler::None, |name| Crawler::Verified(name)),
             ..Visit::of(IpAddr::V4(address))
         };
-        if let Some((_, rule)) = ask(policy, &visit)
-            && policy.rules[rule.0].needs.asn
-        {
+        let Some((_, rule)) = ask(policy, &visit) else { continue };
+        if !means_everybody(policy, offered, rule) {
             let message =
-                format!("this refuses {name}'s crawler, which is in AS{asn}");
+                format!("this refuses {name}'s crawler, which is in {asn}");
             let hint = "allow verified crawlers above: `verifiedCrawler != ''`";
             note(policy, rule, "W221", message, hint, found);
         }
@@ -104,25 +159,25 @@ fn own_networks(
     offered: &Offered,
     found: &mut Vec<Diagnostic>,
 ) {
-    let private = PRIVATE
-        .iter()
-        .map(|(name, address)| ((*name).to_owned(), IpAddr::V4(*address)));
+    let private =
+        PRIVATE.iter().map(|(name, address)| ((*name).to_owned(), *address));
     let own = offered
         .own_networks
         .iter()
         .map(|(name, prefix)| (name.clone(), prefix.network()));
+    let headers = sent(&[("accept-language", "en")]);
     let mut told = std::collections::HashSet::new();
     for (name, address) in own.chain(private) {
         let lists = KnownLists::of(&offered.entries, address);
         let visit = Visit {
-            user_agent: "Mozilla/5.0",
+            user_agent: "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0",
+            headers: &headers,
             lists: &lists,
             ..Visit::of(address)
         };
         let Some((_, rule)) = ask(policy, &visit) else { continue };
-        // A rule for everybody is meant for everybody.
-        let everybody = policy.rules[rule.0].matchers.is_empty();
-        if !everybody && told.insert(rule) {
+        if !told.contains(&rule) && !means_everybody(policy, offered, rule) {
+            told.insert(rule);
             let message = format!("this refuses {name}");
             let hint = "allow your own networks above";
             note(policy, rule, "W222", message, hint, found);

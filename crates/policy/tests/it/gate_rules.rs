@@ -270,6 +270,23 @@ fn remarks_tell_whom_a_rule_would_hit() {
     let private = "rules: [{name: p, action: DENY, expression: \
                    'cidr(\"10.0.0.0/8\").containsIP(remoteAddress)'}]";
     assert_eq!(lints(private), ["W222"]);
+    // Whatever it asks for, and whatever else it would refuse.
+    let deny = |matcher: &str| {
+        lints(&format!("rules: [{{name: x, action: DENY, {matcher}}}]"))
+    };
+    let both = ["W221", "W221"];
+    assert_eq!(deny("user_agent_regex: 'bot|crawl'"), both);
+    assert_eq!(deny("geoip: [US, RU]"), both);
+    let at_home = "expression: '!(geoCountry in [\"DE\", \"AT\"])'";
+    assert_eq!(deny(at_home), ["W221", "W221", "W222", "W223"]);
+    assert_eq!(deny("expression: 'asnOrg.contains(\"Google\")'"), ["W221"]);
+    let speechless = "expression: 'missingHeader(\"accept-language\")'";
+    assert_eq!(deny(speechless), both);
+    assert_eq!(deny("network: 0"), ["W222"], "nobody announces them");
+    // Who refuses everybody means it.
+    assert_eq!(deny("path: /"), [""; 0]);
+    assert_eq!(deny("expression: 'host != \"shop.example\"'"), ["W223"]);
+    assert_eq!(deny("user_agent_regex: 'sqlmap|nikto'"), [""; 0]);
     let acme = "rules: [{name: dots, action: DENY, path_regex: '/\\.'}]";
     assert_eq!(lints(acme), ["W223"]);
     let after = "rules:
