@@ -13,7 +13,7 @@ use asgard_policy::{
     diagnostic::Place,
     gate::{
         Feature, NoCounts, Offered, Visit, Written,
-        expression::{Declarations, Program},
+        expression::{Declarations, OfVisit, Program},
         read,
     },
     yaml::{self, Reading, Section},
@@ -60,7 +60,7 @@ fn expression(offered: &Offered) {
         let visit = visit(asn, agent);
         let start = Instant::now();
         for _ in 0..ROUNDS {
-            black_box(program.holds(black_box(&visit), "198.51.100.7"));
+            black_box(program.holds(&OfVisit::new(black_box(&visit))));
         }
         let each = start.elapsed() / ROUNDS;
         println!("expression, {name}: {each:?}");

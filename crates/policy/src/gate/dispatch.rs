@@ -10,10 +10,7 @@ use super::{
     matching::{Asked, Patterns},
     pattern,
     policy::Rule,
-    read::MAX_RULES,
 };
-
-const WORDS: usize = MAX_RULES.div_ceil(64);
 
 /// What is prepared once.
 #[derive(Debug, Default)]
@@ -33,10 +30,14 @@ struct Set {
     set: Option<RegexSet>,
 }
 
-/// Bits of the rules that may fit.
-pub(super) struct Candidates {
-    words: [u64; WORDS],
-    used: usize,
+/// The rules that may fit, in order: those that ask for no network, and those
+/// that ask for this one.
+pub(super) struct Candidates<'d> {
+    words: &'d [u64],
+    /// Number of the word that is looked at, and what is left of it.
+    at: usize,
+    left: u64,
+    of_network: &'d [u32],
 }
 
 impl Dispatch {
@@ -54,7 +55,10 @@ impl Dispatch {
                 Some(networks) => {
                     for &network in networks {
                         let rules = dispatch.by_network.entry(network);
-                        rules.or_default().push(number);
+                        let rules = rules.or_default();
+                        if rules.last() != Some(&number) {
+                            rules.push(number);
+                        }
                     }
                 }
             }
@@ -71,15 +75,12 @@ impl Dispatch {
     }
 
     /// The rules that may fit a network.
-    pub(super) fn candidates(&self, asn: u32) -> Candidates {
-        let mut words = [0; WORDS];
-        let used = self.any_network.len();
-        words[..used].copy_from_slice(&self.any_network);
-        for &rule in self.by_network.get(&asn).into_iter().flatten() {
-            let rule = rule as usize;
-            words[rule / 64] |= 1 << (rule % 64);
-        }
-        Candidates { words, used }
+    pub(super) fn candidates(&self, asn: u32) -> Candidates<'_> {
+        let words = self.any_network.as_slice();
+        let left = words.first().copied().unwrap_or_default();
+        let of_network = self.by_network.get(&asn);
+        let of_network = of_network.map_or(&[][..], Vec::as_slice);
+        Candidates { words, at: 0, left, of_network }
     }
 
     /// Patterns, tried when the first rule asks.
@@ -136,18 +137,23 @@ impl Patterns for Tried<'_> {
     }
 }
 
-impl Iterator for Candidates {
+impl Iterator for Candidates<'_> {
     type Item = usize;
 
     /// The next rule, in order of evaluation.
     fn next(&mut self) -> Option<usize> {
-        for (index, word) in self.words[..self.used].iter_mut().enumerate() {
-            if *word != 0 {
-                let bit = word.trailing_zeros() as usize;
-                *word &= *word - 1;
-                return Some(index * 64 + bit);
-            }
+        while self.left == 0 && self.at + 1 < self.words.len() {
+            self.at += 1;
+            self.left = self.words[self.at];
         }
-        None
+        let any = (self.left != 0)
+            .then(|| self.at * 64 + self.left.trailing_zeros() as usize);
+        let own = self.of_network.first().map(|&rule| rule as usize);
+        if own.is_some_and(|own| any.is_none_or(|any| own < any)) {
+            self.of_network = &self.of_network[1..];
+            return own;
+        }
+        self.left &= self.left.wrapping_sub(1);
+        any
     }
 }

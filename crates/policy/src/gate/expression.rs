@@ -12,7 +12,7 @@
 
 use cel::parser::Parser;
 
-use super::{policy::Needs, rule::Written, visit::Visit};
+use super::{policy::Needs, rule::Written};
 use crate::diagnostic::Diagnostic;
 
 mod arithmetic;
@@ -31,11 +31,11 @@ pub mod value;
 
 pub use compare::equal;
 pub use cost::MAX_COST;
-pub use declare::{Declarations, Strictness};
+pub use declare::{Declarations, OfVisit, Strictness};
 pub use evaluate::Bindings;
 pub use value::{Fail, Fault, Value};
 
-use declare::{OfVisit, VARIABLES, Variable};
+use declare::{VARIABLES, Variable};
 use ir::Node;
 use kind::Kind;
 
@@ -124,10 +124,9 @@ impl Program {
         }
     }
 
-    /// Whether it holds for a request; `address` is its address as text.
-    pub fn holds(&self, visit: &Visit<'_>, address: &str) -> Truth {
-        let bindings = OfVisit { visit, address };
-        match evaluate::truth(&self.root, &bindings, None) {
+    /// Whether it holds for a request.
+    pub fn holds(&self, of_visit: &OfVisit<'_>) -> Truth {
+        match evaluate::truth(&self.root, of_visit, None) {
             Ok(true) => Truth::True,
             Ok(false) => Truth::False,
             Err(Fail::Unknown) => Truth::Unknown,

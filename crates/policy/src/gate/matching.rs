@@ -4,7 +4,7 @@ use asgard_model::CountryCode;
 use regex::Regex;
 
 use super::{
-    expression::{Fault, Program, Truth},
+    expression::{Fault, OfVisit, Program, Truth},
     visit::{ListIndex, Visit},
 };
 
@@ -45,21 +45,16 @@ pub(super) enum Fit {
 /// The request, with what is computed once for all rules.
 pub(super) struct Asked<'v> {
     pub(super) visit: &'v Visit<'v>,
-    /// `remoteAddress`, made when the first expression asks.
-    pub(super) address: std::cell::OnceCell<String>,
+    variables: OfVisit<'v>,
 }
 
 impl<'v> Asked<'v> {
     pub(super) fn new(visit: &'v Visit<'v>) -> Self {
-        Self { visit, address: std::cell::OnceCell::new() }
+        Self { visit, variables: OfVisit::new(visit) }
     }
 
     pub(super) fn asn(&self) -> u32 {
         self.visit.asn.map_or(0, |asn| asn.0)
-    }
-
-    fn address(&self) -> &str {
-        self.address.get_or_init(|| self.visit.address.to_string())
     }
 }
 
@@ -142,7 +137,7 @@ impl Matchers {
         };
         let mut failed = None;
         for program in programs {
-            match program.holds(asked.visit, asked.address()) {
+            match program.holds(&asked.variables) {
                 Truth::True if decisive => return Fit::Yes,
                 Truth::False if !decisive => return Fit::No("expression"),
                 Truth::True | Truth::False => {}

@@ -124,8 +124,7 @@ pub(super) fn explain<'p>(policy: &'p Policy, visit: &Visit<'_>) -> Trace<'p> {
 fn variables(visit: &Visit<'_>) -> Vec<(&'static str, Option<String>)> {
     use super::expression::declare::{OfVisit, VARIABLES};
     use super::expression::{Bindings as _, Value, function};
-    let address = visit.address.to_string();
-    let bindings = OfVisit { visit, address: &address };
+    let bindings = OfVisit::new(visit);
     let mut shown: Vec<(&'static str, Option<String>)> = VARIABLES
         .iter()
         .enumerate()

@@ -1,5 +1,7 @@
 //! Names that an expression may use, and where their values come from.
 
+use std::cell::OnceCell;
+
 use super::{
     evaluate::Bindings,
     kind::Kind,
@@ -139,12 +141,18 @@ impl<'o> Declarations<'o> {
 }
 
 /// The variables of rules, out of a request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct OfVisit<'v> {
-    /// The request.
-    pub visit: &'v Visit<'v>,
-    /// `remoteAddress`, written once for all rules.
-    pub address: &'v str,
+    visit: &'v Visit<'v>,
+    /// `remoteAddress`, written for the first expression that asks.
+    address: OnceCell<String>,
+}
+
+impl<'v> OfVisit<'v> {
+    /// Those of one request, for all expressions about it.
+    pub fn new(visit: &'v Visit<'v>) -> Self {
+        Self { visit, address: OnceCell::new() }
+    }
 }
 
 impl Bindings for OfVisit<'_> {
@@ -169,7 +177,10 @@ impl Bindings for OfVisit<'_> {
             Variable::GeoCountry => {
                 Value::text(visit.country.as_ref().map_or("", |c| c.as_str()))
             }
-            Variable::RemoteAddress => Value::text(self.address),
+            Variable::RemoteAddress => {
+                let write = || visit.address.to_string();
+                Value::text(self.address.get_or_init(write).as_str())
+            }
             Variable::Method => Value::text(visit.method),
             Variable::Host => Value::text(visit.host),
             Variable::Path => Value::text(visit.path),

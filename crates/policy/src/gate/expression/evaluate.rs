@@ -86,9 +86,17 @@ pub fn value<'a>(
         }
         Node::Map(entries) => map(entries, bindings, scope),
         Node::Call(function, args) => {
-            let args: Result<Vec<Value<'a>>, Fail> =
-                args.iter().map(|n| value(n, bindings, scope)).collect();
-            function::call(*function, &args?)
+            let arg = |node: &'a Node| value(node, bindings, scope);
+            // Most have two; only the others are worth an allocation.
+            match args.as_slice() {
+                [one] => function::call(*function, &[arg(one)?]),
+                [a, b] => function::call(*function, &[arg(a)?, arg(b)?]),
+                many => {
+                    let many: Result<Vec<Value<'a>>, Fail> =
+                        many.iter().map(arg).collect();
+                    function::call(*function, &many?)
+                }
+            }
         }
         Node::Loop { range, body } => {
             let range = value(range, bindings, scope)?;
