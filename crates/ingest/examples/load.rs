@@ -6,7 +6,10 @@
 //! it. Paths are those of an invented Internet: twelve networks at the top,
 //! 2,000 that carry transit, 80,000 that originate, so that there are as many
 //! different paths as a real table of that size has. `learn DIR` reads it as
-//! the server does and prints seconds and the largest memory.
+//! the server does and prints seconds and the largest memory. `updates DIR` reads
+//! the dump, and then the updates on one thread: first only the reader, then with
+//! table and all detectors; it prints messages per second of processor time, and
+//! ends with 1 if that is less than 100,000.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -17,27 +20,42 @@ use std::{
     env,
     error::Error,
     fs::{self, File},
-    io::{self, BufWriter, Write},
+    io::{self, BufReader, BufWriter, Write},
+    ops::ControlFlow,
     path::Path,
+    process::ExitCode,
     sync::Arc,
     time::Instant,
 };
 
 use asgard_ingest::{
     catalogue::Catalogue,
+    format::mrt::mrt,
     learner::{AsOf, Learner},
     supply::{Mirror, Supply},
 };
-use asgard_model::Model;
-use flate2::{Compression, write::GzEncoder};
+use asgard_model::{Asn, Model, rpki::Rpki};
+use asgard_routing::{
+    detector::{BlackholeCommunities, Bogons, Scene, Survey},
+    event::Event,
+    relationships::{Observed, Options, Relationships},
+    table::{Limits, Table},
+};
+use flate2::{Compression, read::MultiGzDecoder, write::GzEncoder};
+use rustc_hash::FxHashSet;
 
 /// 2026-06-27T00:00:00Z.
 const MOMENT: u32 = 1_782_518_400;
 const TOPS: u32 = 12;
 const TRANSITS: u32 = 2_000;
 const ORIGINS: u32 = 80_000;
+/// Messages per second that one core must take.
+const TARGET: f64 = 100_000.0;
 
-fn main() -> Result<(), Box<dyn Error>> {
+const RIB: &str = "rib.20260627.0000.gz";
+const UPDATES: &str = "updates.20260627.0005.gz";
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
     let args: Vec<String> = env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
@@ -45,13 +63,17 @@ fn main() -> Result<(), Box<dyn Error>> {
             let folder = Path::new(dir).join("routing");
             fs::create_dir_all(&folder)?;
             let (prefixes, peers) = (prefixes.parse()?, peers.parse()?);
-            let rib = packed(&folder.join("rib.20260627.0000.gz"))?;
+            let rib = packed(&folder.join(RIB))?;
             dump(rib, prefixes, peers)?;
-            let updates = packed(&folder.join("updates.20260627.0005.gz"))?;
-            Ok(changes(updates, prefixes, peers, messages.parse()?)?)
+            let updates = packed(&folder.join(UPDATES))?;
+            changes(updates, prefixes, peers, messages.parse()?)?;
+            Ok(ExitCode::SUCCESS)
         }
-        ["learn", dir] => learn(dir),
-        _ => Err("generate DIR PREFIXES PEERS MESSAGES | learn DIR".into()),
+        ["learn", dir] => learn(dir).map(|()| ExitCode::SUCCESS),
+        ["updates", dir] => updates(&Path::new(dir).join("routing")),
+        _ => Err("generate DIR PREFIXES PEERS MESSAGES | learn DIR | \
+                  updates DIR"
+            .into()),
     }
 }
 
@@ -93,6 +115,99 @@ fn learn(dir: &str) -> Result<(), Box<dyn Error>> {
         )?;
     }
     Ok(())
+}
+
+/// How many updates a second of processor time are read, and understood.
+fn updates(routing: &Path) -> Result<ExitCode, Box<dyn Error>> {
+    let mut out = io::stdout().lock();
+    let begun = processor_seconds();
+    let mut messages = 0_u32;
+    read(&routing.join(UPDATES), &mut |_| messages += 1)?;
+    let rate = f64::from(messages) / (processor_seconds() - begun);
+    writeln!(out, "{messages} messages, read: {rate:.0} a second")?;
+    let rule = Model::default_model().visibility();
+    let mut table = Table::new(rule, Limits::default());
+    let mut survey = Survey::default();
+    let around = Around::default();
+    read(&routing.join(RIB), &mut |event| {
+        table.apply(event, &mut |table, t| {
+            survey.note(table, &around.blackholes, t);
+        });
+    })?;
+    let around = Around { relations: inferred(&table), ..around };
+    table.replay(&mut |table, t| survey.transition(&around.scene(table), t));
+    let begun = processor_seconds();
+    read(&routing.join(UPDATES), &mut |event| {
+        table.apply(event, &mut |table, t| {
+            survey.transition(&around.scene(table), t);
+        });
+    })?;
+    let rate = f64::from(messages) / (processor_seconds() - begun);
+    writeln!(out, "with table and detectors: {rate:.0} a second")?;
+    let met = rate >= TARGET;
+    Ok(if met { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn read(
+    file: &Path,
+    sink: &mut dyn FnMut(&Event<'_>),
+) -> Result<(), Box<dyn Error>> {
+    let plain = MultiGzDecoder::new(File::open(file)?);
+    let mut input = BufReader::with_capacity(1 << 18, plain);
+    mrt(&mut input, &mut |event| {
+        sink(event);
+        ControlFlow::Continue(())
+    })?;
+    Ok(())
+}
+
+/// The relationships that the table tells.
+fn inferred(table: &Table) -> Relationships {
+    let mut routes = vec![0_u32; table.paths().len()];
+    for prefix in table.prefix_ids() {
+        for (_, path) in table.routes(prefix) {
+            routes[path.index()] += 1;
+        }
+    }
+    let carried = table.paths().iter().filter_map(|(id, path)| {
+        let prefixes = routes[id.index()];
+        let asns = path.as_sequence()?;
+        (prefixes > 0).then_some(Observed { asns, prefixes })
+    });
+    Relationships::infer(carried, Options::default())
+}
+
+/// What detectors know besides the routes.
+#[derive(Default)]
+struct Around {
+    relations: Relationships,
+    rpki: Rpki,
+    bogons: Bogons,
+    blackholes: BlackholeCommunities,
+    exempt: FxHashSet<Asn>,
+}
+
+impl Around {
+    fn scene<'s>(&'s self, table: &'s Table) -> Scene<'s> {
+        Scene {
+            table,
+            relations: &self.relations,
+            rpki: &self.rpki,
+            bogons: &self.bogons,
+            blackholes: &self.blackholes,
+            exempt: &self.exempt,
+            rir: &|_| None,
+            half_life_days: 90.0,
+        }
+    }
+}
+
+/// Seconds for which this thread had a processor (`proc(5)`, schedstat).
+fn processor_seconds() -> f64 {
+    let text = fs::read_to_string("/proc/thread-self/schedstat");
+    let text = text.unwrap_or_default();
+    let nanoseconds = text.split(' ').next().and_then(|n| n.parse().ok());
+    nanoseconds.unwrap_or(0.0_f64) / 1e9
 }
 
 /// The largest resident memory of the process until now (`proc(5)`).

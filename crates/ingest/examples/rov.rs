@@ -1,11 +1,17 @@
 //! Route origin validation (RFC 6811) of every announced prefix of a mirror.
 //!
 //! `rov MIRROR` reads the newest `routing/announced-prefixes-*` and
-//! `rpki/derived-vrps-*`, validates all routes on one core, and prints how long
-//! that took; compares the states with those that the mirror states, and a
-//! hundred thousand random routes with the definition applied to all VRPs.
+//! `rpki/*vrps*.csv`, validates all routes on one core, and prints how long the
+//! best of five runs took; compares the states with those that the mirror
+//! states, and a hundred thousand random routes with the definition applied to
+//! all VRPs. Ends with 1 if it took a second, or if anything differs that the
+//! VRPs determine: the VRPs of a mirror may be fewer than those behind the states
+//! that it states, so that what is stated invalid may be found unknown.
 
-use std::{collections::BTreeMap, env, error::Error, io, time::Instant};
+use std::{
+    collections::BTreeMap, env, error::Error, io, process::ExitCode,
+    time::Instant,
+};
 
 use asgard_ingest::{
     catalogue::Catalogue,
@@ -13,12 +19,17 @@ use asgard_ingest::{
     supply::{Mirror, Supply},
 };
 use asgard_model::{
-    Asn, Prefix, RpkiState, TableBuilder,
+    Asn, Prefix, RoutingTable, RpkiState, TableBuilder,
     rpki::{Vrp, VrpSet},
 };
 use io::Write as _;
 
-fn main() -> Result<(), Box<dyn Error>> {
+/// Runs of which the fastest counts: others may want the processor too.
+const RUNS: usize = 5;
+/// Seconds in which all routes must be validated.
+const TARGET: f64 = 1.0;
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mirror = env::args().nth(1).ok_or("rov MIRROR")?;
     let catalogue = Catalogue::embedded()?;
     let supply = Supply::Mirror(Mirror::new(mirror)?);
@@ -48,16 +59,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     let set = VrpSet::new(vrps.clone());
-    let begun = Instant::now();
-    let mut sweep = set.sweep();
-    let mut states = Vec::with_capacity(table.len());
-    for route in table.iter() {
-        sweep.advance(route.prefix);
-        for &origin in route.origins {
-            states.push(sweep.state(route.prefix.len(), Some(origin)));
-        }
+    let mut seconds = f64::INFINITY;
+    let mut states = Vec::new();
+    for _ in 0..RUNS {
+        let begun = Instant::now();
+        states = validated(&table, &set);
+        seconds = seconds.min(begun.elapsed().as_secs_f64());
     }
-    let seconds = begun.elapsed().as_secs_f64();
     let mut out = io::stdout().lock();
     writeln!(
         out,
@@ -70,12 +78,33 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (stated, found) in stated.zip(&states) {
         *pairs.entry((stated.as_str(), found.as_str())).or_default() += 1;
     }
+    let mut unexplained = 0;
     for ((stated, found), count) in pairs {
-        writeln!(out, "stated {stated:10} found {found:10} {count:9}")?;
+        let is_determined = stated == found || (stated, found) == UNDETERMINED;
+        let fault = if is_determined { "" } else { "  **not explained**" };
+        unexplained += if is_determined { 0 } else { count };
+        writeln!(out, "stated {stated:10} found {found:10} {count:9}{fault}")?;
     }
     let wrong = oracle(&set, &vrps);
     writeln!(out, "100,000 random routes, differing: {wrong}")?;
-    Ok(())
+    let met = seconds < TARGET && unexplained == 0 && wrong == 0;
+    Ok(if met { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What a mirror that has not all VRPs cannot determine.
+const UNDETERMINED: (&str, &str) = ("invalid", "not_found");
+
+/// The state of each route of the table, in its order.
+fn validated(table: &RoutingTable, set: &VrpSet) -> Vec<RpkiState> {
+    let mut sweep = set.sweep();
+    let mut states = Vec::with_capacity(table.len());
+    for route in table.iter() {
+        sweep.advance(route.prefix);
+        for &origin in route.origins {
+            states.push(sweep.state(route.prefix.len(), Some(origin)));
+        }
+    }
+    states
 }
 
 /// Compares random routes, half of them inside the space of a VRP, with the

@@ -7,7 +7,7 @@
 //! | their bytes, decompressed on another thread | [`ahead`] |
 //! | several collectors, told together | [`lanes`] |
 //! | which paths are no news, so that inference can learn from them | [`sightings`] |
-//! | state, relationships, incidents (asgard-routing) | [`telling`] |
+//! | state, relationships, incidents (asgard-routing) | [`telling`], [`known`] |
 //! | who announces what, over which providers | [`harvest`] |
 //!
 //! A dump that is damaged, or not believable beside the last good one, is
@@ -18,6 +18,7 @@
 mod ahead;
 mod files;
 mod harvest;
+mod known;
 mod lanes;
 mod sightings;
 mod telling;

@@ -26,7 +26,7 @@
 //! ([`FormatError`]) when it is something else, was cut, or holds too many bad
 //! rows; **rows handed to the sink before an error must be thrown away**.
 
-mod address_range;
+pub(crate) mod address_range;
 mod cells;
 mod dates;
 mod json;

@@ -21,6 +21,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::{
     assemble::organisations,
     bgp::BgpFindings,
+    free_space::Unallocated,
     hygiene::{Claim, claims},
     reader::{NetworkRows, OriginRows, RpkiRows},
 };
@@ -101,6 +102,7 @@ pub struct GroundBuilder {
     registrations: FxHashMap<Asn, Registration>,
     edges: Vec<(Asn, Asn, Relationship)>,
     registries: Vec<(Prefix, Rir)>,
+    unallocated: Unallocated,
     bgp: Option<BgpFindings>,
     settled_rpki: Option<Rpki>,
     peeringdb: Option<FxHashMap<Asn, NetworkKind>>,
@@ -205,6 +207,11 @@ impl GroundBuilder {
         self.registries.extend(rows);
     }
 
+    /// Takes what nobody has been given.
+    pub(crate) fn unallocated(&mut self, space: Unallocated) {
+        self.unallocated = space;
+    }
+
     /// Which registry gave which space.
     pub(crate) fn take_registries(&mut self) -> Registries {
         Registries::new(std::mem::take(&mut self.registries))
@@ -213,7 +220,8 @@ impl GroundBuilder {
     /// Space and numbers that nobody may announce; in an invented world,
     /// reserved numbers are ordinary ones.
     pub(crate) fn bogons(&self, invented: Invented) -> Bogons {
-        let bogons = Bogons::new(self.special.clone(), Vec::new(), Vec::new());
+        let Unallocated { all, lately_held } = self.unallocated.clone();
+        let bogons = Bogons::new(self.special.clone(), all, lately_held);
         match invented {
             Invented::Yes => bogons.with_stand_ins(),
             Invented::No => bogons,

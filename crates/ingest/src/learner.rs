@@ -15,6 +15,7 @@ use jiff::Timestamp;
 
 use self::{
     board::Board,
+    free_memory::FreeMemory,
     memory::Memory,
     moment::Trials,
     slow::{Moments, Slow, read_ground},
@@ -29,10 +30,12 @@ use crate::{
 
 mod board;
 mod findings;
+mod free_memory;
 mod memory;
 mod moment;
 mod newest;
 mod refresh;
+mod sealed;
 mod slow;
 mod validate;
 
@@ -106,6 +109,8 @@ pub struct Learner {
     /// Where ledgers are kept; `None` where the supply itself has history.
     ledgers: Option<PathBuf>,
     ground: Option<(Slow, Ground)>,
+    /// What registries said until now that nobody holds.
+    free: FreeMemory,
     /// What BGP told until now.
     told: Option<Told>,
     memories: BTreeMap<String, Memory>,
@@ -124,13 +129,15 @@ impl Learner {
         data_dir: Option<PathBuf>,
     ) -> Self {
         let board = Board::new(&catalogue, &supply);
+        let ledgers = data_dir.map(|dir| dir.join("sources"));
         Self {
             demo: matches!(supply, Supply::Memory(_)),
             catalogue,
             supply,
             model,
             as_of,
-            ledgers: data_dir.map(|dir| dir.join("sources")),
+            free: FreeMemory::new(ledgers.clone()),
+            ledgers,
             ground: None,
             told: None,
             memories: BTreeMap::new(),
@@ -271,6 +278,7 @@ impl Learner {
             &self.supply,
             &self.model,
             &mut self.board,
+            &mut self.free,
             self.told.take(),
             moments,
         );

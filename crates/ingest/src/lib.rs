@@ -8,7 +8,7 @@
 //! | bytes → routes | [`format::mrt`](mod@format::mrt), [`format::ris_live`](mod@format::ris_live); what they mean is the crate `asgard-routing` |
 //! | BGP and RPKI as they happen | [`live`], [`rtr`] |
 //! | events → state, relationships, incidents | `bgp` |
-//! | rows → memory | [`ground`] (slow facts), [`ledger`] (lists) |
+//! | rows → memory | [`ground`] (slow facts), [`free_space`] (what registries have left), [`ledger`] (lists) |
 //! | memory → evidence | [`evidence`], [`listing`], [`named`], [`hygiene`], [`space`], [`coverage`] |
 //! | evidence → World | [`assemble`] |
 //! | all of it, in order | [`learner`] |
@@ -24,6 +24,7 @@ pub mod coverage;
 pub mod decompress;
 pub mod evidence;
 pub mod format;
+pub mod free_space;
 pub mod ground;
 pub mod hygiene;
 pub mod learner;

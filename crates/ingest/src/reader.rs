@@ -12,7 +12,7 @@ use crate::{
     catalogue::{Role, Source},
     format::{
         FormatError, Kind, Report, as_info, country_ranges,
-        delegated::{self, DelegatedRow, Resource},
+        delegated::{self, DelegatedRow, Resource, Status},
         drop,
         ip_list::{self, IpListOptions},
         mrt_rib, origins,
@@ -21,6 +21,7 @@ use crate::{
         special_purpose::{self, Reach},
         vrps,
     },
+    free_space::{Free, FreeRows},
 };
 
 /// What a version says.
@@ -30,9 +31,8 @@ pub enum Rows {
     Origins(OriginRows),
     /// Who holds AS numbers.
     Registrations(Vec<(Asn, Registration)>),
-    /// Who was given AS numbers, in which country addresses were given, and by
-    /// which registry.
-    Delegations(Vec<(Asn, Registration)>, CountryBuilder, Vec<(Prefix, Rir)>),
+    /// What registries gave.
+    Delegations(DelegationRows),
     /// In which country addresses are.
     Countries(CountryBuilder),
     /// What RPKI says.
@@ -70,6 +70,21 @@ pub struct RpkiRows {
     pub vrps: Vec<Vrp>,
     /// Customers with all their providers.
     pub aspas: Vec<(Asn, Vec<Asn>)>,
+}
+
+/// What one file of registries says.
+#[derive(Debug, Default)]
+pub struct DelegationRows {
+    /// Who was given AS numbers.
+    pub registrations: Vec<(Asn, Registration)>,
+    /// In which country addresses were given.
+    pub countries: CountryBuilder,
+    /// Which registry gave which addresses.
+    pub given: Vec<(Prefix, Rir)>,
+    /// Addresses that nobody has been given.
+    pub free: FreeRows,
+    /// The day of the file, as it states itself.
+    pub day: Option<Day>,
 }
 
 /// Networks of one file of PeeringDB.
@@ -205,13 +220,26 @@ fn countries(input: &mut dyn BufRead) -> Read {
 }
 
 fn delegated(input: &mut dyn BufRead) -> Read {
-    let mut rows = Vec::new();
-    let mut countries = CountryBuilder::default();
-    let mut registries = Vec::new();
-    let report = delegated::delegated(input, &mut |row: DelegatedRow<'_>| {
-        if !row.status.is_delegated() {
-            return;
+    let mut rows = DelegationRows::default();
+    let report = delegated::delegated(input, &mut |row| rows.add(&row))?;
+    rows.day = report.published.map(Day::of);
+    Ok((Rows::Delegations(rows), report))
+}
+
+impl DelegationRows {
+    fn add(&mut self, row: &DelegatedRow<'_>) {
+        self.free.mention(row.rir);
+        let free = match row.status {
+            Status::Allocated | Status::Assigned => return self.give(row),
+            Status::Available => Free::Available,
+            Status::Reserved => Free::Reserved,
+        };
+        if let Resource::Prefix(prefix) = row.resource {
+            self.free.add(row.rir, prefix, free);
         }
+    }
+
+    fn give(&mut self, row: &DelegatedRow<'_>) {
         match row.resource {
             Resource::Asns(first, last) => {
                 let registration = Registration {
@@ -221,17 +249,18 @@ fn delegated(input: &mut dyn BufRead) -> Read {
                     ..Registration::default()
                 };
                 let block = (first.0..=last.0).map(Asn);
-                rows.extend(block.map(|asn| (asn, registration.clone())));
+                let rows = block.map(|asn| (asn, registration.clone()));
+                self.registrations.extend(rows);
             }
             Resource::Prefix(prefix) => {
-                registries.extend(row.rir.map(|rir| (prefix, rir)));
+                self.given.extend(row.rir.map(|rir| (prefix, rir)));
                 if let Some(country) = row.country {
-                    countries.add(prefix.network(), prefix.last(), country);
+                    let (first, last) = (prefix.network(), prefix.last());
+                    self.countries.add(first, last, country);
                 }
             }
         }
-    })?;
-    Ok((Rows::Delegations(rows, countries, registries), report))
+    }
 }
 
 /// Shortest prefix that a VRP may cover; IANA gives no RIR more than a /8.

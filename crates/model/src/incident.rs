@@ -146,12 +146,14 @@ pub enum Subtype {
     SubPrefix,
     /// Several origins of one prefix.
     MultipleOrigins,
-    /// A prefix that is reserved or allocated to nobody.
+    /// A prefix of special-purpose space (IANA).
     Prefix,
     /// An AS number that is reserved, next to the network in the path.
     Asn,
     /// In the middle of paths to others.
     Carrier,
+    /// A prefix that no registry has given to anybody.
+    Unallocated,
 }
 
 impl Subtype {
@@ -170,6 +172,7 @@ impl Subtype {
             Self::Prefix => "prefix",
             Self::Asn => "asn",
             Self::Carrier => "carrier",
+            Self::Unallocated => "unallocated",
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::{
 
 mod aspa;
 mod blackhole;
+mod blocks;
 mod bogon;
 mod carrier;
 mod cases;
@@ -36,6 +37,7 @@ mod present;
 mod remembered;
 mod serial;
 mod size_group;
+mod strangers;
 mod survey;
 #[cfg(test)]
 mod tests;

@@ -28,11 +28,30 @@ pub(crate) struct Row {
     target: (f64, f64),
     /// What is wrong: found and not true, true and not found.
     faults: Vec<String>,
+    /// The lowest precision and recall of one world, in per cent.
+    worst: (f64, f64),
 }
 
 impl Row {
-    pub(crate) const HEADER: &'static str = "| | planted | found | precision | recall | target |\n\
+    pub(crate) const HEADER: &'static str = "| | planted | found | precision (worst) | recall (worst) | target |\n\
          |---|---|---|---|---|---|";
+
+    /// Adds another world.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.planted += other.planted;
+        self.hit += other.hit;
+        self.found += other.found;
+        self.right += other.right;
+        self.faults.extend(other.faults);
+        let (precision, recall) = other.worst;
+        self.worst = (self.worst.0.min(precision), self.worst.1.min(recall));
+    }
+
+    /// Notes that it is of one world.
+    fn of_one(mut self) -> Self {
+        self.worst = (self.precision(), self.recall());
+        self
+    }
 
     fn precision(&self) -> f64 {
         percent(self.right, self.found)
@@ -40,6 +59,17 @@ impl Row {
 
     fn recall(&self) -> f64 {
         percent(self.hit, self.planted)
+    }
+
+    /// What is wrong, a few of each world, for those who look for the reason.
+    pub(crate) fn faults(&self) -> impl Iterator<Item = String> {
+        let faults = self.faults.iter().take(20);
+        faults.map(|fault| format!("{}: {fault}", self.name))
+    }
+
+    pub(crate) fn has_target(&self) -> bool {
+        let (precision, recall) = self.target;
+        precision > 0.0 && recall > 0.0
     }
 
     pub(crate) fn is_met(&self) -> bool {
@@ -54,19 +84,16 @@ impl fmt::Display for Row {
         let missed = if self.is_met() { "" } else { " **missed**" };
         write!(
             f,
-            "| {} | {} | {} | {:.1} % | {:.1} % | {precision} / {recall}{missed} |",
+            "| {} | {} | {} | {:.1} % ({:.1}) | {:.1} % ({:.1}) | \
+             {precision} / {recall}{missed} |",
             self.name,
             self.planted,
             self.found,
             self.precision(),
+            self.worst.0,
             self.recall(),
-        )?;
-        if !self.is_met() {
-            for fault in self.faults.iter().take(12) {
-                write!(f, "\n  {fault}")?;
-            }
-        }
-        Ok(())
+            self.worst.1,
+        )
     }
 }
 
@@ -155,7 +182,9 @@ fn incident_row(
         right: right.len(),
         target,
         faults,
+        worst: (0.0, 0.0),
     }
+    .of_one()
 }
 
 /// Networks that do something with prefixes of theirs: their exact number.
@@ -187,7 +216,9 @@ fn set<T: Ord + fmt::Debug>(
         faults: wrong
             .chain(missed.map(|one| format!("not found: {one:?}")))
             .collect(),
+        worst: (0.0, 0.0),
     }
+    .of_one()
 }
 
 /// States of RFC 6811, of every announcement that is in both.
@@ -200,6 +231,7 @@ pub(crate) fn states(truth: &Truth, found: &Found) -> Row {
         right: 0,
         target: (100.0, 100.0),
         faults: Vec::new(),
+        worst: (0.0, 0.0),
     };
     for (prefix, origin, state) in &found.states {
         let Some(true_state) = truth.states.get(&(*prefix, *origin)) else {
@@ -214,7 +246,7 @@ pub(crate) fn states(truth: &Truth, found: &Found) -> Row {
             row.faults.push(format!("{prefix} {origin}: {state}"));
         }
     }
-    row
+    row.of_one()
 }
 
 /// Links between networks. Of the true ones, most peerings are on no path that

@@ -7,7 +7,7 @@ use asgard_model::{
     scoring::VisibilityRule,
 };
 use asgard_routing::{
-    detector::{BlackholeCommunities, Bogons, Scene, Survey},
+    detector::{Bogons, Survey},
     event::{Event, Sink, What},
     relationships::{Options, Relationships},
     table::{Limits, Table},
@@ -19,6 +19,7 @@ use super::{
     ahead::read_ahead,
     files::{BgpFile, Story, stories},
     harvest::{connections, origins},
+    known::Known,
     lanes::{Next, in_order, lanes},
     sightings::{Sightings, routes_by_path},
 };
@@ -43,6 +44,8 @@ pub(crate) struct Context<'c> {
     pub(crate) rpki: &'c Rpki,
     /// What nobody may announce.
     pub(crate) bogons: &'c Bogons,
+    /// The same without what registries say.
+    pub(crate) special: &'c Bogons,
     /// The registry of a prefix.
     pub(crate) rir: &'c dyn Fn(Prefix) -> Option<Rir>,
     /// Days in which the weight of a leak halves.
@@ -57,10 +60,8 @@ pub(crate) struct Context<'c> {
 pub(crate) struct Told {
     table: Table,
     sightings: Sightings,
-    relationships: Relationships,
+    known: Known,
     survey: Survey,
-    blackholes: BlackholeCommunities,
-    exempt: FxHashSet<Asn>,
     /// Files that were told, the dumps first.
     files: Vec<BgpFile>,
     /// Events after the dumps, by source.
@@ -105,10 +106,8 @@ impl Told {
         Self {
             table: Table::new(rule, Limits::default()),
             sightings: Sightings::default(),
-            relationships: Relationships::default(),
+            known: Known::default(),
             survey: Survey::default(),
-            blackholes: BlackholeCommunities::default(),
-            exempt: FxHashSet::default(),
             files: Vec::new(),
             events: BTreeMap::new(),
             begins,
@@ -162,6 +161,9 @@ impl Told {
         self.first_dumps(&dumps, context, reads)?;
         let name = story.dumps.first().map(|f| f.source.name.clone());
         let read = reads.entry(name.unwrap_or_default()).or_default();
+        if let Err(reason) = self.known.judge_registries(&self.table, context) {
+            read.complain(reason);
+        }
         self.start(context, read)?;
         let rest = story.files().skip(self.files.len()).collect::<Vec<_>>();
         self.rest(&rest, context, reads);
@@ -229,7 +231,7 @@ impl Told {
         file: &BgpFile,
         input: &mut dyn BufRead,
     ) -> Result<(), String> {
-        let Self { table, sightings, survey, blackholes, .. } = self;
+        let Self { table, sightings, survey, known, .. } = self;
         let mut routes = 0_u64;
         let before = table.refused().pathless;
         table.begin_dump();
@@ -237,7 +239,7 @@ impl Told {
             routes += 1;
             table.apply(event, &mut |table, t| {
                 sightings.note(t);
-                survey.note(table, blackholes, t);
+                survey.note(table, &known.blackholes, t);
             });
             ControlFlow::Continue(())
         })
@@ -272,14 +274,11 @@ impl Told {
             read.complain(format!("{}: {reason}", label.unwrap_or_default()));
             return Err(());
         }
-        self.relationships = self.infer(context);
+        self.known.relationships = self.infer(context);
         self.surveyed = true;
-        let Self { table, survey, relationships, blackholes, exempt, .. } =
-            self;
+        let Self { table, survey, known, .. } = self;
         table.replay(&mut |table, t| {
-            let scene =
-                scene(table, relationships, blackholes, exempt, context);
-            survey.transition(&scene, t);
+            survey.transition(&known.scene(table, context), t);
         });
         Ok(())
     }
@@ -344,20 +343,10 @@ impl Told {
             self.table.begin_dump();
         }
         run.last = run.last.max(event.at.seconds);
-        let Self {
-            table,
-            sightings,
-            survey,
-            relationships,
-            blackholes,
-            exempt,
-            ..
-        } = self;
+        let Self { table, sightings, survey, known, .. } = self;
         table.apply(event, &mut |table, t| {
             sightings.note(t);
-            let scene =
-                scene(table, relationships, blackholes, exempt, context);
-            survey.transition(&scene, t);
+            survey.transition(&known.scene(table, context), t);
         });
     }
 
@@ -367,15 +356,12 @@ impl Told {
         result: &Result<(), String>,
         context: &Context<'_>,
     ) {
-        let Self { table, survey, relationships, blackholes, exempt, .. } =
-            self;
+        let Self { table, survey, known, .. } = self;
         if result.is_err() {
             return table.abandon_dump();
         }
         table.end_dump(at, &mut |table, t| {
-            let scene =
-                scene(table, relationships, blackholes, exempt, context);
-            survey.transition(&scene, t);
+            survey.transition(&known.scene(table, context), t);
         });
     }
 
@@ -386,15 +372,9 @@ impl Told {
         // detectors keep what was true when a route was seen.
         let has_updates = self.files.iter().any(|file| !file.is_dump());
         let current = has_updates.then(|| self.infer(context));
-        let links = current.as_ref().unwrap_or(&self.relationships);
+        let links = current.as_ref().unwrap_or(&self.known.relationships);
         let routes = routes_by_path(&self.table);
-        let scene = scene(
-            &self.table,
-            &self.relationships,
-            &self.blackholes,
-            &self.exempt,
-            context,
-        );
+        let scene = self.known.scene(&self.table, context);
         let found = self.survey.finish(&scene, until);
         let mut edges: Vec<_> =
             links.edges().map(|(a, b, r, _)| (a, b, r)).collect();
@@ -411,25 +391,6 @@ impl Told {
                 has_updates,
             },
         }
-    }
-}
-
-fn scene<'s>(
-    table: &'s Table,
-    relations: &'s Relationships,
-    blackholes: &'s BlackholeCommunities,
-    exempt: &'s FxHashSet<Asn>,
-    context: &'s Context<'_>,
-) -> Scene<'s> {
-    Scene {
-        table,
-        relations,
-        rpki: context.rpki,
-        bogons: context.bogons,
-        blackholes,
-        exempt,
-        rir: context.rir,
-        half_life_days: context.half_life_days,
     }
 }
 

@@ -46,6 +46,8 @@ fn announcement(prefix: &str, path: &[u32]) -> Vec<u8> {
     message(MESSAGE_AS4, &bgp(2, &update(&[], &plain(path), &nlri(prefix))))
 }
 
+mod registries;
+
 struct Stage {
     mirror: tempfile::TempDir,
     learner: Learner,

@@ -6,7 +6,7 @@ use super::report::Reason;
 
 /// Hands the fewest prefixes that cover `first..=last` to `sink`, ascending.
 /// Both must be host prefixes of one family.
-pub(super) fn split(
+pub(crate) fn split(
     first: Prefix,
     last: Prefix,
     sink: &mut dyn FnMut(Prefix),

@@ -2,8 +2,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs, io,
-    path::{Path, PathBuf},
+    io,
+    path::PathBuf,
 };
 
 use asgard_model::{Asn, Day, Registration, RoutingTable};
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     board::{Good, Outcome},
+    sealed,
     slow::stamp,
     validate::{LastGood, believable},
 };
@@ -46,7 +47,7 @@ impl Memory {
     /// Recalls a ledger; a file that is missing or damaged is an empty one,
     /// because the lists themselves can be read again.
     pub(super) fn load(file: Option<PathBuf>) -> Self {
-        let stored = file.as_deref().and_then(|path| match load(path) {
+        let stored = file.as_deref().and_then(|path| match sealed::load(path, MAGIC) {
             Ok(memory) => Some(memory),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {
@@ -170,7 +171,7 @@ impl Memory {
 
     fn save(&self, outcome: &mut Outcome) {
         let Some(file) = &self.file else { return };
-        if let Err(error) = save(file, self) {
+        if let Err(error) = sealed::save(file, MAGIC, self) {
             let place = file.display();
             outcome.error =
                 Some(format!("ledger `{place}` cannot be written: {error}"));
@@ -189,44 +190,10 @@ fn day_of(version: &Version, report: &Report, now: Timestamp) -> Day {
     }
 }
 
-fn load(path: &Path) -> io::Result<Memory> {
-    let bytes = fs::read(path)?;
-    let body = bytes
-        .strip_prefix(MAGIC)
-        .ok_or_else(|| io::Error::other("not a ledger file"))?;
-    let (digest, body) = body
-        .split_at_checked(32)
-        .ok_or_else(|| io::Error::other("cut short"))?;
-    if sha256(body) != digest {
-        return Err(io::Error::other("damaged"));
-    }
-    let plain = zstd::decode_all(body)?;
-    postcard::from_bytes(&plain).map_err(io::Error::other)
-}
-
-fn save(path: &Path, memory: &Memory) -> io::Result<()> {
-    let plain = postcard::to_stdvec(memory).map_err(io::Error::other)?;
-    let body = zstd::encode_all(&*plain, 1)?;
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    fs::create_dir_all(folder)?;
-    let fresh = path.with_extension("new");
-    let mut file = fs::File::create(&fresh)?;
-    io::Write::write_all(
-        &mut file,
-        &[&MAGIC[..], &sha256(&body), &body].concat(),
-    )?;
-    file.sync_all()?;
-    fs::rename(&fresh, path)?;
-    fs::File::open(folder)?.sync_all()
-}
-
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    use sha2::Digest;
-    sha2::Sha256::digest(bytes).into()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -237,7 +204,7 @@ mod tests {
         let prefixes = vec!["9.0.0.1".parse().unwrap()];
         memory.ledger.merge(prefixes, Day(20_000), |_| Asn(7));
         memory.seen.insert("x".to_owned(), 1);
-        save(&file, &memory).unwrap();
+        sealed::save(&file, MAGIC, &memory).unwrap();
         let again = Memory::load(Some(file.clone()));
         assert_eq!(again.ledger, memory.ledger);
         let good = fs::read(&file).unwrap();

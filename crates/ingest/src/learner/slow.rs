@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::{
     board::{Board, Good, Outcome},
+    free_memory::FreeMemory,
     in_parallel,
     newest::read_newest,
     validate::believable,
@@ -151,12 +152,14 @@ pub(super) struct Moments {
 }
 
 /// Reads all sources and builds the ground; notes on the board how it went.
-/// `told` is what BGP told before, and is given back with what is new.
+/// `free` is what registries said before, and `told` what BGP told, which is
+/// given back with what is new.
 pub(super) fn read_ground(
     slow: &Slow,
     supply: &Supply,
     model: &Model,
     board: &mut Board,
+    free: &mut FreeMemory,
     told: Option<Told>,
     moments: Moments,
 ) -> (Ground, Option<Told>) {
@@ -170,16 +173,21 @@ pub(super) fn read_ground(
         })
         .collect();
     let done = in_parallel(jobs, |(source, versions, last)| {
-        (source, read_newest(source, supply, versions, last, now))
+        (source, versions, read_newest(source, supply, versions, last, now))
     });
     let mut builder = GroundBuilder::default();
-    for (source, (rows, outcome)) in done {
+    for (source, versions, (rows, mut outcome)) in done {
         let day = outcome.good.as_ref().and_then(|good| good.day);
-        for rows in rows {
+        free.recall(source, supply, versions);
+        for mut rows in rows {
+            free.take(&mut rows, day);
             add(&mut builder, source, day, rows);
         }
+        let unsaved = free.save(source);
+        outcome.error = outcome.error.or(unsaved);
         board.note(&source.name, outcome, now);
     }
+    builder.unallocated(free.on(Day::of(moments.as_of)));
     let told =
         read_bgp(slow, supply, model, board, &mut builder, told, moments);
     (builder.build(), told)
@@ -208,6 +216,7 @@ fn read_bgp(
         Supply::Memory(_) => Invented::Yes,
         _ => Invented::No,
     });
+    let special = bogons.without_registries();
     let context = Context {
         supply,
         // The table is shared by every model that may judge it.
@@ -217,6 +226,7 @@ fn read_bgp(
         route_servers: builder.route_servers(),
         rpki: &rpki,
         bogons: &bogons,
+        special: &special,
         rir: &|prefix| registries.of(prefix),
         half_life_days: model.incident_half_life(),
         until: u32::try_from(moments.as_of.as_second()).unwrap_or(u32::MAX),
@@ -269,10 +279,10 @@ fn add(
         (Role::Names, Rows::Registrations(rows)) => {
             builder.registrations(rows);
         }
-        (Role::Names, Rows::Delegations(rows, countries, registries)) => {
-            builder.registrations(rows);
-            builder.registries(registries);
-            builder.delegated_countries(countries);
+        (Role::Names, Rows::Delegations(rows)) => {
+            builder.registrations(rows.registrations);
+            builder.registries(rows.given);
+            builder.delegated_countries(rows.countries);
         }
         (Role::Countries, Rows::Countries(rows)) => builder.countries(rows),
         (Role::Vrps, Rows::Rpki(rows)) => builder.rpki(rows),

@@ -1,4 +1,9 @@
 //! Space and AS numbers that nobody may announce.
+//!
+//! What registries have not given to anybody changes every day, and their files
+//! are hours older than the first announcement of what they gave. So that space
+//! is not unallocated for which somebody has a ROA, or which another registry
+//! says it gave; and what was given meanwhile is told no more.
 
 use asgard_model::{
     Asn, IncidentKind, Prefix, Subtype, as_path::SegmentKind,
@@ -12,6 +17,7 @@ use crate::{
 
 use super::{
     Detector, Findings, Scene,
+    blocks::Blocks,
     cases::Cases,
     is_global,
     remembered::Remembered,
@@ -36,10 +42,9 @@ enum Bogon {
 #[derive(Clone, Debug, Default)]
 pub struct Bogons {
     special: SpecialPurpose,
-    /// Ascending, none inside another.
-    unallocated: Vec<Prefix>,
+    unallocated: Blocks,
     /// Of these, space that somebody held within the last year.
-    administrative: Vec<Prefix>,
+    administrative: Blocks,
     stand_ins: bool,
 }
 
@@ -54,8 +59,8 @@ impl Bogons {
     ) -> Self {
         Self {
             special,
-            unallocated: outermost(unallocated),
-            administrative: outermost(administrative),
+            unallocated: Blocks::new(unallocated),
+            administrative: Blocks::new(administrative),
             stand_ins: false,
         }
     }
@@ -71,6 +76,19 @@ impl Bogons {
         !self.stand_ins && asn.is_reserved()
     }
 
+    /// The same without what registries say: when they cannot be right.
+    #[must_use]
+    pub fn without_registries(&self) -> Self {
+        let (special, stand_ins) = (self.special.clone(), self.stand_ins);
+        Self { special, stand_ins, ..Self::default() }
+    }
+
+    /// Whether registries say that nobody holds any of a prefix that others
+    /// would accept.
+    pub fn is_unallocated(&self, prefix: Prefix) -> bool {
+        is_global(prefix) && self.unallocated.cover(prefix)
+    }
+
     fn of(&self, prefix: Prefix) -> Option<Bogon> {
         if !is_global(prefix) {
             return None;
@@ -78,27 +96,26 @@ impl Bogons {
         if self.special.is_bogon_route(prefix) {
             return Some(Bogon::Special);
         }
-        if !covered(&self.unallocated, prefix) {
+        if !self.unallocated.cover(prefix) {
             return None;
         }
-        match covered(&self.administrative, prefix) {
+        match self.administrative.touch(prefix) {
             true => Some(Bogon::Administrative),
             false => Some(Bogon::Unallocated),
         }
     }
 }
 
-fn outermost(mut prefixes: Vec<Prefix>) -> Vec<Prefix> {
-    prefixes.sort_unstable();
-    // A covering prefix sorts before what it covers.
-    prefixes.dedup_by(|next, kept| kept.covers(*next));
-    prefixes
-}
-
-fn covered(outermost: &[Prefix], prefix: Prefix) -> bool {
-    let after = outermost.partition_point(|p| *p <= prefix);
-    let before = after.checked_sub(1).map(|at| outermost[at]);
-    before.is_some_and(|p| p.covers(prefix))
+/// Why nobody may announce a prefix, if nothing shows that somebody holds it: a
+/// ROA, for which its registry had to certify the space (AS0 says that nobody
+/// may announce it), or another registry that gave it.
+fn bogon(scene: &Scene<'_>, prefix: Prefix) -> Option<Bogon> {
+    let bogon = scene.bogons.of(prefix)?;
+    let is_held = || {
+        let mut vrps = scene.rpki.vrps.covering(prefix);
+        vrps.any(|vrp| vrp.asn != Asn(0)) || (scene.rir)(prefix).is_some()
+    };
+    (bogon == Bogon::Special || !is_held()).then_some(bogon)
 }
 
 /// A network, and the reserved number next to it.
@@ -137,8 +154,8 @@ impl BogonRoutes {
         t: &Transition<'_>,
         path: PathId,
     ) -> Option<Asn> {
-        let prefix = || scene.bogons.of(scene.table.prefix(t.prefix));
-        self.prefixes.get(t.prefix.index(), prefix)?;
+        let why = || bogon(scene, scene.table.prefix(t.prefix));
+        self.prefixes.get(t.prefix.index(), why)?;
         let path = scene.table.path(path);
         let origin = path.origin()?;
         match scene.bogons.is_reserved(origin) {
@@ -172,12 +189,8 @@ impl BogonRoutes {
         if let Some(asn) = self.announcer(scene, t, path) {
             let ended = self.space.hide((asn, t.prefix), k, t.at);
             if let Some(episode) = ended {
-                self.cases_of(&episode).add(
-                    asn,
-                    Subtype::Prefix,
-                    &[],
-                    &episode,
-                );
+                let subtype = self.subtype(&episode);
+                self.cases_of(&episode).add(asn, subtype, &[], &episode);
             }
         }
         for asn in self.neighbours(scene, path) {
@@ -192,6 +205,15 @@ impl BogonRoutes {
     fn counts(&self, episode: &Episode<(Asn, PrefixId)>) -> bool {
         let bogon = self.prefixes.known(episode.key.1.index());
         bogon != Some(&Bogon::Administrative)
+    }
+
+    fn subtype(&self, episode: &Episode<(Asn, PrefixId)>) -> Subtype {
+        match self.prefixes.known(episode.key.1.index()) {
+            Some(Bogon::Unallocated | Bogon::Administrative) => {
+                Subtype::Unallocated
+            }
+            _ => Subtype::Prefix,
+        }
     }
 
     fn cases_of(&mut self, episode: &Episode<(Asn, PrefixId)>) -> &mut Cases {
@@ -229,9 +251,13 @@ impl Detector for BogonRoutes {
         let mut shown = self.shown.clone();
         for episode in self.space.open(now) {
             let asn = episode.key.0;
+            // Registries may have given it since it was first seen.
+            if bogon(scene, scene.table.prefix(episode.key.1)).is_none() {
+                continue;
+            }
             let counts = self.counts(&episode);
             let cases = if counts { &mut counted } else { &mut shown };
-            cases.add(asn, Subtype::Prefix, &[], &episode);
+            cases.add(asn, self.subtype(&episode), &[], &episode);
             out.of(asn).bogon_ads |= counts;
         }
         for episode in self.numbers.open(now) {

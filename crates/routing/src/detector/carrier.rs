@@ -4,9 +4,12 @@
 //! path that was made up. Not counted: routes of its own organisation, and those
 //! of a neighbour whose relationship is known: from a customer they are welcome,
 //! from a peer or provider they are a leak, and told as such. A reserved number
-//! behind it is a bogon.
+//! behind it is a bogon. And who leaks all the while leaks over links that nobody
+//! knows, too: the leak explains what it carries for strangers ([`strangers`]).
+//!
+//! [`strangers`]: super::strangers
 
-use asgard_model::{Asn, IncidentKind, Subtype};
+use asgard_model::{Asn, Incident, IncidentKind, Subtype};
 
 use crate::{
     path::PathId,
@@ -18,6 +21,7 @@ use super::{
     cases::Cases,
     is_global,
     remembered::Remembered,
+    strangers::{Carried, Strangers},
     valley::{self, Customers},
     watch::{Watch, Witness},
 };
@@ -30,9 +34,18 @@ const LASTING: u32 = 86_400;
 pub(super) struct Carriers {
     /// Once relationships are known.
     customers: Option<Customers>,
-    paths: Remembered<Box<[Asn]>>,
+    paths: Remembered<Box<[Stub]>>,
     watch: Watch<(Asn, PrefixId)>,
     cases: Cases,
+    strangers: Strangers,
+}
+
+/// A stub in the middle of a path.
+#[derive(Clone, Copy, Debug)]
+struct Stub {
+    carried: Carried,
+    /// Whether the network from which it has the route buys from others.
+    is_served: bool,
 }
 
 impl Default for Carriers {
@@ -42,12 +55,13 @@ impl Default for Carriers {
             paths: Remembered::default(),
             watch: Watch::lasting(LASTING),
             cases: Cases::new(IncidentKind::StubTransit),
+            strangers: Strangers::default(),
         }
     }
 }
 
 impl Carriers {
-    fn stubs(&mut self, scene: &Scene<'_>, path: PathId) -> Vec<Asn> {
+    fn stubs(&mut self, scene: &Scene<'_>, path: PathId) -> Vec<Stub> {
         let customers = self
             .customers
             .get_or_insert_with(|| Customers::of(scene.relations));
@@ -78,13 +92,20 @@ impl Detector for Carriers {
         }
         let k = scene.threshold(prefix);
         if let Some(path) = t.after {
-            for stub in self.stubs(scene, path) {
+            for Stub { carried, is_served } in self.stubs(scene, path) {
                 let witness = Witness::of(t, path);
-                self.watch.show((stub, t.prefix), k, witness);
+                self.watch.show((carried.by, t.prefix), k, witness);
+                if is_served {
+                    self.strangers.show(carried, k, t, witness);
+                }
             }
         }
         let Some(path) = t.before else { return };
-        for stub in self.stubs(scene, path) {
+        for Stub { carried, is_served } in self.stubs(scene, path) {
+            if is_served {
+                self.strangers.hide(carried, k, t);
+            }
+            let stub = carried.by;
             let ended = self.watch.hide((stub, t.prefix), k, t.at);
             if let Some(episode) = ended {
                 let served = Self::served(scene, stub, episode.witness.path);
@@ -94,20 +115,42 @@ impl Detector for Carriers {
     }
 
     fn finish(&self, scene: &Scene<'_>, now: u32, out: &mut Findings) {
+        self.strangers.finish(scene, now, out);
         let mut cases = self.cases.clone();
         for episode in self.watch.open(now) {
             let stub = episode.key.0;
             let served = Self::served(scene, stub, episode.witness.path);
             cases.add(stub, Subtype::Carrier, &served, &episode);
-            out.of(stub).stub_but_transit = true;
         }
-        out.incidents.extend(cases.incidents(scene.table, now, |_| 0.0));
+        let mut found = cases.incidents(scene.table, now, |_| 0.0);
+        found.retain(|one| !out.incidents.iter().any(|l| explains(l, one)));
+        for open in found.iter().filter(|one| one.end.is_none()) {
+            out.of(open.asn).stub_but_transit = true;
+        }
+        out.incidents.extend(found);
     }
+}
+
+/// Seconds by which carrying may begin before a leak that explains it, or go on
+/// after it: the two are not seen over the same links.
+const MARGIN: u32 = 3_600;
+
+/// Whether one network leaked as long as it carried.
+fn explains(leak: &Incident, carried: &Incident) -> bool {
+    let lasts = match (leak.end, carried.end) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(a), Some(b)) => a.saturating_add(MARGIN) >= b,
+    };
+    leak.kind == IncidentKind::Leak
+        && leak.asn == carried.asn
+        && leak.start <= carried.start.saturating_add(MARGIN)
+        && lasts
 }
 
 /// Stubs strictly between the peer and the origin of a path. The peer itself
 /// carries routes to the collector, which proves nothing.
-fn stubs(scene: &Scene<'_>, path: PathId, customers: &Customers) -> Vec<Asn> {
+fn stubs(scene: &Scene<'_>, path: PathId, customers: &Customers) -> Vec<Stub> {
     let path = scene.table.path(path);
     let Some(origin) = path.origin() else { return Vec::new() };
     let Some(hops) = valley::hops(path, scene.relations) else {
@@ -123,6 +166,13 @@ fn stubs(scene: &Scene<'_>, path: PathId, customers: &Customers) -> Vec<Asn> {
                 && !siblings(stub, origin)
                 && !siblings(stub, next)
         })
-        .map(|triplet| triplet[1])
+        .map(|triplet| Stub {
+            carried: Carried {
+                by: triplet[1],
+                from: triplet[2],
+                to: triplet[0],
+            },
+            is_served: customers.is_served(triplet[2]),
+        })
         .collect()
 }

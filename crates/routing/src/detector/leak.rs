@@ -18,7 +18,7 @@ use super::{
 };
 
 /// Seconds that a leak must last.
-const LASTING: u32 = 300;
+pub(super) const LASTING: u32 = 300;
 /// Seconds after which a way that leaks no longer is an accident: the two
 /// networks have agreed on more than one relationship ("hybrid").
 const STABLE: u32 = 30 * 86_400;
@@ -221,7 +221,7 @@ fn judge(
 
 /// After the MANRS Observatory: an incident below half an hour counts half, one
 /// of less than a day once, and once more for each further day.
-fn weight(seconds: u32) -> f64 {
+pub(super) fn weight(seconds: u32) -> f64 {
     match seconds {
         0..1_800 => 0.5,
         _ => 1.0 + f64::from(seconds / 86_400),

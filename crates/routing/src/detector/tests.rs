@@ -236,9 +236,12 @@ fn nlri(prefix: &str) -> Nlri {
     Nlri { prefix: prefix.parse().unwrap(), path_id: None }
 }
 
-/// The registry of an address by its first octet.
+/// The registry of an address by its first octet; nobody gave 66.0.0.0/7.
 fn rir(prefix: Prefix) -> Option<Rir> {
     let IpAddr::V4(network) = prefix.network() else { return None };
+    if matches!(network.octets()[0], 66 | 67) {
+        return None;
+    }
     let all = [Rir::Arin, Rir::Ripe, Rir::Apnic, Rir::Lacnic, Rir::Afrinic];
     all.get(usize::from(network.octets()[0]) % 5).copied()
 }

@@ -7,7 +7,7 @@
 //! side of the path, the origin first of all, is innocent.
 
 use asgard_model::{Asn, Subtype, as_path::SegmentKind, graph::Relationship};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{
     path::PathView,
@@ -78,9 +78,13 @@ pub(super) fn certain(
     certain.then_some(relation)
 }
 
-/// How many customers each network has, as far as relationships know.
+/// How many customers each network has, and who certainly buys from somebody, as
+/// far as relationships know.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Customers(FxHashMap<Asn, u32>);
+pub(super) struct Customers {
+    count: FxHashMap<Asn, u32>,
+    served: FxHashSet<Asn>,
+}
 
 /// A network with so many times the customers of another does not buy from it.
 const LARGER: f64 = 1.5;
@@ -89,17 +93,26 @@ const LARGE: u32 = 3;
 
 impl Customers {
     pub(super) fn of(relations: &Relationships) -> Self {
-        let mut customers = FxHashMap::default();
-        for (provider, ..) in
-            relations.edges().filter(|edge| edge.2 == Relationship::ProviderOf)
+        let mut found = Self::default();
+        for (provider, customer, relationship, confidence) in relations.edges()
         {
-            *customers.entry(provider).or_default() += 1;
+            if relationship == Relationship::ProviderOf {
+                *found.count.entry(provider).or_default() += 1;
+                if confidence >= CERTAIN {
+                    found.served.insert(customer);
+                }
+            }
         }
-        Self(customers)
+        found
     }
 
     pub(super) fn count(&self, asn: Asn) -> u32 {
-        self.0.get(&asn).copied().unwrap_or(0)
+        self.count.get(&asn).copied().unwrap_or(0)
+    }
+
+    /// Whether a network certainly buys from somebody.
+    pub(super) fn is_served(&self, asn: Asn) -> bool {
+        self.served.contains(&asn)
     }
 
     /// What a network is to another whose customer it certainly is not: by a

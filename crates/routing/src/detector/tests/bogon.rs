@@ -54,28 +54,58 @@ fn an_open_bogon_counts_and_one_that_ended_is_remembered() {
     assert!(!findings.measures.get(&Asn(7)).is_some_and(|m| m.bogon_ads));
 }
 
-#[test]
-fn space_of_no_holder_counts_unless_somebody_held_it_lately() {
+/// A world in which registries call space free; of some of it, somebody was
+/// the holder within the last year.
+fn with_free_space(free: &[&str], lately_held: &[&str]) -> World {
     let space = |texts: &[&str]| -> Vec<Prefix> {
         texts.iter().map(|text| text.parse().unwrap()).collect()
     };
     let mut world = World::new("");
-    world.bogons = Bogons::new(
-        SpecialPurpose::default(),
-        space(&["60.0.0.0/16", "60.0.4.0/24", "61.0.0.0/16"]),
-        space(&["61.0.0.0/17"]),
-    );
-    world.announce(T0, &ALL, "60.0.9.0/24", &[2, 7]);
-    world.announce(T0, &ALL, "61.0.1.0/24", &[2, 8]);
+    let special = SpecialPurpose::default();
+    world.bogons = Bogons::new(special, space(free), space(lately_held));
+    world
+}
+
+#[test]
+fn space_of_no_holder_counts_unless_somebody_held_it_lately() {
+    let free = ["66.0.0.0/16", "66.0.4.0/24", "67.0.0.0/16"];
+    let mut world = with_free_space(&free, &["67.0.0.0/17"]);
+    world.announce(T0, &ALL, "66.0.9.0/24", &[2, 7]);
+    world.announce(T0, &ALL, "67.0.1.0/24", &[2, 8]);
     world.announce(T0, &ALL, "62.0.0.0/24", &[2, 6]);
     // Half of it is allocated.
-    world.announce(T0, &ALL, "60.0.0.0/15", &[2, 6]);
+    world.announce(T0, &ALL, "66.0.0.0/15", &[2, 6]);
     let findings = world.finish(T0 + DAY);
-    let found: Vec<(Asn, f64)> =
-        findings.incidents.iter().map(|i| (i.asn, i.weight)).collect();
-    assert_eq!(found, [(Asn(7), 1.0), (Asn(8), 0.0)]);
+    let found: Vec<(String, f64)> =
+        findings.incidents.iter().map(|i| (tell(i), i.weight)).collect();
+    let expected = [
+        ("bogon unallocated AS7 1".to_owned(), 1.0),
+        ("bogon unallocated AS8 1".to_owned(), 0.0),
+    ];
+    assert_eq!(found, expected);
     assert!(findings.measures[&Asn(7)].bogon_ads);
     assert!(!findings.measures[&Asn(8)].bogon_ads);
+}
+
+#[test]
+fn space_with_a_roa_or_of_another_registry_is_held() {
+    let free = ["66.0.0.0/16", "60.0.0.0/16"];
+    let roas = ["66.0.1.0/24 AS7", "66.0.2.0/24 AS0"];
+    let mut world = with_free_space(&free, &[]).roas(&roas);
+    world.announce(T0, &ALL, "66.0.1.0/24", &[2, 7]);
+    world.announce(T0, &ALL, "66.0.2.0/24", &[2, 8]);
+    // Another registry says that it gave 60.0.0.0/8.
+    world.announce(T0, &ALL, "60.0.1.0/24", &[2, 6]);
+    assert_eq!(world.told(T0 + DAY), ["bogon unallocated AS8 1"]);
+}
+
+#[test]
+fn what_a_registry_gives_meanwhile_is_told_no_more() {
+    let mut world = with_free_space(&["66.0.0.0/16"], &[]);
+    world.announce(T0, &ALL, "66.0.1.0/24", &[2, 7]);
+    assert_eq!(world.told(T0 + DAY), ["bogon unallocated AS7 1"]);
+    world.bogons = Bogons::new(SpecialPurpose::default(), vec![], vec![]);
+    assert_eq!(world.told(T0 + DAY), [] as [&str; 0]);
 }
 
 #[test]

@@ -55,6 +55,50 @@ fn what_a_stub_has_from_peers_and_providers_would_be_a_leak() {
     }
 }
 
+#[test]
+fn what_a_leaker_carries_for_strangers_meanwhile_is_part_of_the_leak() {
+    let carried = ["leak type_4 AS3 1", "stub_transit carrier AS3 1"];
+    for (leaks_for, told) in [(2 * DAY, &carried[..1]), (DAY, &carried)] {
+        let mut world = World::new("4>3 2-3 2>7 5>8");
+        world.announce(T0, &ALL, "60.0.0.0/24", &[4, 3, 2, 7]);
+        world.announce(T0, &ALL, "60.0.1.0/24", &[4, 3, 5, 8]);
+        world.withdraw(T0 + leaks_for, &ALL, "60.0.0.0/24");
+        world.withdraw(T0 + 2 * DAY, &ALL, "60.0.1.0/24");
+        assert_eq!(world.told(T0 + 3 * DAY), told, "{leaks_for}");
+    }
+    let mut world = World::new("4>3 2-3 2>7 5>8");
+    world.announce(T0, &ALL, "60.0.0.0/24", &[4, 3, 2, 7]);
+    world.announce(T0, &ALL, "60.0.1.0/24", &[4, 3, 5, 8]);
+    assert!(!measures(&world, T0 + 2 * DAY, 3).stub_but_transit);
+    world.withdraw(T0 + 2 * DAY, &ALL, "60.0.0.0/24");
+    assert!(measures(&world, T0 + 3 * DAY, 3).stub_but_transit);
+}
+
+#[test]
+fn a_stub_that_carries_for_three_strangers_at_once_leaks() {
+    let links = "4>3 9>5 9>6 9>7";
+    let told = |starts: [u32; 3], links: &str| {
+        let mut world = World::new(links);
+        let prefix = |stranger: u32| format!("60.0.{stranger}.0/24");
+        for (start, stranger) in starts.into_iter().zip(5..) {
+            let path = [4, 3, stranger];
+            world.announce(T0 + start, &ALL, &prefix(stranger), &path);
+        }
+        for stranger in 5..8 {
+            world.withdraw(T0 + 2 * HOUR, &ALL, &prefix(stranger));
+        }
+        world.told(T0 + DAY)
+    };
+    let leak = ["leak type_4 AS3 3"];
+    assert_eq!(told([0, 60, 3_600], links), leak);
+    assert_eq!(told([0, 60, 3_601], links), [] as [&str; 0]);
+    // Who buys from nobody else may come back with its only provider.
+    assert_eq!(told([0, 60, 90], "4>3 9>5 9>6"), [] as [&str; 0]);
+    // From its customers it may have them.
+    let customers = "4>3 9>5 9>6 9>7 3>5";
+    assert_eq!(told([0, 60, 90], customers), [] as [&str; 0]);
+}
+
 /// A prefix that goes and comes back some times.
 fn flap(world: &mut World, peers: &[u8], prefix: &str, times: u32) {
     world.announce(T0, peers, prefix, &[2, 7]);
