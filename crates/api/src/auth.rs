@@ -6,7 +6,7 @@
 //! query is read for the live stream only, since browsers can send no header
 //! there: queries end up in the logs of proxies.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, net::IpAddr};
 
 use asgard_store::{KeyFacts, KeyRefusal, Permission, Scope};
 use axum::{
@@ -42,11 +42,13 @@ pub(crate) enum Identity {
 }
 
 impl Identity {
-    /// Reads and verifies the key of a request that came by a connection.
+    /// Reads and verifies the key of a request of a client that came by a
+    /// connection.
     pub(crate) fn establish(
         headers: &HeaderMap,
         query: Option<&str>,
         connection: Option<&Connection>,
+        client: IpAddr,
         live: &Live,
         now: Timestamp,
     ) -> Self {
@@ -55,7 +57,7 @@ impl Identity {
             return Self::Nobody;
         };
         let memory = connection.map(Connection::key_memory);
-        match live.verify(&key, memory, now) {
+        match live.verify(&key, memory, client, now) {
             Ok(facts) => Self::Bearer(facts),
             Err(KeyFault::Refused(refusal)) => Self::Refused(refusal),
             Err(KeyFault::Unknowable) => Self::Unknowable,
@@ -81,7 +83,9 @@ impl Identity {
                 Err(ApiError::forbidden(scope_needed(permission)))
             }
             Self::Refused(
-                refusal @ (KeyRefusal::Revoked | KeyRefusal::Expired),
+                refusal @ (KeyRefusal::Revoked
+                | KeyRefusal::Expired
+                | KeyRefusal::Elsewhere),
             ) => Err(ApiError::forbidden(format!("{NO_KEY}: {refusal}"))),
             Self::Refused(_) | Self::Nobody => Err(ApiError::forbidden(NO_KEY)),
             Self::Unknowable => {

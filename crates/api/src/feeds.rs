@@ -63,7 +63,7 @@ pub(crate) use documents::Release;
 pub use documents::of_change;
 pub(crate) use organisation::Moment;
 use organisation::Organisation;
-use polls::{Polls, Protections};
+use polls::{Polls, Presented, Protections};
 pub(crate) use rendering::Recipe;
 pub use rulebook::Rulebook;
 use rulebook::Shared;
@@ -285,16 +285,22 @@ impl Feeds {
         })
     }
 
-    /// Notes a poll with a good key.
-    pub(crate) fn note_poll(
+    /// Notes a poll with a good key. After it, no feed of the organisation
+    /// blocks an address that is protected by it.
+    pub(crate) async fn note_poll(
         &self,
         member: &Member,
         client: IpAddr,
         profile: Option<&str>,
         now: Timestamp,
     ) {
-        let key = member.facts.id.as_str();
-        self.polls.note(&member.org, key, client, profile, now);
+        let key = Presented {
+            id: member.facts.id.as_str(),
+            bound: member.facts.client_cidrs.is_some(),
+        };
+        if self.polls.note(&member.org, &key, client, profile, now) {
+            self.protect_pollers(now).await;
+        }
     }
 
     /// The configuration of Synapse agents that was made at a moment.

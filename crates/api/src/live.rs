@@ -5,6 +5,7 @@
 
 use std::{
     fmt,
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -143,12 +144,14 @@ impl Live {
         self.store_writable.load(Ordering::Acquire)
     }
 
-    /// What a presented key says about its bearer. A connection's memory spares
+    /// What a presented key says about its bearer, who is a client at an
+    /// address. A connection's memory spares
     /// the digest of a key that it showed before.
     pub(crate) fn verify(
         &self,
         presented: &str,
         memory: Option<&KeyMemory>,
+        client: IpAddr,
         now: Timestamp,
     ) -> Result<KeyFacts, KeyFault> {
         let keys = self.keys.load();
@@ -163,7 +166,11 @@ impl Live {
                 }
             }),
         };
-        verified.map_err(|refusal| {
+        let admitted = verified.and_then(|facts| {
+            facts.admit(client)?;
+            Ok(facts)
+        });
+        admitted.map_err(|refusal| {
             let current = self.keys_current.load(Ordering::Acquire);
             match refusal {
                 KeyRefusal::Unknown if !current => KeyFault::Unknowable,
@@ -208,7 +215,8 @@ mod tests {
     fn an_unknown_key_is_refused_only_while_the_keys_are_current() {
         let key = ApiKey::from_entropy(&[1; ApiKey::ENTROPY]);
         let verify = |live: &Live, text: &str| {
-            live.verify(text, None, Timestamp::UNIX_EPOCH).unwrap_err()
+            let client = IpAddr::from([192, 0, 2, 1]);
+            live.verify(text, None, client, Timestamp::UNIX_EPOCH).unwrap_err()
         };
         let live = Live::default();
         assert_eq!(verify(&live, key.reveal()), KeyFault::Unknowable);
@@ -237,6 +245,7 @@ mod tests {
             expires_at: Some(Timestamp::from_second(10).unwrap()),
             revoked_at,
             rate_class: None,
+            client_cidrs: Vec::new(),
             replaced_by: None,
         };
         let key = StoredKey { record, digest: [0; 32] };

@@ -41,6 +41,9 @@ pub struct Metrics {
     cache_hits: IntCounter,
     limited: IntCounter,
     feeds_rendered: IntCounter,
+    /// In the order of [`FeedState`].
+    feed_polls: [IntCounter; 3],
+    replaced_key_polls: IntCounter,
     panics: IntCounter,
     // A std lock: two scrapes must not mix their gauges. Held while a text is
     // written, by scrapes only.
@@ -52,6 +55,17 @@ pub struct Metrics {
 pub(crate) enum Tier {
     /// In this process.
     L1,
+}
+
+/// How good the list is that a poll got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FeedState {
+    /// Of the present rules and data.
+    Current,
+    /// Of the present rules; a guard holds the newest data back.
+    Held,
+    /// The last good one, since none can be made.
+    Stale,
 }
 
 impl Metrics {
@@ -75,6 +89,14 @@ impl Metrics {
                 counter(
                     "asgard_feeds_rendered_total",
                     "Feeds of organisations that were rendered.",
+                ),
+            ),
+            feed_polls: feed_polls(&registry),
+            replaced_key_polls: keep(
+                &registry,
+                counter(
+                    "asgard_feeds_replaced_key_polls_total",
+                    "Polls with a key that was rotated and will end.",
                 ),
             ),
             panics: keep(
@@ -121,6 +143,14 @@ impl Metrics {
 
     pub(crate) fn feed_rendered(&self) {
         self.feeds_rendered.inc();
+    }
+
+    pub(crate) fn feed_polled(&self, state: FeedState) {
+        self.feed_polls[state as usize].inc();
+    }
+
+    pub(crate) fn replaced_key_polled(&self) {
+        self.replaced_key_polls.inc();
     }
 
     pub(crate) fn panicked(&self) {
@@ -176,6 +206,15 @@ fn durations() -> HistogramVec {
     let opts = HistogramOpts::new("asn_api_request_duration_seconds", help)
         .buckets(BUCKETS.to_vec());
     HistogramVec::new(opts, &["method", "path"]).expect(DISTINCT)
+}
+
+/// Every state is there from the start, so that an alarm sees the first rise.
+fn feed_polls(registry: &Registry) -> [IntCounter; 3] {
+    let help = "Polls of feeds, by how good the list was that they got.";
+    let opts = Opts::new("asgard_feeds_polls_total", help);
+    let polls = IntCounterVec::new(opts, &["state"]).expect(DISTINCT);
+    let polls = keep(registry, polls);
+    ["current", "held", "stale"].map(|state| polls.with_label_values(&[state]))
 }
 
 /// Hits of the first tier. Both are there from the start; the second is a

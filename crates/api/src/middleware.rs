@@ -163,6 +163,7 @@ async fn live(
         request.headers(),
         query,
         request.extensions().get::<Connection>(),
+        client,
         &app.live,
         now,
     );

@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::command::{agent::AgentAction, rules::RulesAction};
 use crate::config::EdlAuthSetting;
-use crate::key_option::{Lifetime, RateClass};
+use crate::key_option::{ClientCidr, Lifetime, RateClass};
 
 /// Scores every Autonomous System of the Internet, and says why.
 #[derive(Debug, Parser)]
@@ -596,6 +596,11 @@ pub(crate) struct CreateKey {
     /// Whose limit it has: a name of `rate_classes` in the configuration.
     #[arg(long, value_name = "NAME")]
     pub(crate) rate_class: Option<RateClass>,
+    /// Networks from which alone it may be used; separated by commas, or
+    /// repeated. An address that polls a feed with such a key is never blocked
+    /// by that feed.
+    #[arg(long, value_name = "CIDR,…", value_delimiter = ',')]
+    pub(crate) client_cidr: Vec<ClientCidr>,
 }
 
 /// What to do with the audit log.

@@ -1,8 +1,10 @@
-//! What the options of `keys` say: how long a key lives, and its rate class.
+//! What the options of `keys` say: how long a key lives, its rate class, and from
+//! where it may be used.
 //! Parsed once, where the words come in.
 
 use std::str::FromStr;
 
+use asgard_model::Prefix;
 use jiff::SignedDuration;
 
 /// How long a new key lives, in whole days or hours: `90d`, `12h`. Never
@@ -90,6 +92,40 @@ impl FromStr for RateClass {
     }
 }
 
+/// A network from which a key may be used. At least a /8 or, of IPv6, a /19: a
+/// key that is good in half of the Internet is bound to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ClientCidr(pub(crate) Prefix);
+
+/// Text that is no such network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ClientCidrError(String);
+
+impl std::fmt::Display for ClientCidrError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "`{}` is not an address or prefix of /8 or smaller (IPv6: /19)",
+            self.0
+        )
+    }
+}
+
+impl std::error::Error for ClientCidrError {}
+
+impl FromStr for ClientCidr {
+    type Err = ClientCidrError;
+
+    fn from_str(text: &str) -> Result<Self, ClientCidrError> {
+        let least = |prefix: Prefix| if prefix.is_v4() { 8 } else { 19 };
+        let prefix = text.trim().parse().ok();
+        prefix
+            .filter(|&prefix: &Prefix| prefix.len() >= least(prefix))
+            .map(Self)
+            .ok_or_else(|| ClientCidrError(text.to_owned()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,6 +157,19 @@ mod tests {
             "dd",
         ] {
             assert_eq!(hours(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_bound_to_networks_that_are_not_half_of_the_internet() {
+        let read = |text: &str| {
+            text.parse::<ClientCidr>().map(|cidr| cidr.0.to_string())
+        };
+        assert_eq!(read("192.0.2.7").unwrap(), "192.0.2.7/32");
+        assert_eq!(read(" 10.0.0.0/8").unwrap(), "10.0.0.0/8");
+        assert_eq!(read("2001:db8::/32").unwrap(), "2001:db8::/32");
+        for bad in ["0.0.0.0/0", "10.0.0.0/7", "::/0", "example.net", ""] {
+            assert!(read(bad).is_err(), "{bad}");
         }
     }
 

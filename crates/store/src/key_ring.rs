@@ -3,8 +3,9 @@
 //! Pure and in memory, so that authentication works while the store is away.
 //! It holds digests only; a ring that leaks gives no key away.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc};
 
+use asgard_model::Prefix;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use rustc_hash::FxHashMap;
@@ -66,6 +67,22 @@ pub struct KeyFacts {
     pub org: Option<Arc<str>>,
     /// Whose limit it has in the configuration; `None`: that of everybody.
     pub rate_class: Option<Arc<str>>,
+    /// The networks from which it may be used; `None`: from anywhere.
+    pub client_cidrs: Option<Arc<[Prefix]>>,
+    /// Whether it was rotated: another key takes its place, and it will end.
+    pub is_replaced: bool,
+}
+
+impl KeyFacts {
+    /// Whether the key may be used by a client at this address.
+    ///
+    /// # Errors
+    /// `Elsewhere`.
+    pub fn admit(&self, client: IpAddr) -> Result<(), KeyRefusal> {
+        let Some(networks) = &self.client_cidrs else { return Ok(()) };
+        let admitted = networks.iter().any(|network| network.contains(client));
+        admitted.then_some(()).ok_or(KeyRefusal::Elsewhere)
+    }
 }
 
 /// Why a presented key is refused. The messages never repeat the key.
@@ -83,6 +100,9 @@ pub enum KeyRefusal {
     /// Past its expiry.
     #[error("the API key has expired")]
     Expired,
+    /// Bound to networks in which the client is not.
+    #[error("the API key is bound to other client addresses than yours")]
+    Elsewhere,
 }
 
 struct Entry {
@@ -183,6 +203,9 @@ fn entry(key: StoredKey) -> (KeyId, Entry) {
         scopes: record.scopes,
         org: record.org.map(Arc::from),
         rate_class: record.rate_class.map(Arc::from),
+        client_cidrs: Some(Arc::from(record.client_cidrs))
+            .filter(|networks: &Arc<[Prefix]>| !networks.is_empty()),
+        is_replaced: record.replaced_by.is_some(),
     };
     let entry = Entry {
         digest,
@@ -220,6 +243,7 @@ mod tests {
             expires_at: None,
             revoked_at: None,
             rate_class: Some("siem".into()),
+            client_cidrs: Vec::new(),
             replaced_by: None,
         };
         change(&mut record);

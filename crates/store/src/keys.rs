@@ -1,8 +1,9 @@
 //! Port: API keys. Keeps digests; the secret is returned once and forgotten.
 
+use asgard_model::Prefix;
 use async_trait::async_trait;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::{
     ApiKey, KeyId, KeyRefusal, KeyRing, Scopes, StoreError, key_ring::standing,
@@ -21,6 +22,8 @@ pub struct NewKey {
     pub expires_at: Option<Timestamp>,
     /// Whose limit it has in the configuration; `None`: that of everybody.
     pub rate_class: Option<String>,
+    /// The networks from which it may be used; empty: from anywhere.
+    pub client_cidrs: Vec<Prefix>,
 }
 
 impl NewKey {
@@ -32,6 +35,7 @@ impl NewKey {
             label: None,
             expires_at: None,
             rate_class: None,
+            client_cidrs: Vec::new(),
         }
     }
 }
@@ -57,6 +61,9 @@ pub struct KeyRecord {
     pub revoked_at: Option<Timestamp>,
     /// Whose limit it has in the configuration.
     pub rate_class: Option<String>,
+    /// The networks from which it may be used; empty: from anywhere.
+    #[serde(serialize_with = "texts", skip_serializing_if = "Vec::is_empty")]
+    pub client_cidrs: Vec<Prefix>,
     /// The key that takes its place, once it was rotated.
     pub replaced_by: Option<KeyId>,
 }
@@ -69,6 +76,10 @@ impl KeyRecord {
     pub fn standing(&self, now: Timestamp) -> Result<(), KeyRefusal> {
         standing(self.revoked_at.is_some(), self.expires_at, now)
     }
+}
+
+fn texts<S: Serializer>(all: &[Prefix], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(all.iter().map(Prefix::to_string))
 }
 
 /// A key and the one that takes its place.
@@ -128,7 +139,7 @@ pub trait Keys: Send + Sync {
     ) -> Result<bool, StoreError>;
 
     /// Makes a key that may do what another one may, for the same organisation,
-    /// label, class and time, and lets the other one end at `end`, or when it
+    /// label, class, networks and time, and lets the other one end at `end`, or when it
     /// would have ended, whichever is first. All in one transaction; the audit
     /// log has one entry, on the old key.
     ///

@@ -31,6 +31,8 @@ pub struct Poller {
     pub last_at: Timestamp,
     /// How many; in [`Pollers::note`], how many more.
     pub polls: u64,
+    /// Whether one of them was with a key that is bound to client networks.
+    pub bound: bool,
 }
 
 /// A kind of device that a key polls for.

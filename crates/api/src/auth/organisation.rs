@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use asgard_store::{KeyFacts, Permission};
+use asgard_store::{KeyFacts, KeyRefusal, Permission};
 use axum::{
     extract::FromRequestParts,
     http::{StatusCode, request::Parts},
@@ -30,6 +30,11 @@ impl Member {
                 return Err(ApiError::unavailable(
                     "API keys cannot be checked now",
                 ));
+            }
+            // A good key in the wrong place: saying so helps the operator
+            // and nobody else, who would have to hold the key.
+            Some(Identity::Refused(refusal @ KeyRefusal::Elsewhere)) => {
+                return Err(ApiError::forbidden(refusal.to_string()));
             }
             Some(Identity::Nobody | Identity::Refused(_)) | None => {
                 return Err(ApiError::unauthorized());

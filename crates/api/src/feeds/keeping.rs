@@ -102,19 +102,24 @@ impl Feeds {
             return Ok(());
         }
         let noted = store.pollers.note(&pollers, &profiles, now).await;
-        let protections = self.protect(now);
-        let same = self.protections.load().as_deref() == Some(&protections);
-        if !same {
-            let _turn = self.turn.lock().await;
-            self.protections.store(Some(Arc::new(protections)));
-            self.past.invalidate_all();
-            let books = self.rulebooks().into_iter().map(|(org, book)| {
-                let pollers = self.pollers_of(&org);
-                (org, Arc::new(book.with_pollers(&pollers)))
-            });
-            self.publish(books.collect());
-        }
+        self.protect_pollers(now).await;
         noted
+    }
+
+    /// Takes those out of all feeds who may not be blocked because they poll.
+    pub(super) async fn protect_pollers(&self, now: Timestamp) {
+        let _turn = self.turn.lock().await;
+        let protections = self.protect(now);
+        if self.protections.load().as_deref() == Some(&protections) {
+            return;
+        }
+        self.protections.store(Some(Arc::new(protections)));
+        self.past.invalidate_all();
+        let books = self.rulebooks().into_iter().map(|(org, book)| {
+            let pollers = self.pollers_of(&org);
+            (org, Arc::new(book.with_pollers(&pollers)))
+        });
+        self.publish(books.collect());
     }
 
     fn next_piece(&self) -> Option<Piece> {

@@ -3,7 +3,9 @@
 //!
 //! A device that blocks itself by its own list is cut off for good. Its address
 //! is protected once it has polled with a good key three times over a day; one
-//! poll would let a thief of a key clear an address at once.
+//! poll would let a thief of a key clear an address at once. A key that is bound
+//! to client networks cannot be used by a thief elsewhere: there, one poll is
+//! enough, and the very answer to it is without the address.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -25,6 +27,14 @@ const POLLS: u64 = 3;
 const SPAN: SignedDuration = SignedDuration::from_hours(24);
 /// Most protected addresses of an organisation.
 const MOST: usize = 256;
+
+/// The key of a poll.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Presented<'a> {
+    pub(crate) id: &'a str,
+    /// Whether it may be used from some networks only.
+    pub(crate) bound: bool,
+}
 
 /// Who polls, of all organisations.
 #[derive(Debug, Default)]
@@ -62,25 +72,26 @@ impl Polls {
             .collect();
     }
 
-    /// Notes a poll.
+    /// Notes a poll; `true` if the address is to be protected from this moment
+    /// on, because the key is bound.
     pub(crate) fn note(
         &self,
         org: &Arc<str>,
-        key: &str,
+        key: &Presented<'_>,
         address: IpAddr,
         profile: Option<&str>,
         now: Timestamp,
-    ) {
+    ) -> bool {
         let mut book = self.book();
         let book = &mut *book;
-        for polls in [&mut book.known, &mut book.fresh] {
-            count(polls, org, address, now);
-        }
+        let news = count(&mut book.known, org, address, key.bound, now);
+        count(&mut book.fresh, org, address, key.bound, now);
         if let Some(profile) = profile {
-            let name = (Arc::clone(org), key.into(), profile.to_owned());
+            let name = (Arc::clone(org), key.id.into(), profile.to_owned());
             book.profiles.insert(name.clone(), now);
             book.fresh_profiles.insert(name, now);
         }
+        news
     }
 
     /// What was noted since the last call.
@@ -148,27 +159,35 @@ impl Polls {
 /// Entries by organisation.
 pub(crate) type Protections = BTreeMap<Arc<str>, Vec<Protected>>;
 
+/// `true` if the address was not bound before and is now.
 fn count(
     polls: &mut HashMap<(Arc<str>, IpAddr), Poller>,
     org: &Arc<str>,
     address: IpAddr,
+    bound: bool,
     now: Timestamp,
-) {
+) -> bool {
     let name = (Arc::clone(org), address);
     if let Some(poller) = polls.get_mut(&name) {
+        let news = bound && !poller.bound;
         poller.polls += 1;
         poller.last_at = poller.last_at.max(now);
-    } else if polls.len() < limits::TRACKED_CLIENTS {
-        let org = org.to_string();
-        let poller =
-            Poller { org, address, first_at: now, last_at: now, polls: 1 };
-        polls.insert(name, poller);
+        poller.bound |= bound;
+        return news;
     }
+    if polls.len() >= limits::TRACKED_CLIENTS {
+        return false;
+    }
+    let (org, first_at) = (org.to_string(), now);
+    let poller =
+        Poller { org, address, first_at, last_at: now, polls: 1, bound };
+    polls.insert(name, poller);
+    bound
 }
 
 fn is_steady(poller: &Poller) -> bool {
     let span = poller.last_at.duration_since(poller.first_at);
-    poller.polls >= POLLS && span >= SPAN
+    poller.bound || poller.polls >= POLLS && span >= SPAN
 }
 
 /// The same poller has the same id, on every machine.
@@ -203,7 +222,8 @@ mod tests {
 
     fn poll(polls: &Polls, org: &str, host: &str, second: i64) {
         let address = host.parse().unwrap();
-        polls.note(&org.into(), "k", address, Some("pan-50k"), at(second));
+        let key = Presented { id: "k", bound: false };
+        polls.note(&org.into(), &key, address, Some("pan-50k"), at(second));
     }
 
     #[test]
@@ -224,6 +244,24 @@ mod tests {
         assert_eq!(entries[0].target.to_string(), "ip:192.0.2.1/32");
         assert_eq!(entries[0].source, ProtectedSource::Poller);
         assert!(polls.protected(at(9 * DAY)).is_empty(), "a week has passed");
+    }
+
+    #[test]
+    fn one_poll_with_a_bound_key_protects_and_is_news_once() {
+        let polls = Polls::default();
+        let address = "192.0.2.1".parse().unwrap();
+        let note = |bound, second| {
+            let key = Presented { id: "k", bound };
+            polls.note(&"acme".into(), &key, address, None, at(second))
+        };
+        assert!(!note(false, 0), "a key that anybody may use anywhere");
+        assert!(note(true, 1));
+        assert_eq!(polls.protected(at(1))["acme"].len(), 1);
+        assert!(!note(true, 2), "it is protected already");
+        assert!(!note(false, 3));
+        let again = Polls::default();
+        again.recall(polls.take().0, Vec::new());
+        assert_eq!(again.protected(at(4))["acme"].len(), 1);
     }
 
     #[test]

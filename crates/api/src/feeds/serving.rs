@@ -23,6 +23,7 @@ use crate::{
     App,
     error::{ApiError, ask},
     limits,
+    metrics::FeedState,
 };
 
 /// A feed that somebody asks for.
@@ -46,6 +47,17 @@ pub(crate) struct Served {
     pub(crate) max_age: i64,
     /// Whether it was there already.
     pub(crate) hit: bool,
+}
+
+impl Served {
+    /// How good it is, for those who watch over the server.
+    pub(crate) fn state(&self) -> FeedState {
+        match (self.stale, self.body.about.held) {
+            (Some(_), _) => FeedState::Stale,
+            (None, true) => FeedState::Held,
+            (None, false) => FeedState::Current,
+        }
+    }
 }
 
 impl Request {

@@ -57,10 +57,14 @@ impl Life {
         }
         let started = Instant::now();
         let now = app.now();
+        let trusted = &app.config.trusted_proxies;
+        let peer = connection.peer().ip().to_canonical();
+        let client = ClientAddress::find(peer, headers, trusted);
         let identity = Identity::establish(
             headers,
             None,
             Some(connection),
+            client,
             &app.live,
             now,
         );
@@ -68,9 +72,6 @@ impl Life {
             return None;
         }
         let id = self.traces.next(now);
-        let trusted = &app.config.trusted_proxies;
-        let peer = connection.peer().ip().to_canonical();
-        let client = ClientAddress::find(peer, headers, trusted);
         let turnstile =
             self.windows.turnstile(ENDPOINT, &identity, client, now);
         let verdict = turnstile.count();

@@ -88,6 +88,7 @@ async fn create(store: &Store, key: CreateKey, out: &mut Out) -> Result<Exit> {
         org: key.org.filter(|name| !name.is_empty()),
         label: key.label,
         rate_class: key.rate_class.map(|class| class.0),
+        client_cidrs: key.client_cidr.into_iter().map(|c| c.0).collect(),
     };
     let (_, key) = store.keys.create(new, ACTOR, now()).await?;
     wait_for_server(store).await;

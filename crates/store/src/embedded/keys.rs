@@ -1,5 +1,6 @@
 //! API keys in SQLite: see [`crate::keys`] for the promises.
 
+use asgard_model::Prefix;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -18,12 +19,13 @@ use crate::{
 
 const INSERT: &str = "INSERT INTO api_key \
      (id, digest, scope, org, label, created_at, created_by, expires_at, \
-     rate_class) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+     rate_class, client_cidrs) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 const LIST: &str = "SELECT id, digest, scope, org, label, created_at, \
-     created_by, expires_at, revoked_at, rate_class, replaced_by \
+     created_by, expires_at, revoked_at, rate_class, replaced_by, client_cidrs \
      FROM api_key ORDER BY created_at, id";
 const GET: &str = "SELECT id, digest, scope, org, label, created_at, \
-     created_by, expires_at, revoked_at, rate_class, replaced_by \
+     created_by, expires_at, revoked_at, rate_class, replaced_by, client_cidrs \
      FROM api_key WHERE id = ?1";
 const REVOKE: &str = "UPDATE api_key SET revoked_at = ?2 WHERE id = ?1";
 const REPLACE: &str = "UPDATE api_key SET expires_at = ?2, replaced_by = ?3 \
@@ -154,6 +156,7 @@ fn like(old: &KeyRecord) -> NewKey {
         label: old.label.clone(),
         expires_at: old.expires_at,
         rate_class: old.rate_class.clone(),
+        client_cidrs: old.client_cidrs.clone(),
     }
 }
 
@@ -193,6 +196,7 @@ fn record(key: NewKey, id: KeyId, actor: &str, now: Timestamp) -> KeyRecord {
         expires_at: key.expires_at,
         revoked_at: None,
         rate_class: key.rate_class,
+        client_cidrs: key.client_cidrs,
         replaced_by: None,
     }
 }
@@ -212,9 +216,16 @@ async fn insert(
         .bind(&record.created_by)
         .bind(record.expires_at.map(micros))
         .bind(&record.rate_class)
+        .bind(joined(&record.client_cidrs))
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// Networks in one column; `None` for none.
+fn joined(networks: &[Prefix]) -> Option<String> {
+    let texts: Vec<_> = networks.iter().map(Prefix::to_string).collect();
+    (!texts.is_empty()).then(|| texts.join(","))
 }
 
 async fn get(
@@ -241,6 +252,7 @@ struct Row {
     revoked_at: Option<i64>,
     rate_class: Option<String>,
     replaced_by: Option<String>,
+    client_cidrs: Option<String>,
 }
 
 impl TryFrom<Row> for StoredKey {
@@ -258,6 +270,12 @@ impl TryFrom<Row> for StoredKey {
             expires_at: maybe_moment(row.expires_at)?,
             revoked_at: maybe_moment(row.revoked_at)?,
             rate_class: row.rate_class,
+            client_cidrs: row
+                .client_cidrs
+                .iter()
+                .flat_map(|texts| texts.split(','))
+                .map(|text| text.parse().map_err(|e| corrupt(format!("{e}"))))
+                .collect::<Result<_, _>>()?,
             replaced_by: row
                 .replaced_by
                 .map(|id| id.parse().map_err(|e| corrupt(format!("{e}"))))

@@ -14,9 +14,11 @@ use crate::{
 };
 
 const NOTE_POLLER: &str = "INSERT INTO poller \
-     (org, address, first_at, last_at, polls) VALUES (?1, ?2, ?3, ?4, ?5) \
+     (org, address, first_at, last_at, polls, bound) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
      ON CONFLICT (org, address) DO UPDATE SET \
-     last_at = max(last_at, excluded.last_at), polls = polls + excluded.polls";
+     last_at = max(last_at, excluded.last_at), \
+     polls = polls + excluded.polls, bound = max(bound, excluded.bound)";
 const NOTE_PROFILE: &str = "INSERT INTO polled_profile \
      (org, key, profile, last_at) VALUES (?1, ?2, ?3, ?4) \
      ON CONFLICT (org, key, profile) DO UPDATE SET \
@@ -28,7 +30,7 @@ const FORGET_OLD: [&str; 2] = [
 const FORGET_MANY: &str = "DELETE FROM poller WHERE org = ?1 AND address IN \
      (SELECT address FROM poller WHERE org = ?1 \
      ORDER BY last_at DESC, address LIMIT -1 OFFSET ?2)";
-const POLLERS: &str = "SELECT org, address, first_at, last_at, polls \
+const POLLERS: &str = "SELECT org, address, first_at, last_at, polls, bound \
      FROM poller ORDER BY org, address";
 const PROFILES: &str = "SELECT org, key, profile, last_at \
      FROM polled_profile ORDER BY org, key, profile";
@@ -86,6 +88,7 @@ async fn note_poller(
         .bind(micros(poller.first_at))
         .bind(micros(poller.last_at))
         .bind(signed(poller.polls)?)
+        .bind(poller.bound)
         .execute(&mut *connection)
         .await?;
     let forget = sqlx::query(FORGET_MANY).bind(&poller.org).bind(POLLERS_MAX);
@@ -100,6 +103,7 @@ struct PollerRow {
     first_at: i64,
     last_at: i64,
     polls: i64,
+    bound: bool,
 }
 
 impl TryFrom<PollerRow> for Poller {
@@ -115,6 +119,7 @@ impl TryFrom<PollerRow> for Poller {
             first_at: moment(row.first_at)?,
             last_at: moment(row.last_at)?,
             polls: unsigned(row.polls)?,
+            bound: row.bound,
         })
     }
 }

@@ -35,6 +35,7 @@ macro_rules! store_battery {
             ]);
             crate::battery::store_battery!(@port $backend, keys: [
                 a_created_key_verifies_and_shows_its_facts,
+                a_bound_key_admits_clients_of_its_networks,
                 lists_keys_oldest_first_without_secrets,
                 a_revoked_key_is_refused_and_stays_listed,
                 revoking_what_is_not_there_changes_nothing,
@@ -84,6 +85,7 @@ macro_rules! store_battery {
             ]);
             crate::battery::store_battery!(@port $backend, pollers: [
                 polls_of_an_address_add_up,
+                an_address_that_was_bound_once_stays_so,
                 who_was_away_for_a_week_is_forgotten,
                 addresses_of_an_organisation_are_bounded,
             ]);

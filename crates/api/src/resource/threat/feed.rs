@@ -94,10 +94,15 @@ async fn poll(
 ) -> Result<Response, ApiError> {
     let profile = query.params.profile.clone();
     let request = query.of(&member.org, format)?;
-    app.feeds.note_poll(member, client, profile.as_deref(), app.now());
+    let profile = profile.as_deref();
+    app.feeds.note_poll(member, client, profile, app.now()).await;
     let served = app.feeds.serve(app, &request).await?;
     if served.hit {
         app.metrics.cache_hit(Tier::L1);
+    }
+    app.metrics.feed_polled(served.state());
+    if member.facts.is_replaced {
+        app.metrics.replaced_key_polled();
     }
     Ok(respond(&served))
 }

@@ -297,10 +297,7 @@ async fn the_tag_is_weak_of_the_bytes_and_the_same_in_every_process() {
 }
 
 async fn renders(office: &Office) -> u64 {
-    let text = office.app.get_open("/metrics").await.text().to_owned();
-    let name = "asgard_feeds_rendered_total ";
-    let line = text.lines().find_map(|line| line.strip_prefix(name));
-    line.unwrap().parse().unwrap()
+    office.metric("asgard_feeds_rendered_total").await
 }
 
 #[tokio::test]

@@ -89,6 +89,14 @@ impl Office {
         self.app.send(empty(keyed(Method::DELETE, path, &self.operator))).await
     }
 
+    /// The value of a counter, named with its labels.
+    pub(crate) async fn metric(&self, name: &str) -> u64 {
+        let text = self.app.get_open("/metrics").await.text().to_owned();
+        let mut lines = text.lines().filter_map(|line| line.rsplit_once(' '));
+        let line = lines.find(|(found, _)| *found == name);
+        line.expect("the metric is there").1.parse().unwrap()
+    }
+
     /// Makes a rule that blocks, and gives its id.
     pub(crate) async fn block(&self, block: Value) -> String {
         let rule = json!({"block": block});

@@ -1,12 +1,13 @@
 //! The store is away, the process starts again: devices keep their lists.
 
 use asgard_api::{Feeds, Live, Signer};
+use asgard_store::{NewKey, Scope};
 use axum::http::{Method, StatusCode};
 use serde_json::json;
 use std::sync::Arc;
 
 use super::office::{FEED, Office, refused};
-use crate::app::{Reply, empty, keyed};
+use crate::app::{Reply, empty, from_peer, keyed};
 
 #[tokio::test]
 async fn a_known_key_keeps_its_200_while_the_store_is_away() {
@@ -131,6 +132,9 @@ async fn a_rotated_key_and_its_successor_both_poll() {
         let reply = office.app.send(empty(keyed(Method::GET, FEED, key))).await;
         assert_eq!(reply.status, StatusCode::OK);
     }
+    // Who watches over the server sees that a device still has the old one.
+    let polls = office.metric("asgard_feeds_replaced_key_polls_total").await;
+    assert_eq!(polls, 1);
     office.app.pass_seconds(24 * 3600);
     let old = empty(keyed(Method::GET, FEED, &office.device));
     refused(&office.app.send(old).await, 401);
@@ -158,6 +162,38 @@ async fn a_device_never_locks_itself_out_once_it_has_polled_for_a_day() {
 }
 
 #[tokio::test]
+async fn a_device_with_a_bound_key_never_gets_its_own_address() {
+    let office = Office::open().await;
+    office.block(json!({"ips": ["192.0.2.0/24"]})).await;
+    let key = office.app.make(NewKey {
+        org: Some("acme".into()),
+        client_cidrs: vec!["192.0.2.0/28".parse().unwrap()],
+        ..NewKey::with(Scope::FeedRead)
+    });
+    let key = key.await;
+    let ask = |peer: &str| {
+        let request = from_peer(Method::GET, FEED, peer);
+        request.header("x-api-key", &key)
+    };
+    let reply = office.app.send(empty(ask(crate::app::PEER))).await;
+    assert_eq!(reply.status, StatusCode::OK, "{}", reply.text());
+    let ours = format!("{}/32\n", crate::app::PEER);
+    assert_eq!(reply.text().lines().count(), 8, "{}", reply.text());
+    assert!(!reply.text().contains(&ours), "{}", reply.text());
+    // Nobody else may use it, whatever he says about himself.
+    let thief = ask("198.51.100.9").header("x-forwarded-for", "192.0.2.1");
+    let refusal = refused(&office.app.send(empty(thief)).await, 403);
+    let told = refusal["error"].as_str().unwrap();
+    assert!(told.contains("bound to other client addresses"), "{told}");
+    for path in ["/v1/asn/64496", "/v1/access-rules"] {
+        let thief = from_peer(Method::GET, path, "198.51.100.9");
+        let thief = empty(thief.header("x-api-key", &key));
+        let status = office.app.send(thief).await.status;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn data_that_grow_too_much_are_held_until_an_operator_releases_them() {
     let mut feeds = asgard_api::FeedConfig {
         rate_limit_per_minute: 0,
@@ -177,6 +213,11 @@ async fn data_that_grow_too_much_are_held_until_an_operator_releases_them() {
     assert_eq!(office.feed("").await, both);
     let manifest = office.poll(&format!("{FEED}/manifest")).await.ok();
     assert_eq!(manifest["held"], true, "{manifest}");
+    let polls = async |state: &str| {
+        let name = format!("asgard_feeds_polls_total{{state=\"{state}\"}}");
+        office.metric(&name).await
+    };
+    assert_eq!((polls("current").await, polls("held").await), (1, 2));
     let release = office.post(&format!("{FEED}/release"), &json!({})).await;
     super::office::done(&release, 200);
     let after = office.feed("").await;

@@ -1,6 +1,7 @@
 //! Keys as they are shown: everything but their secrets, which nobody has.
 
 use anyhow::Result;
+use asgard_model::Prefix;
 use asgard_store::{KeyId, KeyRecord, KeyRefusal};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -17,6 +18,8 @@ struct KeyView<'a> {
     org: Option<&'a str>,
     label: Option<&'a str>,
     rate_class: Option<&'a str>,
+    /// The networks from which it may be used; none: from anywhere.
+    client_cidrs: Vec<String>,
     created_at: Timestamp,
     created_by: &'a str,
     expires_at: Option<Timestamp>,
@@ -34,6 +37,7 @@ impl<'a> KeyView<'a> {
             org: key.org.as_deref(),
             label: key.label.as_deref(),
             rate_class: key.rate_class.as_deref(),
+            client_cidrs: texts(&key.client_cidrs),
             created_at: key.created_at,
             created_by: &key.created_by,
             expires_at: key.expires_at,
@@ -63,7 +67,7 @@ pub(super) fn list(
         Form::Table => {
             let header = [
                 "id", "scope", "org", "label", "created", "expires", "revoked",
-                "class",
+                "class", "clients",
             ];
             out.table(&header, keys.into_iter().map(row).collect())?;
         }
@@ -81,7 +85,12 @@ fn row(key: KeyRecord) -> Vec<String> {
         moment(key.expires_at),
         moment(key.revoked_at),
         key.rate_class.unwrap_or_default(),
+        texts(&key.client_cidrs).join(","),
     ]
+}
+
+fn texts(networks: &[Prefix]) -> Vec<String> {
+    networks.iter().map(Prefix::to_string).collect()
 }
 
 fn moment(at: Option<Timestamp>) -> String {
@@ -102,7 +111,7 @@ pub(super) fn show(
         Form::Table => {
             let names = [
                 "id", "scope", "org", "label", "created", "expires", "revoked",
-                "class",
+                "class", "clients",
             ];
             let fields = names.into_iter().zip(row(key.clone()));
             let successor = key.replaced_by.map(|id| id.to_string());

@@ -34,6 +34,30 @@ pub(crate) async fn a_created_key_verifies_and_shows_its_facts(store: Store) {
     assert_eq!(store.keys.list().await.unwrap()[0].expires_at, Some(at(100)));
 }
 
+pub(crate) async fn a_bound_key_admits_clients_of_its_networks(store: Store) {
+    let bound = |networks: &[&str]| NewKey {
+        client_cidrs: networks.iter().map(|n| n.parse().unwrap()).collect(),
+        ..new_key(Scope::Read)
+    };
+    let networks = ["192.0.2.0/24", "2001:db8::/32"];
+    let (_, secret) =
+        store.keys.create(bound(&networks), "cli", at(1)).await.unwrap();
+    let (_, free) = store.keys.create(bound(&[]), "cli", at(1)).await.unwrap();
+    let ring = store.keys.load().await.unwrap();
+    let facts = ring.verify(secret.reveal(), at(2)).unwrap();
+    let admits = |text: &str| facts.admit(text.parse().unwrap());
+    for inside in ["192.0.2.0", "192.0.2.255", "2001:db8::1"] {
+        assert_eq!(admits(inside), Ok(()), "{inside}");
+    }
+    for outside in ["192.0.3.0", "203.0.113.1", "2001:db9::", "::1"] {
+        assert_eq!(admits(outside), Err(KeyRefusal::Elsewhere), "{outside}");
+    }
+    let facts = ring.verify(free.reveal(), at(2)).unwrap();
+    assert_eq!(facts.admit("203.0.113.1".parse().unwrap()), Ok(()));
+    let listed = store.keys.list().await.unwrap();
+    assert_eq!(listed.iter().filter(|k| !k.client_cidrs.is_empty()).count(), 1);
+}
+
 pub(crate) async fn lists_keys_oldest_first_without_secrets(store: Store) {
     let mut made = Vec::new();
     for second in [30, 10, 20] {
@@ -147,13 +171,16 @@ pub(crate) async fn a_successor_is_like_the_key_that_it_replaces(store: Store) {
         label: Some("edge".into()),
         expires_at: Some(at(500)),
         rate_class: Some("siem".into()),
+        client_cidrs: vec!["192.0.2.0/24".parse().unwrap()],
     };
     let (rotation, _) = rotated(&store, wanted.clone(), at(100)).await;
     let Rotation { old, new, key } = rotation;
     assert_eq!((new.id, new.created_at), (key.id(), at(2)));
     assert_eq!((new.revoked_at, old.expires_at), (None, Some(at(100))));
-    let KeyRecord { scopes, org, label, expires_at, rate_class, .. } = new;
-    let successor = NewKey { scopes, org, label, expires_at, rate_class };
+    let KeyRecord { scopes, org, label, expires_at, .. } = new;
+    let KeyRecord { rate_class, client_cidrs, .. } = new;
+    let successor =
+        NewKey { scopes, org, label, expires_at, rate_class, client_cidrs };
     assert_eq!(successor, wanted);
 }
 

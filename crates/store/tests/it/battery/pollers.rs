@@ -11,6 +11,7 @@ fn poller(address: &str, first: i64, last: i64, polls: u64) -> Poller {
         first_at: at(first),
         last_at: at(last),
         polls,
+        bound: false,
     }
 }
 
@@ -37,6 +38,15 @@ pub(crate) async fn polls_of_an_address_add_up(store: Store) {
     assert_eq!(known, expected);
     let profiles = note.profiles().await.unwrap();
     assert_eq!(profiles, [profile("pan-50k", 400)]);
+}
+
+pub(crate) async fn an_address_that_was_bound_once_stays_so(store: Store) {
+    let note = &store.pollers;
+    let once = Poller { bound: true, ..poller("192.0.2.1", 0, 0, 1) };
+    note.note(&[once], &[], at(0)).await.unwrap();
+    note.note(&[poller("192.0.2.1", 1, 1, 1)], &[], at(1)).await.unwrap();
+    let known = note.pollers().await.unwrap();
+    assert_eq!((known[0].polls, known[0].bound), (2, true));
 }
 
 pub(crate) async fn who_was_away_for_a_week_is_forgotten(store: Store) {
