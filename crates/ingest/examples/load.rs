@@ -97,8 +97,9 @@ fn learn(dir: &str) -> Result<(), Box<dyn Error>> {
     let (down, across) = world.graph.edge_counts();
     writeln!(
         io::stdout(),
-        "{seconds:.1} s, {} MB at most; {} prefixes, {} networks, {down} + \
-         {across} links, clique of {}, {} incidents",
+        "{seconds:.1} s, {:.1} s of processors, {} MB at most; {} prefixes, \
+         {} networks, {down} + {across} links, clique of {}, {} incidents",
+        all_processor_seconds(),
         peak_mib(),
         world.table.len(),
         world.asns.len(),
@@ -202,6 +203,15 @@ impl Around {
     }
 }
 
+/// Seconds for which all threads together had processors (`proc(5)`, stat: in
+/// hundredths, the 12th and 13th number behind the name).
+fn all_processor_seconds() -> f64 {
+    let text = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let behind = text.rsplit(')').next().unwrap_or_default();
+    let ticks = behind.split_whitespace().skip(11).take(2);
+    ticks.filter_map(|n| n.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
+
 /// Seconds for which this thread had a processor (`proc(5)`, schedstat).
 fn processor_seconds() -> f64 {
     let text = fs::read_to_string("/proc/thread-self/schedstat");
@@ -244,7 +254,8 @@ fn path(peer: u32, origin: u32, choice: u32) -> Vec<u32> {
     let (own, mine) = transit(peer * 97);
     let carrier = mixed(origin, 3 + mixed(peer, choice) % 2);
     let (carrier, theirs) = transit(carrier);
-    let originator = 10_000 + origin;
+    // Behind the reserved numbers.
+    let originator = 200_000 + origin;
     if carrier == own {
         return vec![own, originator];
     }
@@ -270,7 +281,7 @@ fn nlri(prefix: u32, out: &mut Vec<u8>) -> bool {
     let v6 = prefix % 5 == 4;
     if v6 {
         out.push(48);
-        out.extend([0x20, 0x01]);
+        out.extend([0x2a, 0x00]);
         out.extend(prefix.to_be_bytes());
     } else {
         out.push(24);

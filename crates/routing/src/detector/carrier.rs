@@ -21,7 +21,7 @@ use super::{
     cases::Cases,
     is_global,
     remembered::Remembered,
-    strangers::{Carried, Strangers},
+    strangers::{self, Carried, Strangers},
     valley::{self, Customers},
     watch::{Watch, Witness},
 };
@@ -34,18 +34,21 @@ const LASTING: u32 = 86_400;
 pub(super) struct Carriers {
     /// Once relationships are known.
     customers: Option<Customers>,
-    paths: Remembered<Box<[Stub]>>,
+    paths: Remembered<Box<[Carrier]>>,
     watch: Watch<(Asn, PrefixId)>,
     cases: Cases,
     strangers: Strangers,
 }
 
-/// A stub in the middle of a path.
+/// A network in the middle of a path.
 #[derive(Clone, Copy, Debug)]
-struct Stub {
+struct Carrier {
     carried: Carried,
-    /// Whether the network from which it has the route buys from others.
-    is_served: bool,
+    /// Whether it has no customers.
+    is_stub: bool,
+    /// Whether the network from which it has the route buys from others, and
+    /// that to which it hands it does not buy from it.
+    is_for_stranger: bool,
 }
 
 impl Default for Carriers {
@@ -61,16 +64,16 @@ impl Default for Carriers {
 }
 
 impl Carriers {
-    fn stubs(&mut self, scene: &Scene<'_>, path: PathId) -> Vec<Stub> {
+    fn carriers(&mut self, scene: &Scene<'_>, path: PathId) -> Vec<Carrier> {
         let customers = self
             .customers
             .get_or_insert_with(|| Customers::of(scene.relations));
         let work_out = || {
-            let stubs = stubs(scene, path, customers);
-            (!stubs.is_empty()).then(|| stubs.into_boxed_slice())
+            let carriers = carriers(scene, path, customers);
+            (!carriers.is_empty()).then(|| carriers.into_boxed_slice())
         };
-        let stubs = self.paths.get(path.index(), work_out);
-        stubs.map_or_else(Vec::new, |stubs| stubs.to_vec())
+        let carriers = self.paths.get(path.index(), work_out);
+        carriers.map_or_else(Vec::new, |carriers| carriers.to_vec())
     }
 
     /// For whom a stub carries: its neighbour towards the origin, and the
@@ -92,20 +95,25 @@ impl Detector for Carriers {
         }
         let k = scene.threshold(prefix);
         if let Some(path) = t.after {
-            for Stub { carried, is_served } in self.stubs(scene, path) {
+            for one in self.carriers(scene, path) {
                 let witness = Witness::of(t, path);
-                self.watch.show((carried.by, t.prefix), k, witness);
-                if is_served {
-                    self.strangers.show(carried, k, t, witness);
+                if one.is_stub {
+                    self.watch.show((one.carried.by, t.prefix), k, witness);
+                }
+                if one.is_for_stranger {
+                    self.strangers.show(one.carried, k, t, witness);
                 }
             }
         }
         let Some(path) = t.before else { return };
-        for Stub { carried, is_served } in self.stubs(scene, path) {
-            if is_served {
-                self.strangers.hide(carried, k, t);
+        for one in self.carriers(scene, path) {
+            if one.is_for_stranger {
+                self.strangers.hide(one.carried, k, t);
             }
-            let stub = carried.by;
+            if !one.is_stub {
+                continue;
+            }
+            let stub = one.carried.by;
             let ended = self.watch.hide((stub, t.prefix), k, t.at);
             if let Some(episode) = ended {
                 let served = Self::served(scene, stub, episode.witness.path);
@@ -115,7 +123,9 @@ impl Detector for Carriers {
     }
 
     fn finish(&self, scene: &Scene<'_>, now: u32, out: &mut Findings) {
-        self.strangers.finish(scene, now, out);
+        if let Some(customers) = &self.customers {
+            self.strangers.finish(scene, customers, now, out);
+        }
         let mut cases = self.cases.clone();
         for episode in self.watch.open(now) {
             let stub = episode.key.0;
@@ -148,31 +158,36 @@ fn explains(leak: &Incident, carried: &Incident) -> bool {
         && lasts
 }
 
-/// Stubs strictly between the peer and the origin of a path. The peer itself
-/// carries routes to the collector, which proves nothing.
-fn stubs(scene: &Scene<'_>, path: PathId, customers: &Customers) -> Vec<Stub> {
+/// Those strictly between the peer and the origin of a path that have the route
+/// from somebody of whom nobody knows what he is to them. The peer itself carries
+/// routes to the collector, which proves nothing.
+fn carriers(
+    scene: &Scene<'_>,
+    path: PathId,
+    customers: &Customers,
+) -> Vec<Carrier> {
     let path = scene.table.path(path);
     let Some(origin) = path.origin() else { return Vec::new() };
     let Some(hops) = valley::hops(path, scene.relations) else {
         return Vec::new();
     };
-    let siblings = |a: Asn, b: Asn| scene.relations.siblings(a, b);
-    hops.windows(3)
-        .filter(|triplet| {
-            let (stub, next) = (triplet[1], triplet[2]);
-            customers.count(stub) == 0
-                && !scene.bogons.is_reserved(next)
-                && scene.relations.between(stub, next).is_none()
-                && !siblings(stub, origin)
-                && !siblings(stub, next)
+    let relations = scene.relations;
+    let carrier = |triplet: &[Asn]| {
+        let &[to, by, from] = triplet else { return None };
+        let is_stub = customers.count(by) == 0;
+        let is_for_stranger = customers.count(by) <= strangers::MOST_CUSTOMERS
+            && customers.is_served(from)
+            && customers.above_or_beside(by, to, relations).is_some();
+        (relations.between(by, from).is_none()
+            && (is_stub || is_for_stranger)
+            && !scene.bogons.is_reserved(from)
+            && !relations.siblings(by, origin)
+            && !relations.siblings(by, from))
+        .then_some(Carrier {
+            carried: Carried { by, from, to },
+            is_stub,
+            is_for_stranger,
         })
-        .map(|triplet| Stub {
-            carried: Carried {
-                by: triplet[1],
-                from: triplet[2],
-                to: triplet[0],
-            },
-            is_served: customers.is_served(triplet[2]),
-        })
-        .collect()
+    };
+    hops.windows(3).filter_map(carrier).collect()
 }

@@ -84,9 +84,7 @@ impl Hijacks {
         let seen = span.peers >= scene.threshold(prefix);
         let claim = seen.then(|| self.claim(scene, t.prefix, span)).flatten();
         let Some(claim) = claim else {
-            if let Some(conflict) = self.open.remove(&key) {
-                self.close(key, &conflict, t.at);
-            }
+            self.end(scene, key, t.at);
             return;
         };
         if let Some(conflict) = self.open.get_mut(&key) {
@@ -101,6 +99,32 @@ impl Hijacks {
         let since = if t.cause == Cause::Table { t.since } else { t.at };
         let conflict = Conflict { since, most: span.peers, claim, witness };
         self.open.insert(key, conflict);
+    }
+
+    /// Ends a conflict, and with it those inside that lasted because of it:
+    /// when all space of a network moves to another one, the parts may have
+    /// moved before the whole.
+    fn end(&mut self, scene: &Scene<'_>, key: (PrefixId, Asn), at: u32) {
+        let Some(conflict) = self.open.remove(&key) else { return };
+        self.close(key, &conflict, at);
+        let (whole, origin) = (scene.table.prefix(key.0), key.1);
+        let mut inside: Vec<(Prefix, PrefixId)> = self
+            .open
+            .keys()
+            .filter(|(_, of)| *of == origin)
+            .map(|&(id, _)| (scene.table.prefix(id), id))
+            .filter(|(part, _)| whole.covers(*part))
+            .collect();
+        inside.sort_unstable();
+        for (_, id) in inside {
+            let mut spans = scene.table.spans(id).copied();
+            let span = spans.find(|span| span.origin == origin);
+            let lasts =
+                span.is_some_and(|s| self.claim(scene, id, &s).is_some());
+            if !lasts && let Some(conflict) = self.open.remove(&(id, origin)) {
+                self.close((id, origin), &conflict, at);
+            }
+        }
     }
 
     /// What speaks against an origin of a prefix, if anything does.

@@ -1,10 +1,12 @@
-//! Stubs that begin to carry for several strangers at once: leaks over peerings
-//! that were on no path before.
+//! Networks that begin to carry for several strangers at once: leaks over
+//! peerings that were on no path before.
 //!
-//! Most peerings of a stub are seen by nobody until something leaks over them. One
-//! stranger behind a stub may be its first customer. But nobody gains three
-//! customers within the hour, all of whom buy from others already: it hands on
-//! what it has from its peers.
+//! Most peerings of small networks are seen by nobody until something leaks over
+//! them. One stranger behind a network may be a new customer. But nobody gains
+//! three customers within the hour, and more than it had, all of whom buy from
+//! others already and are still reached through them: it hands on what it has
+//! from its peers. (Where all peers see the new way only, customers may have moved
+//! with a data centre.)
 
 use asgard_model::{Asn, Incident, IncidentKind, Subtype};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -15,18 +17,21 @@ use super::{
     Findings, Scene,
     cases::Cases,
     leak,
+    valley::Customers,
     watch::{Episode, Watch, Witness},
 };
 
+/// Who has more customers is not watched: it would have to gain more than these.
+pub(super) const MOST_CUSTOMERS: u32 = 16;
 /// So many of them within [`TOGETHER`] seconds are no customers.
 const MANY: usize = 3;
 const TOGETHER: u32 = 3_600;
-/// Episodes remembered of one stub, the newest.
+/// Episodes remembered of one network.
 const MOST_EPISODES: usize = 4_096;
 /// Seconds for which they are remembered.
 const KEPT: u32 = 90 * 86_400;
 
-/// A stub between two others.
+/// A network between two others, of which nobody knows what the second is to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Carried {
     pub(super) by: Asn,
@@ -38,11 +43,11 @@ pub(super) struct Carried {
 
 type Key = (Carried, PrefixId);
 
-/// What stubs carry for networks that buy from others.
+/// What networks carry for others that buy from somebody else.
 #[derive(Clone, Debug)]
 pub(super) struct Strangers {
     watch: Watch<Key>,
-    /// What has ended, by stub.
+    /// What has ended, by who carried.
     ended: FxHashMap<Asn, Vec<Episode<Key>>>,
 }
 
@@ -88,6 +93,7 @@ impl Strangers {
     pub(super) fn finish(
         &self,
         scene: &Scene<'_>,
+        customers: &Customers,
         now: u32,
         out: &mut Findings,
     ) {
@@ -96,12 +102,15 @@ impl Strangers {
             by.entry(episode.key.0.by).or_default().push(episode);
         }
         let mut cases = Cases::new(IncidentKind::Leak);
-        for (stub, mut episodes) in by {
+        for (by, mut episodes) in by {
+            episodes.retain(|one| goes_other_ways(scene, one));
             episodes.sort_unstable_by_key(|one| (one.start, one.key));
-            for episode in at_once(&episodes) {
+            let known = usize::try_from(customers.count(by));
+            let many = MANY.max(known.unwrap_or(usize::MAX).saturating_add(1));
+            for episode in at_once(&episodes, many) {
                 let Carried { from, to, .. } = episode.key.0;
-                let subtype = subtype(scene, stub, to);
-                cases.add(stub, subtype, &[from, to], episode);
+                let subtype = subtype(scene, by, to);
+                cases.add(by, subtype, &[from, to], episode);
             }
         }
         let mut leaks = cases.incidents(scene.table, now, leak::weight);
@@ -114,9 +123,16 @@ impl Strangers {
     }
 }
 
-/// Of episodes of one stub, in order of their beginning, those that began with
-/// so many others of other strangers.
-fn at_once(episodes: &[Episode<Key>]) -> Vec<&Episode<Key>> {
+/// Whether some peer reaches the prefix by another way.
+fn goes_other_ways(scene: &Scene<'_>, episode: &Episode<Key>) -> bool {
+    let spans = scene.table.spans(episode.key.1);
+    let all: u32 = spans.map(|span| u32::from(span.peers)).sum();
+    all > u32::from(episode.peers)
+}
+
+/// Of episodes of one network, in order of their beginning, those that began
+/// together with others, of so many strangers in all.
+fn at_once(episodes: &[Episode<Key>], many: usize) -> Vec<&Episode<Key>> {
     let mut found = Vec::new();
     let mut taken = 0;
     for (first, episode) in episodes.iter().enumerate() {
@@ -125,7 +141,7 @@ fn at_once(episodes: &[Episode<Key>]) -> Vec<&Episode<Key>> {
         let together = &episodes[first..after];
         let strangers: FxHashSet<Asn> =
             together.iter().map(|one| one.key.0.from).collect();
-        if strangers.len() >= MANY {
+        if strangers.len() >= many {
             found.extend(&episodes[first.max(taken)..after]);
             taken = after;
         }
@@ -133,9 +149,9 @@ fn at_once(episodes: &[Episode<Key>]) -> Vec<&Episode<Key>> {
     found
 }
 
-fn subtype(scene: &Scene<'_>, stub: Asn, to: Asn) -> Subtype {
+fn subtype(scene: &Scene<'_>, by: Asn, to: Asn) -> Subtype {
     use crate::relationships::Relation::Peer;
-    match scene.relations.between(stub, to) {
+    match scene.relations.between(by, to) {
         Some((Peer, _)) => Subtype::Type2,
         _ => Subtype::Type4,
     }

@@ -119,7 +119,7 @@ impl Customers {
     /// relationship that is certain, or because it is clearly larger. Most
     /// peerings are seen by nobody until something leaks over them, so that of
     /// a larger stranger a peering is assumed.
-    fn above_or_beside(
+    pub(super) fn above_or_beside(
         &self,
         asn: Asn,
         other: Asn,

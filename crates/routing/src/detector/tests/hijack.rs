@@ -135,6 +135,21 @@ fn space_that_changes_hands_is_not_attacked() {
 }
 
 #[test]
+fn parts_that_change_hands_before_the_whole_are_not_attacked() {
+    let mut world = world("2>7 2>8", &[]);
+    let (whole, part) = ("60.8.0.0/16", "60.8.1.0/24");
+    for prefix in [whole, part] {
+        world.announce(T0 + DAY, &ALL, prefix, &[2, 7]);
+    }
+    // Peer by peer: the part is gone while the whole is still contested.
+    let at = T0 + 3 * DAY;
+    world.announce(at, &ALL[..3], whole, &[2, 8]);
+    world.announce(at + 10, &ALL, part, &[2, 8]);
+    world.announce(at + 20, &ALL[3..], whole, &[2, 8]);
+    assert_eq!(world.told(at + DAY), [] as [&str; 0]);
+}
+
+#[test]
 fn what_has_stood_for_thirty_days_is_an_arrangement() {
     for (days, told) in [(31, &[][..]), (20, &["moas multiple_origins AS8 1"])]
     {

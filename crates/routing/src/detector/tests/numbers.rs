@@ -74,29 +74,56 @@ fn what_a_leaker_carries_for_strangers_meanwhile_is_part_of_the_leak() {
     assert!(measures(&world, T0 + 3 * DAY, 3).stub_but_transit);
 }
 
+/// What is told when 3 carries for 5, 6 and 7, each from so many seconds on, and
+/// some peers still reach them through 9.
+fn carried_for_three(
+    starts: [u32; 3],
+    links: &str,
+    peers: &[u8],
+) -> Vec<String> {
+    let mut world = World::new(links);
+    let prefix = |stranger: u32| format!("60.0.{stranger}.0/24");
+    for stranger in 5..8 {
+        world.announce(T0, &ALL, &prefix(stranger), &[9, stranger]);
+    }
+    for (start, stranger) in starts.into_iter().zip(5..) {
+        let at = T0 + DAY + start;
+        world.announce(at, peers, &prefix(stranger), &[4, 3, stranger]);
+    }
+    for stranger in 5..8 {
+        let at = T0 + DAY + 2 * HOUR;
+        world.announce(at, peers, &prefix(stranger), &[9, stranger]);
+    }
+    world.told(T0 + 2 * DAY)
+}
+
 #[test]
-fn a_stub_that_carries_for_three_strangers_at_once_leaks() {
-    let links = "4>3 9>5 9>6 9>7";
-    let told = |starts: [u32; 3], links: &str| {
-        let mut world = World::new(links);
-        let prefix = |stranger: u32| format!("60.0.{stranger}.0/24");
-        for (start, stranger) in starts.into_iter().zip(5..) {
-            let path = [4, 3, stranger];
-            world.announce(T0 + start, &ALL, &prefix(stranger), &path);
-        }
-        for stranger in 5..8 {
-            world.withdraw(T0 + 2 * HOUR, &ALL, &prefix(stranger));
-        }
-        world.told(T0 + DAY)
-    };
+fn who_carries_for_three_strangers_at_once_leaks() {
+    let most = &ALL[..3];
     let leak = ["leak type_4 AS3 3"];
-    assert_eq!(told([0, 60, 3_600], links), leak);
-    assert_eq!(told([0, 60, 3_601], links), [] as [&str; 0]);
+    let links = "4>3 9>5 9>6 9>7";
+    assert_eq!(carried_for_three([0, 60, 3_600], links, most), leak);
+    let two_customers = "4>3 9>5 9>6 9>7 3>31 3>32";
+    assert_eq!(carried_for_three([0, 60, 90], two_customers, most), leak);
+}
+
+#[test]
+fn who_gains_customers_does_not_leak() {
+    let most = &ALL[..3];
+    let links = "4>3 9>5 9>6 9>7";
+    let none = [] as [&str; 0];
+    // One after the other.
+    assert_eq!(carried_for_three([0, 60, 3_601], links, most), none);
     // Who buys from nobody else may come back with its only provider.
-    assert_eq!(told([0, 60, 90], "4>3 9>5 9>6"), [] as [&str; 0]);
-    // From its customers it may have them.
-    let customers = "4>3 9>5 9>6 9>7 3>5";
-    assert_eq!(told([0, 60, 90], customers), [] as [&str; 0]);
+    assert_eq!(carried_for_three([0, 60, 90], "4>3 9>5 9>6", most), none);
+    // Not more than it had.
+    let three = "4>3 9>5 9>6 9>7 3>31 3>32 3>33";
+    assert_eq!(carried_for_three([0, 60, 90], three, most), none);
+    // Its own customer hears of its peers.
+    let down = "3>4 9>5 9>6 9>7";
+    assert_eq!(carried_for_three([0, 60, 90], down, most), none);
+    // Nobody goes another way: they have moved.
+    assert_eq!(carried_for_three([0, 60, 90], links, &ALL), none);
 }
 
 /// A prefix that goes and comes back some times.

@@ -62,8 +62,11 @@ fn blackhole(stage: &mut Stage<'_>) -> bool {
         return false;
     };
     let wanted = stage.random.between(1, 4);
-    let addresses: Vec<Prefix> =
-        (0..wanted).filter_map(|_| stage.unannounced(origin, 32)).collect();
+    let mut addresses: Vec<Prefix> = Vec::new();
+    for _ in 0..wanted {
+        let address = stage.unannounced(origin, 32);
+        addresses.extend(address.filter(|one| !addresses.contains(one)));
+    }
     let Some((start, end)) = stage.stretch(8 * HOUR) else { return false };
     if addresses.is_empty() {
         return false;
