@@ -104,55 +104,78 @@ fn unescape(text: &str) -> Cow<'_, str> {
     Cow::Owned(String::from_utf8_lossy(&out).into_owned())
 }
 
+/// One object a line: nginx and Apache as people set them up, Caddy, Traefik.
 fn json(line: &str) -> Option<LogLine<'static>> {
     let object: Value = serde_json::from_str(line).ok()?;
-    let text = |names: &[&str]| -> Option<String> {
-        names.iter().find_map(|name| {
-            let found = name
-                .split('.')
-                .try_fold(&object, |value, part| value.get(part))?;
-            Some(found.as_str()?.to_owned())
-        })
+    // JSON pointers (RFC 6901); the first that leads to a text counts.
+    let text = |pointers: &[&str]| -> Option<String> {
+        pointers
+            .iter()
+            .find_map(|pointer| Some(object.pointer(pointer)?.as_str()?.into()))
     };
     let address = text(&[
-        "client_ip",
-        "remote_addr",
-        "remote_ip",
-        "request.client_ip",
-        "request.remote_ip",
-        "ClientHost",
-        "ip",
+        "/client_ip",
+        "/remote_addr",
+        "/remote_ip",
+        "/request/client_ip",
+        "/request/remote_ip",
+        "/ClientHost",
+        "/ip",
     ])?;
     let address = address.parse::<IpAddr>().ok()?.to_canonical();
-    let line = text(&["request"]);
+    let line = text(&["/request"]);
     let (line_method, line_target) = line
         .as_deref()
         .and_then(request_line)
         .map_or((None, None), |(m, t)| (Some(m), Some(t)));
-    let method =
-        text(&["method", "request_method", "request.method", "RequestMethod"])
-            .or_else(|| line_method.map(str::to_owned));
-    let target =
-        text(&["request_uri", "uri", "path", "request.uri", "RequestPath"])
-            .or_else(|| line_target.map(str::to_owned));
-    let or_empty = |names: &[&str]| Cow::Owned(text(names).unwrap_or_default());
+    let method = text(&[
+        "/method",
+        "/request_method",
+        "/request/method",
+        "/RequestMethod",
+    ])
+    .or_else(|| line_method.map(str::to_owned));
+    let target = text(&[
+        "/request_uri",
+        "/uri",
+        "/path",
+        "/request/uri",
+        "/RequestPath",
+    ])
+    .or_else(|| line_target.map(str::to_owned));
+    let or_empty =
+        |pointers: &[&str]| Cow::Owned(text(pointers).unwrap_or_default());
     Some(LogLine {
         address,
         method: method.unwrap_or_else(|| "GET".into()).into(),
         target: target?.into(),
-        host: or_empty(&["host", "http_host", "request.host", "RequestHost"]),
-        user_agent: or_empty(&[
-            "user_agent",
-            "http_user_agent",
-            "request_User-Agent",
+        host: or_empty(&[
+            "/host",
+            "/http_host",
+            "/request/host",
+            "/RequestHost",
         ]),
-        referer: or_empty(&["referer", "http_referer", "request_Referer"]),
+        user_agent: or_empty(&[
+            "/user_agent",
+            "/http_user_agent",
+            "/request/headers/User-Agent/0",
+            "/request_User-Agent",
+        ]),
+        referer: or_empty(&[
+            "/referer",
+            "/http_referer",
+            "/request/headers/Referer/0",
+            "/request_Referer",
+        ]),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As Caddy 2.6 writes it.
+    const CADDY: &str = r#"{"level":"info","ts":1795698822.3785884,"logger":"http.log.access.log0","msg":"handled request","request":{"remote_ip":"192.0.2.7","remote_port":"40978","proto":"HTTP/1.1","method":"PUT","host":"shop.example","uri":"/x","headers":{"User-Agent":["u"],"Accept":["*/*"],"Referer":["r"]}},"user_id":"","duration":0.000020316,"size":2,"status":200,"resp_headers":{"Server":["Caddy"]}}"#;
 
     #[test]
     fn the_combined_form_is_read() {
@@ -176,12 +199,17 @@ mod tests {
             r#"{"remote_addr":"192.0.2.7","request":"GET /x HTTP/1.1","http_user_agent":"u"}"#,
             r#"{"client_ip":"192.0.2.7","method":"GET","path":"/x","user_agent":"u"}"#,
             r#"{"ip":"::ffff:192.0.2.7","request_uri":"/x","user_agent":"u"}"#,
+            r#"{"ClientHost":"192.0.2.7","RequestPath":"/x","request_User-Agent":"u"}"#,
+            CADDY,
         ] {
             let line = parse(line).unwrap();
             assert_eq!(line.address, "192.0.2.7".parse::<IpAddr>().unwrap());
             assert_eq!(&*line.target, "/x");
             assert_eq!(&*line.user_agent, "u");
         }
+        let line = parse(CADDY).unwrap();
+        assert_eq!((&*line.method, &*line.host), ("PUT", "shop.example"));
+        assert_eq!(&*line.referer, "r");
     }
 
     #[test]
