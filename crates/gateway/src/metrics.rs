@@ -282,17 +282,20 @@ struct Rule {
 }
 
 impl RuleMetrics {
-    /// All rules at zero.
+    /// All rules at zero; `hash` names the files in which they stand.
     #[must_use]
     #[expect(
         clippy::missing_panics_doc,
         reason = "names are constants, registered once"
     )]
-    pub fn new(policy: &Policy) -> Self {
+    pub fn new(policy: &Policy, hash: &str) -> Self {
         let registry =
             Registry::new_custom(Some("asgard_gateway".into()), None)
                 .expect("the prefix is a valid name");
         let make = Make { registry: &registry };
+        make.gauges("policy_info", "Which rules are in force.", &["hash"])
+            .with_label_values(&[hash])
+            .set(1);
         let labels = ["rule", "mode"];
         let counters = |name, help| make.counters(name, help, &labels);
         let hits = counters("rule_hits_total", "Requests that a rule matched.");

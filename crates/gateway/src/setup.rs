@@ -14,6 +14,7 @@ use std::{
 use asgard_model::Prefix;
 use asgard_policy::{AddressSet, Policy, Sources};
 use rustls::ServerConfig;
+use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 use crate::{
@@ -68,6 +69,8 @@ pub struct Setup {
     pub policy: Arc<Policy>,
     /// Where its rules are written.
     pub(crate) sources: Sources,
+    /// Names the texts of [`Self::sources`]: 16 hex digits.
+    pub(crate) policy_hash: String,
     /// Whose word is believed; `None`: the list of [`TrustedProxies::IpList`].
     trusted: Option<AddressSet>,
     pub(crate) client_header: ClientHeader,
@@ -139,6 +142,7 @@ impl Setup {
             None => reverse_names(&config)?,
         };
         let crawlers = Crawlers::new(&config.crawlers, names)?;
+        let policy_hash = hash(&sources);
         let askers = config.verdict.iter().flat_map(|v| &v.trusted_peers);
         let askers = AddressSet::from_prefixes(askers.copied());
         Ok(Self {
@@ -150,7 +154,7 @@ impl Setup {
             },
             backends: backends(&config, workers, before)?,
             tls: certificates(&config)?,
-            rules: RuleMetrics::new(&policy),
+            rules: RuleMetrics::new(&policy, &policy_hash),
             challenger,
             crawlers,
             names: Mutex::new(worker),
@@ -165,6 +169,7 @@ impl Setup {
             client_header,
             policy,
             sources,
+            policy_hash,
             config,
         })
     }
@@ -199,6 +204,17 @@ impl Setup {
     pub(crate) fn vouches(&self, data: &Data, address: IpAddr) -> bool {
         self.may_ask(address) || self.trusted(data).contains(address)
     }
+}
+
+/// The beginning of a SHA-256 of all files; the same for the same files.
+fn hash(sources: &Sources) -> String {
+    let mut digest = Sha256::new();
+    for text in sources.texts() {
+        digest.update(text.len().to_le_bytes());
+        digest.update(text);
+    }
+    let digest = digest.finalize();
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Confirmed names, and who fills them. Without crawlers and rules that ask, a

@@ -68,6 +68,11 @@ pub struct Diagnostic {
 }
 
 impl Sources {
+    /// The texts of all files, in the order in which they were added.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|file| file.text.as_str())
+    }
+
     /// Adds a file; places refer to it by the number that comes back.
     pub fn add(&mut self, name: &str, text: &str) -> usize {
         let starts = text.match_indices('\n').map(|(at, _)| at + 1);

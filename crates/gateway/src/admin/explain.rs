@@ -94,6 +94,7 @@ pub(super) fn explain(
         "score": risk.map(|(score, _)| score),
         "level": risk.map(|(_, level)| level.as_str()),
         "prefix": prefix.map(|table| table.prefix(ip).to_string()),
+        "policy": setup.policy_hash,
         "database_build": build,
         "lists": named(generation, &lists),
         "crawler": crawler(generation, &visit, &names),

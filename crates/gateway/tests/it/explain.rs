@@ -142,6 +142,32 @@ async fn headers_may_be_given_as_a_client_sends_them() {
 }
 
 #[tokio::test]
+async fn the_policy_in_force_has_a_name_that_changes_with_its_files() {
+    let Scene { stage, admin, .. } = &Scene::of(RULES).await;
+    let name = || async {
+        let (_, found) = explained(*admin, "ip=192.0.2.1").await;
+        let name = found["policy"].as_str().unwrap().to_owned();
+        let text = stage.gateway.metrics_text().unwrap();
+        let shown: Vec<&str> = text
+            .lines()
+            .filter(|line| line.starts_with("asgard_gateway_policy_info{"))
+            .collect();
+        let info = format!("asgard_gateway_policy_info{{hash=\"{name}\"}} 1");
+        assert_eq!(shown, [info]);
+        name
+    };
+    let first = name().await;
+    let text = std::fs::read_to_string(&stage.file).unwrap();
+    std::fs::write(&stage.file, text.replace("admin, action", "a, action"))
+        .unwrap();
+    stage.gateway.reload(1).await.unwrap();
+    assert_ne!(name().await, first);
+    std::fs::write(&stage.file, &text).unwrap();
+    stage.gateway.reload(2).await.unwrap();
+    assert_eq!(name().await, first);
+}
+
+#[tokio::test]
 async fn rules_are_counted_with_their_mode_and_crawlers_with_their_proofs() {
     let Scene { stage, .. } = &Scene::of(RULES).await;
     stage.get("/admin", "").await;
