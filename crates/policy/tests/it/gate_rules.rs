@@ -393,7 +393,12 @@ const PIECES: [&str; 24] = [
     "\u{1f600}",
 ];
 
-/// Cut, doubled and mixed; none panics, and none takes long.
+/// Letters that are in names, numbers and patterns anyway.
+const LETTERS: &[u8] = b"abcxyz019-_./ ";
+
+/// Half of them cut, doubled and mixed, which few survive as a policy; half with
+/// one letter that is another, of which many go all the way through the compiler.
+/// None panics, and none takes long.
 #[test]
 fn a_policy_changed_anywhere_is_read_or_refused_and_never_panics() {
     let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
@@ -407,7 +412,12 @@ fn a_policy_changed_anywhere_is_read_or_refused_and_never_panics() {
     let mut slowest = std::time::Duration::ZERO;
     for _ in 0..total {
         let mut text: Vec<char> = EVERYTHING.chars().collect();
-        for _ in 0..1 + next(3) {
+        let is_gentle = next(2) == 0;
+        if is_gentle {
+            let at = next(text.len());
+            text[at] = char::from(LETTERS[next(LETTERS.len())]);
+        }
+        for _ in 0..if is_gentle { 0 } else { 1 + next(3) } {
             let at = next(text.len());
             let end = (at + next(12)).min(text.len());
             let piece = match next(4) {
@@ -423,7 +433,7 @@ fn a_policy_changed_anywhere_is_read_or_refused_and_never_panics() {
         slowest = slowest.max(begun.elapsed());
     }
     println!("{taken} of {total} taken, the slowest in {slowest:?}");
-    assert!(taken > total / 200 && taken < total, "{taken}");
+    assert!(taken > total / 20 && taken < total, "{taken}");
     assert!(slowest.as_secs() < 2, "{slowest:?}");
 }
 
