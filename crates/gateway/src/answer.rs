@@ -58,20 +58,28 @@ impl Answer {
         keep_alive: bool,
         out: &mut Vec<u8>,
     ) {
-        // Writing into a Vec cannot fail.
-        let _ =
-            write!(out, "HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
+        put_status(self.status, out);
         for (name, value) in &self.fields {
             put_field(out, name, value.as_bytes());
         }
         out.extend_from_slice(&self.head);
         if self.status != 204 {
+            // Writing into a Vec cannot fail.
             let _ = write!(out, "Content-Length: {}\r\n", self.body.len());
         }
         if !keep_alive || version == Version::Http10 {
             out.extend_from_slice(b"Connection: close\r\n");
         }
         out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// The first line.
+fn put_status(status: u16, out: &mut Vec<u8>) {
+    let mut digits = itoa::Buffer::new();
+    let status_text = digits.format(status);
+    for part in ["HTTP/1.1 ", status_text, " ", reason(status), "\r\n"] {
+        out.extend_from_slice(part.as_bytes());
     }
 }
 

@@ -222,8 +222,7 @@ pub(crate) fn judge<'g>(
         let carries = challenger.has_pass(cookies);
         carries.then(|| challenger.pass(cookies, visitor, now()))?
     });
-    let (raw_path, query) =
-        facts.raw.split_once('?').unwrap_or((facts.raw, ""));
+    let (raw_path, query) = path::split(facts.raw);
     let lists = Membership { data, address: client };
     let names = setup.crawlers.names().of(client);
     let visit = Visit {

@@ -9,7 +9,7 @@ use std::mem::MaybeUninit;
 
 use asgard_policy::gate::path::PathError;
 use httparse::{Header, Status};
-use memchr::memchr2_iter;
+use memchr::memchr_iter;
 
 /// Fields that a head may have at most, whatever the configuration says.
 pub(crate) const MAX_FIELDS: usize = 512;
@@ -66,41 +66,28 @@ pub(crate) struct Scan {
 
 impl Scan {
     /// The length of the head, once it is whole. Bytes are looked at once,
-    /// however slowly they come.
+    /// however slowly they come. A carriage return alone is left to [`parse`].
     pub(crate) fn find(
         &mut self,
         bytes: &[u8],
         limits: &HeadLimits,
     ) -> Result<Option<usize>, Refusal> {
-        for at in memchr2_iter(b'\r', b'\n', &bytes[self.seen..]) {
+        for at in memchr_iter(b'\n', &bytes[self.seen..]) {
             let at = self.seen + at;
-            match (bytes[at], bytes.get(at + 1)) {
-                (b'\r', None) => {
-                    self.seen = at;
+            if at == 0 || bytes[at - 1] != b'\r' {
+                return Err(Refusal::bad("line feed without return"));
+            }
+            if at >= 3 && bytes[at - 3] == b'\n' && bytes[at - 2] == b'\r' {
+                return within(&bytes[..=at], limits).map(|()| Some(at + 1));
+            }
+            match bytes.get(at + 1) {
+                Some(b' ' | b'\t') => {
+                    return Err(Refusal::bad("folded header line"));
+                }
+                Some(_) => {}
+                None => {
+                    self.seen = at; // what follows decides
                     return within(bytes, limits).map(|()| None);
-                }
-                (b'\r', Some(b'\n')) => {}
-                (b'\r', Some(_)) => {
-                    return Err(Refusal::bad("carriage return inside a line"));
-                }
-                (_, next) => {
-                    if at == 0 || bytes[at - 1] != b'\r' {
-                        return Err(Refusal::bad("line feed without return"));
-                    }
-                    if at >= 3 && bytes[at - 3..=at] == *b"\r\n\r\n" {
-                        return within(&bytes[..=at], limits)
-                            .map(|()| Some(at + 1));
-                    }
-                    match next {
-                        Some(b' ' | b'\t') => {
-                            return Err(Refusal::bad("folded header line"));
-                        }
-                        Some(_) => {}
-                        None => {
-                            self.seen = at; // what follows decides
-                            return within(bytes, limits).map(|()| None);
-                        }
-                    }
                 }
             }
         }
@@ -214,6 +201,13 @@ mod tests {
             "GET / HTTP/1.1\r\nHost: a\n\r\n",
             "GET / HTTP/1.1\r\nHost: a\r\nX: b\n\n",
             "GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\n\r\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost\r: a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost:\ra\r\n\r\n",
+            "GET / HTTP/1.1\r\r\nHost: a\r\n\r\n",
+            "GET /\r HTTP/1.1\r\nHost: a\r\n\r\n",
+            "\rGET / HTTP/1.1\r\nHost: a\r\n\r\n",
             "GET / HTTP/1.1\r\nX: a\r\n b\r\n\r\n",
             "GET / HTTP/1.1\r\nX: a\r\n\tb\r\n\r\n",
             "GET / HTTP/1.1\r\n Host: a\r\n\r\n",

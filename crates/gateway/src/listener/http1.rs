@@ -6,7 +6,12 @@
 //! its way.
 
 use std::{
-    future::poll_fn, io, pin::Pin, sync::Arc, task::Poll, time::Duration,
+    future::poll_fn,
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
 };
 
 use tokio::{
@@ -59,8 +64,12 @@ pub(super) struct Connection<'w> {
     head: Vec<u8>,
     alarm: Alarm,
     from: From,
+    /// In force when the last request came.
+    limits: Limits,
     /// No request has come yet.
     is_new: bool,
+    /// The end of the gateway will wake this connection.
+    is_told: bool,
     worker: &'w Arc<Worker>,
 }
 
@@ -123,7 +132,9 @@ impl<'w> Connection<'w> {
             head: Vec::new(),
             alarm: Alarm::new(Instant::now()),
             from,
+            limits: worker.generations.load().setup.config.limits,
             is_new: true,
+            is_told: false,
             worker,
         }
     }
@@ -133,11 +144,8 @@ impl<'w> Connection<'w> {
         tokio::pin!(closing);
         let mut now = Instant::now();
         loop {
-            let generation = self.worker.generations.load();
-            let limits = generation.setup.config.limits;
-            drop(generation);
-            self.alarm.set_after(now, limits.idle_timeout);
-            let next = match self.arrives(&limits, closing.as_mut()).await {
+            self.alarm.set_after(now, self.limits.idle_timeout);
+            let next = match self.arrives(closing.as_mut()).await {
                 Arrived::Ended => return,
                 Arrived::Refused(refusal) => {
                     let answer = Answer::refusal(refusal);
@@ -168,9 +176,9 @@ impl<'w> Connection<'w> {
     /// Waits for the next head.
     async fn arrives<F: Future>(
         &mut self,
-        limits: &Limits,
         mut closing: Pin<&mut F>,
     ) -> Arrived {
+        let limits = self.limits;
         let bounds = HeadLimits {
             bytes: limits.header_bytes,
             fields: limits.headers,
@@ -209,7 +217,7 @@ impl<'w> Connection<'w> {
                     Poll::Pending => {
                         if begun.is_none()
                             && !is_closing
-                            && closing.as_mut().poll(cx).is_ready()
+                            && self.is_closing(cx, closing.as_mut())
                         {
                             // Who has just come may have a request on the way.
                             is_closing = true;
@@ -235,6 +243,20 @@ impl<'w> Connection<'w> {
         .await
     }
 
+    /// Whether the gateway closes. Asked once, `closing` wakes this connection,
+    /// and then the phase has changed: until then there is nothing to ask.
+    fn is_closing<F: Future>(
+        &mut self,
+        cx: &mut Context<'_>,
+        closing: Pin<&mut F>,
+    ) -> bool {
+        if self.is_told && !self.worker.is_ending() {
+            return false;
+        }
+        self.is_told = true;
+        closing.poll(cx).is_ready()
+    }
+
     /// One request from its head to the end of its answer.
     async fn request(
         &mut self,
@@ -242,8 +264,9 @@ impl<'w> Connection<'w> {
         begun: Instant,
         now: &mut Instant,
     ) -> Next {
-        let worker = Arc::clone(self.worker);
+        let worker = self.worker;
         let generation = worker.generations.load();
+        self.limits = generation.setup.config.limits;
         let ready = match self.read(&generation, length) {
             Ok(ready) => ready,
             Err(refusal) => {
@@ -328,7 +351,7 @@ impl<'w> Connection<'w> {
             &request,
             &mut self.head,
         )?;
-        let serving = *self.worker.phase.borrow() == Phase::Serving;
+        let serving = !self.worker.is_ending();
         let ready = Ready {
             to: match verdict {
                 Verdict::Forward(backend) => Ok(backend),
@@ -560,10 +583,20 @@ impl<'w> Connection<'w> {
         if !to_head {
             out.extend_from_slice(&answer.body);
         }
-        let patience = exchange::RATE_WINDOW;
-        let written =
-            poll_fn(|cx| self.outgoing.poll_write(cx, &mut self.wire));
-        matches!(timeout(patience, written).await, Ok(Ok(())))
+        // The kernel takes most answers at once, and then no time is measured.
+        let mut waits = false;
+        poll_fn(|cx| match self.outgoing.poll_write(cx, &mut self.wire) {
+            Poll::Ready(written) => Poll::Ready(written.is_ok()),
+            Poll::Pending => {
+                if !waits {
+                    let end = Instant::now() + exchange::RATE_WINDOW;
+                    self.alarm.set(end);
+                    waits = true;
+                }
+                self.alarm.poll(cx).map(|()| false)
+            }
+        })
+        .await
     }
 
     /// Ends our side, and reads what still comes, for a moment.

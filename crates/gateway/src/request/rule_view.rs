@@ -32,15 +32,15 @@ impl<'r> RuleView<'r> {
     /// Value of a field that should be single.
     pub(crate) fn first(&self, name: &str) -> Option<Cow<'r, str>> {
         self.visible()
-            .find(|field| field.name.eq_ignore_ascii_case(name))
-            .map(|field| String::from_utf8_lossy(field.value))
+            .find(|field| is_named(field, name))
+            .map(|field| text(field.value))
     }
 
     fn joined(&self, name: &str) -> Option<Cow<'r, str>> {
         let mut values = self
             .visible()
-            .filter(|field| field.name.eq_ignore_ascii_case(name))
-            .map(|field| String::from_utf8_lossy(field.value));
+            .filter(|field| is_named(field, name))
+            .map(|field| text(field.value));
         let first = values.next()?;
         let Some(second) = values.next() else { return Some(first) };
         let separator =
@@ -54,7 +54,24 @@ impl<'r> RuleView<'r> {
     }
 }
 
+/// Most names differ in their length: that is seen first.
+fn is_named(field: &Header<'_>, name: &str) -> bool {
+    field.name.len() == name.len() && field.name.eq_ignore_ascii_case(name)
+}
+
+/// Almost every value is UTF-8, which is checked faster than it is repaired.
+fn text(value: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(value) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(value),
+    }
+}
+
 impl Headers for RuleView<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.visible().any(|field| is_named(field, name))
+    }
+
     fn get(&self, name: &str) -> Option<Cow<'_, str>> {
         self.joined(name)
     }

@@ -54,8 +54,7 @@ impl<'r> Target<'r> {
     }
 
     fn split(path_and_query: &'r str, authority: Option<&'r str>) -> Self {
-        let (path, query) =
-            path_and_query.split_once('?').unwrap_or((path_and_query, ""));
+        let (path, query) = asgard_policy::gate::path::split(path_and_query);
         Self { path_and_query, path, query, authority }
     }
 }

@@ -11,6 +11,8 @@
 
 use std::{borrow::Cow, net::IpAddr};
 
+use asgard_policy::gate::path;
+
 use super::Endpoint;
 use crate::{
     client_address::{ClientHeader, client_address, hop},
@@ -102,12 +104,15 @@ impl<'r> Question<'r> {
 
     /// The path, without the query.
     pub(super) fn path(&self) -> &'r str {
-        self.target.split_once('?').map_or(self.target, |(path, _)| path)
+        path::split(self.target).0
     }
 }
 
 /// Whether a field belongs to a contract and not to the client.
 pub(super) fn is_of_contract(name: &str) -> bool {
+    if !matches!(name.as_bytes().first(), Some(b'x' | b'X')) {
+        return false;
+    }
     let starts = |prefix: &str| {
         name.get(..prefix.len())
             .is_some_and(|head| head.eq_ignore_ascii_case(prefix))
@@ -125,6 +130,8 @@ fn one<'r>(
     let mut found = request
         .fields
         .iter()
+        // Most differ in their length: that is seen first.
+        .filter(|field| field.name.len() == name.len())
         .filter(|field| field.name.eq_ignore_ascii_case(name))
         .map(|field| field.value);
     let value = found.next().ok_or(Problem::Missing(name))?;

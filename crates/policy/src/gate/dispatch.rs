@@ -105,14 +105,16 @@ impl Set {
 
     fn is_match(
         &self,
-        tried: &OnceCell<SetMatches>,
+        tried: &OnceCell<Option<SetMatches>>,
         text: &str,
         pattern: &(Regex, usize),
     ) -> bool {
         match &self.set {
-            Some(set) => {
-                tried.get_or_init(|| set.matches(text)).matched(pattern.1)
-            }
+            // Most texts fit no pattern: that is known sooner than which.
+            Some(set) => tried
+                .get_or_init(|| set.is_match(text).then(|| set.matches(text)))
+                .as_ref()
+                .is_some_and(|matches| matches.matched(pattern.1)),
             None => pattern.0.is_match(text),
         }
     }
@@ -123,8 +125,8 @@ pub(super) struct Tried<'d> {
     dispatch: &'d Dispatch,
     path_text: &'d str,
     agent_text: &'d str,
-    path: OnceCell<SetMatches>,
-    agent: OnceCell<SetMatches>,
+    path: OnceCell<Option<SetMatches>>,
+    agent: OnceCell<Option<SetMatches>>,
 }
 
 impl Patterns for Tried<'_> {

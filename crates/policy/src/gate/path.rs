@@ -23,7 +23,10 @@ pub enum PathError {
 
 /// Path and query of a target, without the `?`.
 pub fn split(target: &str) -> (&str, &str) {
-    target.split_once('?').unwrap_or((target, ""))
+    match memchr::memchr(b'?', target.as_bytes()) {
+        Some(at) => (&target[..at], &target[at + 1..]),
+        None => (target, ""),
+    }
 }
 
 /// The normalised form of a path.

@@ -54,6 +54,10 @@ pub struct Visit<'a> {
 
 /// The headers of a request.
 pub trait Headers: Sync {
+    /// Whether a header was sent, by its lower-case name.
+    fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
     /// Value of a header by its lower-case name; repeats are joined by `", "`,
     /// those of `cookie` by `"; "`. Bytes that are not UTF-8 are replaced.
     fn get(&self, name: &str) -> Option<Cow<'_, str>>;

@@ -4,7 +4,7 @@
 //! when the other decides, whatever the order (CEL specification, "Logical
 //! operators"). Between unknown and wrong, unknown wins: more data may decide.
 
-use std::cmp::Ordering;
+use std::{borrow::Cow, cmp::Ordering};
 
 use super::{
     arithmetic,
@@ -163,8 +163,12 @@ pub fn truth<'a>(
         }
         Node::MissingHeader(name) => match value(name, bindings, scope)? {
             Value::String(name) => {
-                let name = name.as_str().to_ascii_lowercase();
-                Ok(visit(bindings)?.headers.get(&name).is_none())
+                let name = name.as_str();
+                let lower = match name.bytes().any(|b| b.is_ascii_uppercase()) {
+                    true => Cow::Owned(name.to_ascii_lowercase()),
+                    false => Cow::Borrowed(name),
+                };
+                Ok(!visit(bindings)?.headers.has(&lower))
             }
             other => Err(mismatch("missingHeader", &[&other])),
         },
