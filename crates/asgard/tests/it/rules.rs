@@ -6,6 +6,8 @@ use std::{
     process::{Command, Output},
 };
 
+use asgard_model::mmdb::{Value, Writer};
+
 const FILE: &str = "\
 features:
   asn:
@@ -56,6 +58,29 @@ fn check_shows_remarks_and_refuses_them_only_on_demand() {
     assert!(text.contains("ok: 4 rules, 2 tests"), "{text}");
     let words = ["rules", "check", "g.yaml", "--deny-lint"];
     assert_eq!(asgard(dir.path(), &words).status.code(), Some(2));
+}
+
+#[test]
+fn check_finds_own_networks_in_the_database() {
+    let dir = with_file();
+    let mut writer = Writer::new("T", "t", 1);
+    let hetzner =
+        Value::Map(vec![("autonomous_system_number", Value::Unsigned(24_940))]);
+    let record = writer.record(&hetzner).unwrap();
+    writer.insert("198.51.100.0/24".parse().unwrap(), record);
+    fs::write(dir.path().join("asn.mmdb"), writer.finish().unwrap()).unwrap();
+    let balancer = format!("trusted_proxies: [198.51.100.8/32]\n{FILE}");
+    fs::write(dir.path().join("g.yaml"), balancer).unwrap();
+    let check = |more: &[&str]| {
+        let words = ["rules", "check", "g.yaml"];
+        let output = asgard(dir.path(), &[&words[..], more].concat());
+        assert_eq!(output.status.code(), Some(0));
+        stdout(&output)
+    };
+    assert!(!check(&[]).contains("W222"), "nobody knows its network");
+    let text = check(&["--mmdb", "asn.mmdb"]);
+    let remark = "lint[W222]: this refuses trusted proxy 198.51.100.8/32";
+    assert!(text.contains(remark), "{text}");
 }
 
 #[test]

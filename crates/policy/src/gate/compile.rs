@@ -55,6 +55,7 @@ pub(super) fn policy(
         tests: source.tests.clone(),
         lists: offered.lists.clone(),
         entries: offered.entries.clone(),
+        own_networks: offered.own_networks.clone(),
         feeds: offered.feeds.clone(),
     };
     found.extend(lint::lint(&policy, offered));

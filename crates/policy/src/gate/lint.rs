@@ -6,7 +6,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use asgard_model::Asn;
+use asgard_model::{Asn, Prefix};
 
 use super::{
     Action, HeaderMap, NoCounts, Policy, RuleIndex, Visit,
@@ -98,14 +98,10 @@ fn note(
 
 /// Whether a rule refuses readers of every country, in any network: then it
 /// means everybody, and is no slip.
-fn means_everybody(
-    policy: &Policy,
-    offered: &Offered,
-    rule: RuleIndex,
-) -> bool {
+fn means_everybody(policy: &Policy, rule: RuleIndex) -> bool {
     let headers = sent(&[("accept-language", "en")]);
     let address = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
-    let lists = KnownLists::of(&offered.entries, address);
+    let lists = KnownLists::of(&policy.entries, address);
     READERS.iter().all(|country| {
         let visit = Visit {
             asn: Some(Asn(64_496)), // for documentation (RFC 5398)
@@ -145,7 +141,7 @@ fn crawlers(policy: &Policy, offered: &Offered, found: &mut Vec<Diagnostic>) {
             ..Visit::of(IpAddr::V4(address))
         };
         let Some((_, rule)) = ask(policy, &visit) else { continue };
-        if !means_everybody(policy, offered, rule) {
+        if !means_everybody(policy, rule) {
             let message =
                 format!("this refuses {name}'s crawler, which is in {asn}");
             let hint = "allow verified crawlers above: `verifiedCrawler != ''`";
@@ -165,23 +161,44 @@ fn own_networks(
         .own_networks
         .iter()
         .map(|(name, prefix)| (name.clone(), prefix.network()));
-    let headers = sent(&[("accept-language", "en")]);
     let mut told = std::collections::HashSet::new();
     for (name, address) in own.chain(private) {
         let lists = KnownLists::of(&offered.entries, address);
+        let visit = Visit { lists: &lists, ..Visit::of(address) };
+        let remark = policy.remark_on_own(&name, visit);
+        found.extend(remark.filter(|remark| told.insert(remark.place)));
+    }
+}
+
+impl Policy {
+    /// A remark if a rule refuses a visitor from one of the operator's own
+    /// networks, though not everybody. `visit` says what is known of the
+    /// network; what the visitor sends is a browser's.
+    pub fn remark_on_own(
+        &self,
+        name: &str,
+        visit: Visit<'_>,
+    ) -> Option<Diagnostic> {
+        let headers = sent(&[("accept-language", "en")]);
         let visit = Visit {
             user_agent: "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0",
             headers: &headers,
-            lists: &lists,
-            ..Visit::of(address)
+            ..visit
         };
-        let Some((_, rule)) = ask(policy, &visit) else { continue };
-        if !told.contains(&rule) && !means_everybody(policy, offered, rule) {
-            told.insert(rule);
-            let message = format!("this refuses {name}");
-            let hint = "allow your own networks above";
-            note(policy, rule, "W222", message, hint, found);
+        let (_, rule) = ask(self, &visit)?;
+        if means_everybody(self, rule) {
+            return None;
         }
+        let mut found = Vec::new();
+        let message = format!("this refuses {name}");
+        let hint = "allow your own networks above";
+        note(self, rule, "W222", message, hint, &mut found);
+        found.pop()
+    }
+
+    /// Blocks that an operator hardly wants to refuse, with their meaning.
+    pub fn own_networks(&self) -> &[(String, Prefix)] {
+        &self.own_networks
     }
 }
 

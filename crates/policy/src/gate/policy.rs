@@ -134,6 +134,8 @@ pub struct Policy {
     pub(super) tests: Vec<TestCase>,
     pub(super) lists: Vec<String>,
     pub(super) entries: Vec<Vec<Prefix>>,
+    /// [`Offered::own_networks`], for remarks.
+    pub(super) own_networks: Vec<(String, Prefix)>,
     pub(super) feeds: Vec<String>,
 }
 
