@@ -77,7 +77,7 @@ impl Scan {
             if at == 0 || bytes[at - 1] != b'\r' {
                 return Err(Refusal::bad("line feed without return"));
             }
-            if at >= 3 && bytes[at - 3] == b'\n' && bytes[at - 2] == b'\r' {
+            if at >= 3 && bytes[at - 3..=at] == *b"\r\n\r\n" {
                 return within(&bytes[..=at], limits).map(|()| Some(at + 1));
             }
             match bytes.get(at + 1) {

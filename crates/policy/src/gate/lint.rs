@@ -204,7 +204,10 @@ impl Policy {
 
 fn certificates(policy: &Policy, found: &mut Vec<Diagnostic>) {
     let path = "/.well-known/acme-challenge/token";
+    let headers = sent(&[]);
     let visit = Visit {
+        asn: Some(Asn(64_496)), // it comes from several networks
+        headers: &headers,
         path,
         raw_path: path,
         user_agent: "Mozilla/5.0 (compatible; Let's Encrypt validation \
