@@ -13,7 +13,7 @@ use std::{
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use asgard_model::{ScoreEvent, Snapshot, SourceStatus};
+use asgard_model::{ScoreEvent, Sessions, Snapshot, SourceStatus};
 use asgard_store::{KeyFacts, KeyId, KeyRefusal, KeyRing};
 use jiff::Timestamp;
 use tokio::sync::broadcast;
@@ -24,6 +24,7 @@ use crate::{auth::KeyMemory, limits, published::Published, stream::Hub};
 pub struct Live {
     published: ArcSwapOption<Published>,
     sources: ArcSwap<Vec<SourceStatus>>,
+    sessions: ArcSwap<Sessions>,
     keys: ArcSwapOption<Keys>,
     /// Whether `keys` is known to be what the store holds.
     keys_current: AtomicBool,
@@ -52,6 +53,7 @@ impl Default for Live {
         Self {
             published: ArcSwapOption::empty(),
             sources: ArcSwap::default(),
+            sessions: ArcSwap::default(),
             keys: ArcSwapOption::empty(),
             keys_current: AtomicBool::new(false),
             store_writable: AtomicBool::new(true),
@@ -111,6 +113,16 @@ impl Live {
     /// The states of all sources.
     pub fn sources(&self) -> Arc<Vec<SourceStatus>> {
         self.sources.load_full()
+    }
+
+    /// Replaces the states of all sessions with validators and streams.
+    pub fn set_sessions(&self, sessions: Sessions) {
+        self.sessions.store(Arc::new(sessions));
+    }
+
+    /// The states of all sessions with validators and streams.
+    pub fn sessions(&self) -> Arc<Sessions> {
+        self.sessions.load_full()
     }
 
     /// Replaces the keys by those that the store holds now.

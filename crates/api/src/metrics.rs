@@ -21,6 +21,7 @@ use crate::Live;
 
 mod gauges;
 mod series;
+mod sessions;
 
 use gauges::Gauges;
 use series::{Series, SeriesByKind};

@@ -22,6 +22,7 @@ mod number;
 mod peeringdb;
 mod profile;
 mod route;
+mod session;
 mod signals;
 mod status;
 mod threat;

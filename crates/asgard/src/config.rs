@@ -25,10 +25,12 @@ pub(crate) use asgard_ingest::learner::AsOf;
 
 mod api;
 mod feeds;
+mod sessions;
 
 pub(crate) use api::EdlAuthSetting;
 use api::prefixes;
 use feeds::FeedSettings;
+pub(crate) use sessions::{LiveConfig, RisLive};
 
 /// The environment, for the file of the gateway; names and values that are not
 /// UTF-8 are left out.
@@ -63,6 +65,15 @@ pub(crate) struct Settings {
     sources: BTreeMap<String, Override>,
     /// Minutes between two scoring cycles.
     cycle_minutes: u32,
+    /// Validators (RFC 8210), `HOST:PORT`, the preferred one first.
+    rtr: Vec<String>,
+    /// Address of RIS Live, or `off`; the public one for the real Internet,
+    /// and none with a mirror.
+    ris_live: Option<String>,
+    /// Collectors that it shall tell of; all if there is none.
+    ris_live_hosts: Vec<String>,
+    /// Seconds after which news of both are scored.
+    live_seconds: u32,
     /// Requests a minute for each key or address; 0 is no limit.
     rate_limit: u32,
     /// The same for the keys of a class, by its name.
@@ -114,6 +125,10 @@ impl Default for Settings {
             exclude_sources: Vec::new(),
             sources: BTreeMap::new(),
             cycle_minutes: 60,
+            rtr: Vec::new(),
+            ris_live: None,
+            ris_live_hosts: vec!["rrc00".to_owned()],
+            live_seconds: 60,
             rate_limit: 100,
             rate_classes: BTreeMap::new(),
             trusted_proxies: Vec::new(),
@@ -149,6 +164,8 @@ pub(crate) struct Config {
     pub(crate) catalogue: Catalogue,
     /// Between two scoring cycles.
     pub(crate) cycle: Duration,
+    /// What is told as it happens.
+    pub(crate) live: LiveConfig,
     /// How the API behaves.
     pub(crate) api: ApiConfig,
     /// Who is asked about domains and profiles.
@@ -242,6 +259,15 @@ impl Settings {
         self.rate_limit = flags.rate_limit.unwrap_or(self.rate_limit);
         self.edl_auth = flags.edl_auth.unwrap_or(self.edl_auth);
         self.resolver = flags.resolver.or(self.resolver);
+        if !flags.rtr.is_empty() {
+            self.rtr.clone_from(&flags.rtr);
+        }
+        if flags.ris_live.is_some() {
+            self.ris_live.clone_from(&flags.ris_live);
+        }
+        if !flags.ris_live_host.is_empty() {
+            self.ris_live_hosts.clone_from(&flags.ris_live_host);
+        }
         if flags.peeringdb_url.is_some() {
             self.peeringdb_url.clone_from(&flags.peeringdb_url);
         }
@@ -284,6 +310,7 @@ impl Settings {
                 .with_overrides(&self.sources)?
                 .exclude(&self.exclude_sources)?,
             cycle: Duration::from_secs(u64::from(self.cycle_minutes) * 60),
+            live: self.live(&origin)?,
             api: self.api()?,
             lookup: self.lookup(&origin)?,
             bands: self.bands,
@@ -346,7 +373,7 @@ mod tests {
         assert_eq!(example, Settings::default());
         // Every key of the program is in the example.
         let yaml = serde_saphyr::to_string(&Settings::default()).unwrap();
-        for line in yaml.lines().filter(|l| !l.starts_with(' ')) {
+        for line in yaml.lines().filter(|l| !l.starts_with([' ', '-'])) {
             let key = line.split(':').next().unwrap();
             assert!(EXAMPLE.contains(&format!("{key}:")), "{key}");
         }
@@ -395,6 +422,29 @@ mod tests {
     }
 
     #[test]
+    fn the_real_internet_has_a_stream_unless_it_is_switched_off() {
+        let stream = |words: &[&str]| {
+            let serve = ["serve", "--data-dir", "/x"];
+            let config = load(&[&serve[..], words].concat()).unwrap();
+            config.live.ris_live.map(|ris_live| ris_live.url)
+        };
+        let public = asgard_ingest::live::RIS_LIVE.to_owned();
+        assert_eq!(stream(&[]), Some(public));
+        assert_eq!(stream(&["--ris-live", "off"]), None);
+        assert_eq!(stream(&["--mirror", "/m"]), None);
+        assert_eq!(stream(&["--demo"]), None);
+        assert_eq!(stream(&["--as-of", "2026-06-01"]), None);
+        let own = "wss://example.net/";
+        let with = stream(&["--mirror", "/m", "--ris-live", own]);
+        assert_eq!(with.as_deref(), Some(own));
+        for url in ["ws://127.0.0.1:1/", "http://example.net/"] {
+            let words = ["serve", "--data-dir", "/x", "--ris-live", url];
+            let error = load(&words).map(|_| ()).unwrap_err().to_string();
+            assert!(error.starts_with("ris_live: "), "{error}");
+        }
+    }
+
+    #[test]
     fn unknown_sources_and_days_are_refused_by_name() {
         let error = |words: &[&str]| {
             format!("{:#}", load(words).map(|_| ()).unwrap_err())
@@ -402,6 +452,15 @@ mod tests {
         let text =
             error(&["serve", "--data-dir", "/x", "--exclude-source", "nope"]);
         assert!(text.contains("`nope`"), "{text}");
+        let rtr =
+            |address| error(&["serve", "--data-dir", "/x", "--rtr", address]);
+        for address in ["localhost", "localhost:", ":323", "localhost:0"] {
+            let text = rtr(address);
+            let named = format!("`{address}` is not HOST:PORT");
+            assert!(text.contains(&named), "{text}");
+        }
+        let text = error(&["serve", "--demo", "--rtr", "localhost:3323"]);
+        assert!(text.contains("generated world"), "{text}");
         let text = error(&["serve", "--data-dir", "/x", "--as-of", "soon"]);
         assert!(text.contains("`soon`"), "{text}");
     }

@@ -11,6 +11,7 @@ mod exit;
 mod key_option;
 mod local;
 mod output;
+mod sessions;
 mod telemetry;
 
 use std::{process::ExitCode, time::Duration};

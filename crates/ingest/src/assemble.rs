@@ -66,7 +66,7 @@ pub fn assemble(
             &ground.table,
             &announced,
             &excused,
-            &ground.special,
+            &ground.bedrock.special,
         );
         let originated = Originated::new(&routes);
         let (threats, mut shown) = threats(asn, &originated, &mut findings);
@@ -99,11 +99,11 @@ pub fn assemble(
         samples: all_samples,
         table: Arc::clone(&ground.table),
         rpki: Arc::clone(&ground.rpki),
-        countries: Arc::clone(&ground.countries),
+        countries: Arc::clone(&ground.bedrock.countries),
         announced,
-        landmarks: Arc::clone(&ground.landmarks),
+        landmarks: Arc::clone(&ground.bedrock.landmarks),
         named: findings.named,
-        peeringdb: Arc::clone(&ground.profiles),
+        peeringdb: Arc::clone(&ground.bedrock.profiles),
         organisations,
         graph,
         incidents: incidents(ground),
@@ -176,13 +176,14 @@ fn incidents(ground: &Ground) -> Vec<Incident> {
 /// Every ASN that is registered, announced, or named by a source. Old
 /// relationships name networks that are gone, so they add none.
 fn scored_set(ground: &Ground, findings: &Findings) -> Vec<Asn> {
-    let mut asns: Vec<Asn> = ground.registrations.keys().copied().collect();
+    let mut asns: Vec<Asn> =
+        ground.bedrock.registrations.keys().copied().collect();
     for route in ground.table.iter() {
         asns.extend_from_slice(route.origins);
     }
     asns.sort_unstable();
     asns.dedup();
-    asns.extend(ground.peeringdb.iter().flatten().map(|(asn, _)| *asn));
+    asns.extend(ground.bedrock.peeringdb.iter().flatten().map(|(asn, _)| *asn));
     asns.extend(findings.verdicts.by_asn.keys());
     asns.extend(findings.listed_asns.keys());
     asns.sort_unstable();
@@ -200,7 +201,7 @@ fn registrations(
     asns: &[Asn],
 ) -> Vec<Registration> {
     let of = |asn: &Asn| {
-        let known = ground.registrations.get(asn).cloned();
+        let known = ground.bedrock.registrations.get(asn).cloned();
         let known = known.unwrap_or_default();
         match listed.get(asn) {
             Some(named) if known.rir.is_none() => Registration {
@@ -314,6 +315,7 @@ fn metadata(
     let tier1_count = providers.iter().filter(tier1).count();
     Metadata {
         has_peeringdb_profile: ground
+            .bedrock
             .peeringdb
             .as_ref()
             .map(|known| known.contains_key(&asn)),

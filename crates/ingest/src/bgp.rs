@@ -9,6 +9,7 @@
 //! | which paths are no news, so that inference can learn from them | [`sightings`] |
 //! | state, relationships, incidents (asgard-routing) | [`telling`], [`known`] |
 //! | who announces what, over which providers | [`harvest`] |
+//! | what goes on as it happens, between two cycles | [`stream`] |
 //!
 //! A dump that is damaged, or not believable beside the last good one, is
 //! refused whole, and the one before it is taken. Of a file of updates that is
@@ -20,7 +21,9 @@ mod files;
 mod harvest;
 mod known;
 mod lanes;
+mod scenery;
 mod sightings;
+mod stream;
 mod telling;
 #[cfg(test)]
 mod tests;
@@ -29,8 +32,10 @@ use asgard_model::{Asn, Day, Incident, graph::Relationship};
 use asgard_routing::detector::Measures;
 use rustc_hash::FxHashMap;
 
+pub use self::stream::Stream;
 pub(crate) use self::{
     files::survey,
+    scenery::Scenery,
     telling::{Context, Reads, Told, tell},
 };
 use crate::reader::OriginRows;

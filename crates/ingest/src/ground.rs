@@ -1,8 +1,9 @@
 //! The ground: what changes slowly and says nothing bad about anybody.
 //!
 //! Routing table, origin validation, registrations, relationships, landmarks.
-//! It is read whole when one of its sources has a new version, and shared by
-//! the cycles until then.
+//! Of two layers: the [`Bedrock`] is read whole when one of its sources has a
+//! new version, and stays until then. On it stands what may change from one
+//! moment to the next: BGP, and what a validator says of RPKI.
 
 use std::sync::Arc;
 
@@ -20,20 +21,19 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{
     assemble::organisations,
-    bgp::BgpFindings,
+    bgp::{BgpFindings, BgpRows},
     free_space::Unallocated,
     hygiene::{Claim, claims},
     reader::{NetworkRows, OriginRows, RpkiRows},
 };
 
-/// What changes slowly.
+/// What is known about networks and their routes, whoever they harm.
 #[derive(Clone, Debug, Default)]
 pub struct Ground {
+    /// What it stands on.
+    pub bedrock: Arc<Bedrock>,
     /// Who announces what, validated.
     pub table: Arc<RoutingTable>,
-    /// In which country addresses are, by a source of just that; without one,
-    /// in which country registries gave them to their holders.
-    pub countries: Arc<CountrySpace>,
     /// Name and day of the source of the table.
     pub routing_source: String,
     /// What RPKI says.
@@ -42,13 +42,21 @@ pub struct Ground {
     pub low_visibility: [bool; 2],
     /// RPKI-invalid routes with the rightful origins.
     pub claims: Vec<Claim>,
-    /// Who holds each AS number.
-    pub registrations: FxHashMap<Asn, Registration>,
     /// Relationships: by BGP where it was read, else by a source; empty if there
     /// is neither.
     pub edges: Vec<(Asn, Asn, Relationship)>,
     /// What BGP says besides the table; `None` if no dump was read.
     pub(crate) bgp: Option<BgpFindings>,
+}
+
+/// What changes slowly.
+#[derive(Debug, Default)]
+pub struct Bedrock {
+    /// In which country addresses are, by a source of just that; without one,
+    /// in which country registries gave them to their holders.
+    pub countries: Arc<CountrySpace>,
+    /// Who holds each AS number.
+    pub registrations: FxHashMap<Asn, Registration>,
     /// Networks with a PeeringDB profile; `None` if no source was loaded.
     pub peeringdb: Option<FxHashMap<Asn, NetworkKind>>,
     /// Those of them whose profile was loaded.
@@ -57,6 +65,19 @@ pub struct Ground {
     pub landmarks: Arc<Landmarks>,
     /// Space that nobody may announce.
     pub special: SpecialPurpose,
+    /// What files say of RPKI.
+    pub(crate) rpki: Arc<Rpki>,
+    /// Which registry gave which space.
+    pub(crate) registries: Arc<Registries>,
+    /// Route servers of exchange points, as PeeringDB or registries call them.
+    pub(crate) route_servers: FxHashSet<Asn>,
+    /// Relationships that a source told.
+    pub(crate) edges: Vec<(Asn, Asn, Relationship)>,
+    /// The source of the table, its rows, and how few see them; without rows
+    /// where BGP itself is read.
+    routing_source: String,
+    table: TableBuilder,
+    low_visibility: [bool; 2],
 }
 
 /// Whether the world is invented, so that numbers for documentation stand in
@@ -70,6 +91,7 @@ pub(crate) enum Invented {
 }
 
 /// Which registry gave which space.
+#[derive(Debug, Default)]
 pub(crate) struct Registries {
     /// Ascending; registries give nothing inside what was given.
     blocks: Vec<(Prefix, Rir)>,
@@ -102,9 +124,6 @@ pub struct GroundBuilder {
     registrations: FxHashMap<Asn, Registration>,
     edges: Vec<(Asn, Asn, Relationship)>,
     registries: Vec<(Prefix, Rir)>,
-    unallocated: Unallocated,
-    bgp: Option<BgpFindings>,
-    settled_rpki: Option<Rpki>,
     peeringdb: Option<FxHashMap<Asn, NetworkKind>>,
     profiles: Vec<(Asn, PeeringdbNet)>,
     ranges: Vec<(Prefix, Class)>,
@@ -185,52 +204,82 @@ impl GroundBuilder {
         }
     }
 
-    /// What RPKI says, as far as it was added; [`Self::keep_rpki`] takes it
-    /// back.
-    pub(crate) fn take_rpki(&mut self) -> Rpki {
-        if let Some(settled) = self.settled_rpki.take() {
-            return settled;
-        }
-        let RpkiRows { vrps, aspas } = std::mem::take(&mut self.rpki);
-        let vrps = VrpSet::new(vrps);
-        let known = !vrps.is_empty() || self.states_rpki;
-        Rpki { known, vrps, aspas: AspaSet::new(aspas) }
-    }
-
-    /// Takes back what [`Self::take_rpki`] gave.
-    pub(crate) fn keep_rpki(&mut self, rpki: Rpki) {
-        self.settled_rpki = Some(rpki);
-    }
-
     /// Adds which registry gave which space.
     pub(crate) fn registries(&mut self, rows: Vec<(Prefix, Rir)>) {
         self.registries.extend(rows);
     }
 
-    /// Takes what nobody has been given.
-    pub(crate) fn unallocated(&mut self, space: Unallocated) {
-        self.unallocated = space;
+    /// Sorts everything and builds what the ground stands on.
+    pub fn build(self) -> Bedrock {
+        let route_servers = self.route_servers();
+        let vrps = VrpSet::new(self.rpki.vrps);
+        let known = !vrps.is_empty() || self.states_rpki;
+        let aspas = AspaSet::new(self.rpki.aspas);
+        // The two are not mixed: an address would move when one is away.
+        let countries = match self.countries.is_empty() {
+            true => self.delegated_countries.build(),
+            false => self.countries.build(),
+        };
+        let mut registrations = self.registrations;
+        for (asn, &kind) in self.peeringdb.iter().flatten() {
+            if kind != NetworkKind::Unknown {
+                registrations.entry(*asn).or_default().kind = kind;
+            }
+        }
+        Bedrock {
+            countries: Arc::new(countries),
+            registrations,
+            peeringdb: self.peeringdb,
+            profiles: Arc::new(self.profiles.into()),
+            landmarks: Arc::new(Landmarks::new(self.ranges)),
+            special: self.special,
+            rpki: Arc::new(Rpki { known, vrps, aspas }),
+            registries: Arc::new(Registries::new(self.registries)),
+            route_servers,
+            edges: self.edges,
+            routing_source: self.routing_source,
+            table: self.table,
+            low_visibility: self.low_visibility,
+        }
     }
 
-    /// Which registry gave which space.
-    pub(crate) fn take_registries(&mut self) -> Registries {
-        Registries::new(std::mem::take(&mut self.registries))
+    fn route_servers(&self) -> FxHashSet<Asn> {
+        let stated = self.peeringdb.iter().flatten().map(|(a, k)| (*a, *k));
+        let held = self.registrations.iter().map(|(a, r)| (*a, r.kind));
+        stated
+            .chain(held)
+            .filter(|(_, kind)| *kind == NetworkKind::RouteServer)
+            .map(|(asn, _)| asn)
+            .collect()
+    }
+}
+
+impl Bedrock {
+    /// What RPKI says: by a validator if one is followed, else by files. One
+    /// that knows of no ASPA may speak a version that has none (RFC 8210), so
+    /// those of files stay.
+    pub(crate) fn rpki(&self, validator: Option<&Arc<Rpki>>) -> Arc<Rpki> {
+        let Some(said) = validator else { return Arc::clone(&self.rpki) };
+        if !said.aspas.is_empty() || self.rpki.aspas.is_empty() {
+            return Arc::clone(said);
+        }
+        let aspas = self.rpki.aspas.clone();
+        Arc::new(Rpki { aspas, ..Rpki::clone(said) })
     }
 
-    /// Space and numbers that nobody may announce; in an invented world,
-    /// reserved numbers are ordinary ones.
-    pub(crate) fn bogons(&self, invented: Invented) -> Bogons {
-        let Unallocated { all, lately_held } = self.unallocated.clone();
+    /// Space and numbers that nobody may announce, with what nobody has been
+    /// given; in an invented world, reserved numbers are ordinary ones.
+    pub(crate) fn bogons(
+        &self,
+        space: Unallocated,
+        invented: Invented,
+    ) -> Bogons {
+        let Unallocated { all, lately_held } = space;
         let bogons = Bogons::new(self.special.clone(), all, lately_held);
         match invented {
             Invented::Yes => bogons.with_stand_ins(),
             Invented::No => bogons,
         }
-    }
-
-    /// The relationships that sources told.
-    pub(crate) fn links(&self) -> &[(Asn, Asn, Relationship)] {
-        &self.edges
     }
 
     /// Who shares an organisation with others, and its number.
@@ -242,55 +291,44 @@ impl GroundBuilder {
         let numbered = holders.iter().zip(numbers);
         numbered.filter_map(|((asn, _), n)| Some((*asn, n?))).collect()
     }
+}
 
-    /// Route servers of exchange points, as PeeringDB or registries call them.
-    pub(crate) fn route_servers(&self) -> FxHashSet<Asn> {
-        let stated = self.peeringdb.iter().flatten().map(|(a, k)| (*a, *k));
-        let held = self.registrations.iter().map(|(a, r)| (*a, r.kind));
-        stated
-            .chain(held)
-            .filter(|(_, kind)| *kind == NetworkKind::RouteServer)
-            .map(|(asn, _)| asn)
-            .collect()
-    }
-
-    /// Takes what BGP says; its relationships hold those of other sources.
-    pub(crate) fn bgp(&mut self, mut findings: BgpFindings) {
-        self.edges = std::mem::take(&mut findings.edges);
-        self.bgp = Some(findings);
-    }
-
-    /// Validates the table and builds the ground.
-    pub fn build(mut self) -> Ground {
-        let mut rpki = self.take_rpki();
-        rpki.known |= self.states_rpki;
-        let table = self.table.build(&rpki.vrps);
-        // The two are not mixed: an address would move when one is away.
-        let countries = match self.countries.is_empty() {
-            true => std::mem::take(&mut self.delegated_countries).build(),
-            false => std::mem::take(&mut self.countries).build(),
-        };
-        let claims = claims(&table, &rpki.vrps);
-        let mut registrations = self.registrations;
-        for (asn, &kind) in self.peeringdb.iter().flatten() {
-            if kind != NetworkKind::Unknown {
-                registrations.entry(*asn).or_default().kind = kind;
+impl Ground {
+    /// Puts RPKI, and BGP where it was read (with the name and day of its
+    /// table), on the bedrock; validates the table.
+    pub(crate) fn new(
+        bedrock: Arc<Bedrock>,
+        rpki: Arc<Rpki>,
+        bgp: Option<(String, BgpRows)>,
+    ) -> Self {
+        let mut routing_source = bedrock.routing_source.clone();
+        let mut low_visibility = bedrock.low_visibility;
+        let mut findings = None;
+        let table = match bgp {
+            None => bedrock.table.clone(),
+            Some((name, rows)) => {
+                routing_source = name;
+                low_visibility = rows.origins.low_visibility;
+                findings = Some(rows.findings);
+                rows.origins.table
             }
-        }
-        Ground {
+        };
+        let table = table.build(&rpki.vrps);
+        let claims = claims(&table, &rpki.vrps);
+        // The relationships of BGP hold those of other sources.
+        let edges = match &mut findings {
+            Some(findings) => std::mem::take(&mut findings.edges),
+            None => bedrock.edges.clone(),
+        };
+        Self {
+            bedrock,
             table: Arc::new(table),
-            countries: Arc::new(countries),
-            routing_source: self.routing_source,
-            rpki: Arc::new(rpki),
-            low_visibility: self.low_visibility,
+            routing_source,
+            rpki,
+            low_visibility,
             claims,
-            registrations,
-            edges: self.edges,
-            bgp: self.bgp,
-            peeringdb: self.peeringdb,
-            profiles: Arc::new(self.profiles.into()),
-            landmarks: Arc::new(Landmarks::new(self.ranges)),
-            special: self.special,
+            edges,
+            bgp: findings,
         }
     }
 }

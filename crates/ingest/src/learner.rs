@@ -1,15 +1,17 @@
 //! The learner: sources in, Worlds out.
 //!
-//! It remembers between two calls what has not changed: the [`Ground`] until
-//! one of its sources has a new version, and a [`Ledger`] for each list, into
-//! which new versions are merged. What a source gets wrong is refused whole and
+//! It remembers between two calls what has not changed: the [`Bedrock`] until
+//! one of its sources has a new version, the [`Ground`] on it until BGP or a
+//! validator says something new, and a [`Ledger`] for each list, into which new
+//! versions are merged. What a source gets wrong is refused whole and
 //! noted on the [`Board`]; its last good version stays.
 //!
+//! [`Bedrock`]: crate::ground::Bedrock
 //! [`Ledger`]: crate::ledger::Ledger
 
-use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use asgard_model::{Day, Model, SourceStatus, World, day::DayError};
+use asgard_model::{Day, Model, SourceStatus, World};
 use asgard_store::SourceState;
 use jiff::Timestamp;
 
@@ -18,16 +20,19 @@ use self::{
     free_memory::FreeMemory,
     memory::Memory,
     moment::Trials,
-    slow::{Moments, Slow, read_ground},
+    slow::{Footing, Moments, Slow, read_bedrock, read_bgp, scenery},
 };
 use crate::{
     assemble::assemble,
     bgp::Told,
     catalogue::{Catalogue, Role, Source},
     ground::Ground,
+    live::Stream,
+    rtr::{Answer, Validators},
     supply::{Supply, SupplyError},
 };
 
+mod as_of;
 mod board;
 mod findings;
 mod free_memory;
@@ -39,51 +44,8 @@ mod sealed;
 mod slow;
 mod validate;
 
+pub use as_of::{AsOf, AsOfError};
 pub use validate::{GROWTH_LIMIT, LAST_GOOD_DAYS, SHRINK_LIMIT};
-
-/// The moment for which observations age.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AsOf {
-    /// The present.
-    Now,
-    /// The newest day of any list of observations.
-    Newest,
-    /// A day; what was published later is not read.
-    At(Day),
-}
-
-/// Text that names no moment.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("as_of: `{text}` is neither `now` nor `newest`, and {cause}")]
-pub struct AsOfError {
-    text: String,
-    cause: DayError,
-}
-
-impl FromStr for AsOf {
-    type Err = AsOfError;
-
-    fn from_str(text: &str) -> Result<Self, AsOfError> {
-        match text {
-            "now" => Ok(Self::Now),
-            "newest" => Ok(Self::Newest),
-            day => day.parse().map(Self::At).map_err(|cause| AsOfError {
-                text: text.chars().take(40).collect(),
-                cause,
-            }),
-        }
-    }
-}
-
-impl fmt::Display for AsOf {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Now => f.write_str("now"),
-            Self::Newest => f.write_str("newest"),
-            Self::At(day) => day.fmt(f),
-        }
-    }
-}
 
 /// Why there is no World.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +61,14 @@ pub enum LearnError {
     Nothing(String),
 }
 
+/// The ground that stands, and from what it was made.
+struct Standing {
+    slow: Slow,
+    /// The validator's answer that rules.
+    answer: Option<Answer>,
+    ground: Ground,
+}
+
 /// Sources in, Worlds out.
 pub struct Learner {
     catalogue: Catalogue,
@@ -108,7 +78,9 @@ pub struct Learner {
     demo: bool,
     /// Where ledgers are kept; `None` where the supply itself has history.
     ledgers: Option<PathBuf>,
-    ground: Option<(Slow, Ground)>,
+    standing: Option<Standing>,
+    validators: Validators,
+    stream: Option<Arc<Stream>>,
     /// What registries said until now that nobody holds.
     free: FreeMemory,
     /// What BGP told until now.
@@ -138,12 +110,29 @@ impl Learner {
             as_of,
             free: FreeMemory::new(ledgers.clone()),
             ledgers,
-            ground: None,
+            standing: None,
+            validators: Validators::default(),
+            stream: None,
             told: None,
             memories: BTreeMap::new(),
             trials: Trials::default(),
             board,
         }
+    }
+
+    /// Follows validators: what they say of RPKI rules over files as long as
+    /// it is good.
+    #[must_use]
+    pub fn with_validators(mut self, validators: Validators) -> Self {
+        self.validators = validators;
+        self
+    }
+
+    /// Lets a stream change the table of BGP from the first cycle on.
+    #[must_use]
+    pub fn with_stream(mut self, stream: Option<Arc<Stream>>) -> Self {
+        self.stream = stream;
+        self
     }
 
     /// Recalls how the sources did before the process started, and how old
@@ -193,10 +182,10 @@ impl Learner {
         self.refresh_ground(Moments { now, as_of }, day)?;
         self.refresh_memories(now, day)?;
         self.board.set_aside(complaints);
-        let Some((_, ground)) = &self.ground else {
+        let Some(Standing { ground, .. }) = &self.standing else {
             return Err(LearnError::Nothing(self.board.complaints()));
         };
-        if ground.table.is_empty() && ground.registrations.is_empty() {
+        if ground.table.is_empty() && ground.bedrock.registrations.is_empty() {
             return Err(LearnError::Nothing(self.board.complaints()));
         }
         let findings = self.findings(ground, day);
@@ -209,12 +198,15 @@ impl Learner {
     }
 
     /// Where the newest data set the moment, and BGP told something later on
-    /// that day: that.
+    /// that day, or a stream at any time: that.
     fn latest(&self, as_of: Timestamp, ground: &Ground) -> Timestamp {
         let until = ground.bgp.as_ref().map(|bgp| i64::from(bgp.until));
         let until = until.and_then(|at| Timestamp::from_second(at).ok());
         match (self.as_of, until) {
-            (AsOf::Newest, Some(until)) if Day::of(until) == Day::of(as_of) => {
+            (AsOf::Newest, Some(until))
+                if self.stream.is_some()
+                    || Day::of(until) == Day::of(as_of) =>
+            {
                 as_of.max(until)
             }
             _ => as_of,
@@ -268,22 +260,42 @@ impl Learner {
         day: Day,
     ) -> Result<(), SupplyError> {
         let slow = Slow::survey(&self.catalogue, &self.supply, day)?;
-        if self.ground.as_ref().is_some_and(|(known, _)| *known == slow) {
+        let said = self.validators.current();
+        let answer = said.as_ref().map(|(answer, _)| *answer);
+        let news = self.stream.as_ref().is_some_and(|s| s.has_news());
+        let is_same =
+            |s: &Standing| !news && s.slow == slow && s.answer == answer;
+        if self.standing.as_ref().is_some_and(is_same) {
             return Ok(());
         }
         // The old ground goes first: two of them would double the peak.
-        self.ground = None;
-        let (ground, told) = read_ground(
-            &slow,
-            &self.supply,
-            &self.model,
-            &mut self.board,
-            &mut self.free,
-            self.told.take(),
-            moments,
-        );
-        self.told = told;
-        self.ground = Some((slow, ground));
+        let bedrock = self.standing.take().and_then(|standing| {
+            let stays = standing.slow.has_bedrock_of(&slow);
+            stays.then_some(standing.ground.bedrock)
+        });
+        let bedrock = bedrock.unwrap_or_else(|| {
+            let (board, free) = (&mut self.board, &mut self.free);
+            let now = moments.now;
+            Arc::new(read_bedrock(&slow, &self.supply, board, free, now))
+        });
+        let rpki = bedrock.rpki(said.as_ref().map(|(_, said)| &said.rpki));
+        let (supply, model) = (&self.supply, &self.model);
+        let free = self.free.on(Day::of(moments.as_of));
+        let now_rpki = Arc::clone(&rpki);
+        let scenery = scenery(supply, model, &bedrock, now_rpki, free);
+        let footing = Footing { supply, bedrock: &bedrock, scenery: &scenery };
+        let told = self.stream.as_ref().and_then(|stream| stream.take());
+        let told = told.or_else(|| self.told.take());
+        let bgp = read_bgp(&slow, footing, &mut self.board, told, moments);
+        let (told, bgp) = bgp.unzip();
+        match (&self.stream, told) {
+            (Some(stream), Some(told)) => {
+                stream.give(told, Arc::new(scenery));
+            }
+            (_, told) => self.told = told,
+        }
+        let ground = Ground::new(bedrock, rpki, bgp);
+        self.standing = Some(Standing { slow, answer, ground });
         Ok(())
     }
 
@@ -292,7 +304,9 @@ impl Learner {
         now: Timestamp,
         day: Day,
     ) -> Result<(), SupplyError> {
-        let Some((_, ground)) = &self.ground else { return Ok(()) };
+        let Some(Standing { ground, .. }) = &self.standing else {
+            return Ok(());
+        };
         let mut jobs = Vec::new();
         for source in self.observers() {
             let versions = self.supply.versions(source)?;

@@ -11,7 +11,8 @@
 //! while nobody listened, or while the inbox was full, is lost. Each such hole
 //! is an item of its own, a [`Gap`], in its place between the messages. Behind a
 //! gap, routes may be known that are withdrawn, and others may be missing, until
-//! a table is read again.
+//! a table is read again. A [`Stream`] is the inbox together with the table that
+//! its messages change.
 //!
 //! Refused: messages over a megabyte (the connection ends, for a frame cannot
 //! be skipped), and addresses inside the operator's network, unless listed.
@@ -26,6 +27,8 @@ mod session;
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+pub use crate::bgp::Stream;
 
 pub use self::{
     backoff::Backoff,

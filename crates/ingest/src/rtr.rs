@@ -12,9 +12,13 @@
 //! a transfer that does not end is given up. Not read: router keys, and ASPAs of
 //! caches that speak the draft of version 2 of before 2023, such as `StayRTR`
 //! 0.5, whose records had another form.
+//!
+//! Of several validators the first whose word is good is followed
+//! ([`Validators`]); one that knows of no VRP at all is not.
 
 mod notice;
 mod target;
+mod validators;
 
 use std::{io, time::Duration};
 
@@ -25,8 +29,12 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-pub use self::notice::{Notice, Validated, Verdicts};
 use self::target::Target;
+pub(crate) use self::validators::Answer;
+pub use self::{
+    notice::{Notice, Validated},
+    validators::Validators,
+};
 use crate::live::Backoff;
 
 /// The highest version of the protocol that is spoken: with ASPAs.
@@ -134,7 +142,7 @@ async fn run(
         let begun = Instant::now();
         let wait = client.target().refresh().min(LONGEST);
         match timeout(wait + options.transfer, client.step()).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => client.target().note(client.state()),
             Ok(Err(error)) => break explain(&error),
             Err(_) => break "an answer did not end in time".to_owned(),
         }

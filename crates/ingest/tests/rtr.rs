@@ -13,10 +13,10 @@ use std::{
 
 use asgard_ingest::{
     live::Backoff,
-    rtr::{Notice, Options, Validated, Verdicts, follow},
+    rtr::{Notice, Options, Validated, follow},
 };
 use asgard_model::{
-    Asn, Prefix,
+    Asn, Prefix, ValidatorState, ValidatorStatus,
     rpki::{Vrp, VrpSet},
 };
 use serde_json::json;
@@ -144,7 +144,7 @@ impl Drop for Follower {
 
 impl Follower {
     fn start(address: SocketAddr) -> Self {
-        let notice = Arc::new(Notice::default());
+        let notice = Arc::new(Notice::new(address.to_string(), Arc::default()));
         let options = Options {
             connect: Duration::from_secs(5),
             transfer: Duration::from_secs(1),
@@ -161,10 +161,13 @@ impl Follower {
         Self { notice, task }
     }
 
-    async fn until(&self, enough: impl Fn(&Verdicts) -> bool) -> Verdicts {
+    async fn until(
+        &self,
+        enough: impl Fn(&ValidatorStatus) -> bool,
+    ) -> ValidatorStatus {
         let begun = Instant::now();
         loop {
-            let verdicts = self.notice.verdicts();
+            let verdicts = self.notice.status();
             if enough(&verdicts) {
                 return verdicts;
             }
@@ -181,7 +184,7 @@ impl Follower {
 fn texts(said: &Validated) -> Vec<String> {
     let show =
         |Vrp { prefix, max_len, asn }| format!("{prefix}-{max_len} {asn}");
-    said.vrps.iter().map(show).collect()
+    said.rpki.vrps.iter().map(show).collect()
 }
 
 /// Keeps the connection as long as the client does.
@@ -226,16 +229,21 @@ async fn records_and_their_changes_are_taken_over() {
         texts(&first),
         ["192.0.2.0/24-24 AS64496", "2001:db8::/32-48 AS64497"]
     );
-    let providers = first.aspas.providers_of(Asn(64_496));
+    let providers = first.rpki.aspas.providers_of(Asn(64_496));
     assert_eq!(providers, Some(&[Asn(64_499), Asn(64_500)][..]));
-    follower.until(|v| v.updates == 2).await;
+    let synced = follower.until(|v| v.serial == Some((SESSION, 2))).await;
+    assert_eq!((synced.updates, synced.state), (2, ValidatorState::Synced));
+    assert!(synced.expires_in_seconds > Some(7000), "{synced:?}");
     let second = follower.said();
     assert!(second.generation > first.generation);
     assert_eq!(
         texts(&second),
         ["192.0.2.0/24-25 AS64498", "2001:db8::/32-48 AS64497"]
     );
-    assert_eq!(second.aspas.providers_of(Asn(64_496)), Some(&[Asn(0)][..]));
+    assert_eq!(
+        second.rpki.aspas.providers_of(Asn(64_496)),
+        Some(&[Asn(0)][..])
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -293,7 +301,7 @@ async fn after_a_restart_the_rest_is_asked_for_and_all_of_it_if_need_be() {
     .await;
     let follower = Follower::start(address);
     follower.until(|v| v.updates == 2).await;
-    assert_eq!(follower.said().vrps.len(), 2);
+    assert_eq!(follower.said().rpki.vrps.len(), 2);
     follower.until(|v| v.updates == 3).await;
     assert_eq!(texts(&follower.said()), ["198.51.100.0/24-24 AS64496"]);
 }
@@ -335,7 +343,9 @@ async fn what_has_run_out_does_not_count() {
     .await;
     let follower = Follower::start(address);
     follower.until(|v| v.vrps == 1).await;
-    follower.until(|v| v.vrps == 0).await;
+    let run_out = follower.until(|v| v.vrps == 0).await;
+    assert_eq!(run_out.state, ValidatorState::Down);
+    assert_eq!((run_out.serial, run_out.age_seconds), (None, None));
     assert!(follower.notice.current().is_none());
 }
 
@@ -448,12 +458,12 @@ async fn a_real_cache_is_followed_through_a_change() {
     };
     let _cache = Program(child);
     let follower = Follower::start(address);
-    follower.until(|v| v.vrps == before.len()).await;
-    assert_eq!(follower.said().vrps, before);
+    follower.until(|v| v.vrps == before.len() as u64).await;
+    assert_eq!(follower.said().rpki.vrps, before);
     let (text, after) = document(1000..21_500);
     fs::write(&file, text).unwrap();
-    follower.until(|v| v.vrps == after.len()).await;
-    assert_eq!(follower.said().vrps, after);
-    let verdicts = follower.notice.verdicts();
+    follower.until(|v| v.vrps == after.len() as u64).await;
+    assert_eq!(follower.said().rpki.vrps, after);
+    let verdicts = follower.notice.status();
     assert!(verdicts.updates >= 2, "{verdicts:?}");
 }

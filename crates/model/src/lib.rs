@@ -39,6 +39,7 @@ pub mod rir;
 pub mod routing_table;
 pub mod rpki;
 pub mod scoring;
+pub mod session_status;
 pub mod signals;
 pub mod snapshot;
 pub mod source_status;
@@ -68,6 +69,9 @@ pub use rir::Rir;
 pub use routing_table::{Route, RoutingTable, TableBuilder};
 pub use rpki::RpkiState;
 pub use scoring::{Code, Model};
+pub use session_status::{
+    Sessions, StreamStatus, ValidatorState, ValidatorStatus,
+};
 pub use signals::Signals;
 pub use snapshot::{Judge, Profile, Snapshot, Whitelist};
 pub use source_status::SourceStatus;

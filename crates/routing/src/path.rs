@@ -174,6 +174,13 @@ impl PathArena {
         })
     }
 
+    /// Whether less than an eighth of its room is left.
+    pub fn is_nearly_full(&self) -> bool {
+        let nearly = |used: usize, room: usize| used >= room - room / 8;
+        nearly(self.len(), self.room.paths)
+            || nearly(self.members.len(), self.room.members)
+    }
+
     /// Number of paths.
     pub fn len(&self) -> usize {
         self.origins.len()

@@ -21,6 +21,7 @@ use crate::{
 mod additional;
 mod dump;
 mod feeds;
+mod holes;
 mod origins;
 mod peers;
 mod prefixes;
@@ -33,6 +34,7 @@ use self::{
     additional::{Additional, Shown},
     dump::Dump,
     feeds::{Feeds, is_counted},
+    holes::Holes,
     origins::Origins,
     peers::Peers,
     prefixes::Prefixes,
@@ -128,6 +130,8 @@ pub struct Table {
     refused: Refused,
     /// The dump that is being read.
     dump: Option<Dump>,
+    /// What was missed of a stream.
+    holes: Holes,
     now: u32,
 }
 
@@ -154,6 +158,7 @@ impl Table {
             limits,
             refused: Refused::default(),
             dump: None,
+            holes: Holes::default(),
             now: 0,
         }
     }
@@ -163,7 +168,7 @@ impl Table {
         if event.envelope == (Envelope::Bgp4mp { local: true }) {
             return;
         }
-        let at = event.at.seconds;
+        let at = self.holes.moment(event.at.seconds, self.now);
         self.now = self.now.max(at);
         let most = self.limits.peers;
         let Some(peer) = self.peers.intern(event.peer, most) else {
@@ -214,6 +219,9 @@ impl Table {
         {
             dump.shows(peer, prefix);
         }
+        if said.from_dump && self.holes.knows_better(peer, prefix) {
+            return;
+        }
         self.change(peer, prefix, route.path_id, Some(path), said, sink);
     }
 
@@ -224,7 +232,13 @@ impl Table {
         at: u32,
         sink: Changes<'_>,
     ) {
-        let Some(prefix) = self.prefixes.find(route.prefix) else { return };
+        let most = self.limits.prefixes;
+        let prefix = match self.holes.is_open() {
+            // A dump of before may know it: it must not come back.
+            true => self.prefixes.intern(route.prefix, most),
+            false => self.prefixes.find(route.prefix),
+        };
+        let Some(prefix) = prefix else { return };
         let said = Said { at, since: at, from_dump: false, attributes: None };
         self.change(peer, prefix, route.path_id, None, said, sink);
     }
@@ -239,6 +253,9 @@ impl Table {
         said: Said<'_>,
         sink: Changes<'_>,
     ) {
+        if !said.from_dump {
+            self.holes.hear(peer, prefix, said.at);
+        }
         let key = (peer, prefix);
         let Some(path_id) = path_id else {
             self.additional.forget(key);
@@ -326,6 +343,7 @@ impl Table {
     /// All routes of a peer are gone.
     fn lose(&mut self, peer: PeerId, at: u32, sink: Changes<'_>) {
         self.peers.end(peer, at);
+        self.holes.hear_end(peer, at);
         let said = Said { at, since: at, from_dump: false, attributes: None };
         let mut from = 0;
         while let Some((prefix, _)) = self.peers.next(peer, from) {
@@ -366,29 +384,20 @@ impl Table {
         self.dump = Some(Dump::default());
     }
 
-    /// Ends the dump that was begun; `at` in seconds since 1970. A dump that
-    /// was cut is ended by [`Self::abandon_dump`].
-    pub fn end_dump(&mut self, at: u32, sink: Changes<'_>) {
-        let Some(dump) = self.dump.take() else { return };
+    /// Takes the routes of the peers of a dump that it does not show.
+    fn take_all_but(&mut self, dump: &Dump, at: u32, sink: Changes<'_>) {
         let said = Said { at, since: at, from_dump: true, attributes: None };
         for peer in dump.peers() {
             let mut from = 0;
             while let Some((prefix, _)) = self.peers.next(peer, from) {
                 from = prefix.index() + 1;
-                if !dump.has(peer, prefix) {
+                let stays = dump.has(peer, prefix)
+                    || self.holes.knows_better(peer, prefix);
+                if !stays {
                     self.take(peer, prefix, Cause::Table, said, sink);
                 }
             }
         }
-        self.judge(0);
-        self.judge(1);
-    }
-
-    /// Ends a dump that was not read to its end: nothing is gone.
-    pub fn abandon_dump(&mut self) {
-        self.dump = None;
-        self.judge(0);
-        self.judge(1);
     }
 
     /// Hands over all present routes, by prefix, with cause [`Cause::Table`].
@@ -532,6 +541,13 @@ impl Table {
     /// What was not taken.
     pub fn refused(&self) -> Refused {
         self.refused
+    }
+
+    /// Whether less than an eighth of its room for prefixes or paths is left:
+    /// nothing is ever removed, so who goes on for ever must start anew.
+    pub fn is_nearly_full(&self) -> bool {
+        let most = self.limits.prefixes;
+        self.paths.is_nearly_full() || self.prefixes.len() >= most - most / 8
     }
 
     /// Bytes on the heap, nearly.

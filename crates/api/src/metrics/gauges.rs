@@ -3,7 +3,7 @@
 use asgard_model::{Level, SourceStatus};
 use prometheus::{Gauge, IntCounter, IntGauge, IntGaugeVec, Opts, Registry};
 
-use super::{DISTINCT, counter, keep};
+use super::{DISTINCT, counter, keep, sessions::SessionGauges};
 use crate::{Live, published::Published, view};
 
 /// Gauges, and counters that others count.
@@ -21,6 +21,7 @@ pub(super) struct Gauges {
     source_success: IntGaugeVec,
     source_rows: IntGaugeVec,
     source_up: IntGaugeVec,
+    sessions: SessionGauges,
 }
 
 impl Gauges {
@@ -98,6 +99,7 @@ impl Gauges {
                 "1 if the last attempt at a source succeeded.",
                 "source",
             ),
+            sessions: SessionGauges::new(registry),
         }
     }
 
@@ -117,6 +119,7 @@ impl Gauges {
         for source in live.sources().iter().filter(|source| source.enabled) {
             self.read_source(source);
         }
+        self.sessions.read(&live.sessions());
     }
 
     fn read_snapshot(&self, published: &Published) {
@@ -147,11 +150,11 @@ impl Gauges {
     }
 }
 
-fn whole(count: u64) -> i64 {
+pub(super) fn whole(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// Moves a counter to what another one says.
-fn advance(counter: &IntCounter, to: u64) {
+pub(super) fn advance(counter: &IntCounter, to: u64) {
     counter.inc_by(to.saturating_sub(counter.get()));
 }

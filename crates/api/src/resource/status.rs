@@ -1,6 +1,7 @@
 //! `GET /status`: what is served, from which sources, and how old they are.
 //!
-//! It answers before the first Snapshot too: that is when people look.
+//! Validators and the stream of BGP messages are there as they are at this
+//! moment. It answers before the first Snapshot too: that is when people look.
 
 use std::sync::Arc;
 
@@ -27,6 +28,8 @@ pub(crate) async fn show_status(
 ) -> Response {
     let snapshot = app.live.snapshot();
     let sources = app.live.sources();
-    let view = StatusView::new(snapshot.as_deref(), &sources, app.now());
+    let sessions = app.live.sessions();
+    let snapshot = snapshot.as_deref();
+    let view = StatusView::new(snapshot, &sources, &sessions, app.now());
     representation::json(StatusCode::OK, &view)
 }

@@ -1,11 +1,15 @@
 //! What is served, from which sources, and how old they are.
 
-use asgard_model::{Snapshot, SourceStatus};
+use asgard_model::{Sessions, Snapshot, SourceStatus};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{VERSION, moment, number::hundredths};
+use super::{
+    VERSION, moment,
+    number::hundredths,
+    session::{StreamView, ValidatorView},
+};
 
 /// What is served, from which sources.
 #[derive(Debug, Serialize, ToSchema)]
@@ -15,6 +19,8 @@ pub struct StatusView<'a> {
     routing: Option<&'a str>,
     coverage: Option<f64>,
     sources: Vec<SourceView<'a>>,
+    rtr: Vec<ValidatorView<'a>>,
+    ris_live: Option<StreamView<'a>>,
     version: &'static str,
     demo: bool,
 }
@@ -53,6 +59,7 @@ impl<'a> StatusView<'a> {
     pub fn new(
         snapshot: Option<&'a Snapshot>,
         sources: &'a [SourceStatus],
+        sessions: &'a Sessions,
         now: Timestamp,
     ) -> Self {
         let world = snapshot.map(|snapshot| &*snapshot.world);
@@ -62,6 +69,8 @@ impl<'a> StatusView<'a> {
             routing: world.map(|world| &*world.routing_source),
             coverage: world.map(|world| hundredths(world.health.coverage)),
             sources: sources.iter().map(|s| SourceView::new(s, now)).collect(),
+            rtr: sessions.rtr.iter().map(ValidatorView::new).collect(),
+            ris_live: sessions.ris_live.as_ref().map(StreamView::new),
             version: VERSION,
             demo: world.is_some_and(|world| world.demo),
         }

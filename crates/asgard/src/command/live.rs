@@ -26,6 +26,7 @@ use crate::{
     config::Config,
     exit::{Exit, usage},
     output::Out,
+    sessions::random,
 };
 
 /// How long lines may wait for others before they are written.
@@ -62,14 +63,6 @@ pub(crate) async fn run(
     say(&total(&inbox.counters().counts(), bad));
     result?;
     Ok(Exit::Ok)
-}
-
-/// Spreads the attempts of many clients; any number will do.
-fn random() -> u64 {
-    let mut bytes = [0; 8];
-    // Without randomness all clients come at once, which is no fault.
-    let _ = getrandom::fill(&mut bytes);
-    u64::from_ne_bytes(bytes)
 }
 
 async fn close(inbox: Arc<Inbox>, seconds: Option<u64>) {

@@ -13,7 +13,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::{
     net::{TcpListener, TcpSocket},
     signal::unix::{SignalKind, signal},
-    sync::watch,
+    sync::{Notify, watch},
     time::{Instant, sleep, timeout},
 };
 
@@ -23,6 +23,7 @@ use crate::{
     engine::{self, Engine},
     exit::Exit,
     output::Out,
+    sessions::Sessions,
     telemetry,
 };
 
@@ -44,7 +45,11 @@ pub(crate) async fn run(config: Config, out: &mut Out) -> Result<Exit> {
         Arc::new(Engine::new(Arc::clone(&live), store.clone(), &config));
     live.set_keys(store.keys.load().await?);
     let feeds = feeds(&config, &store).await?;
-    let learner = learner(&config, &store, &live).await?;
+    let sessions = Sessions::new(&config.live);
+    let learner = learner(&config, &store, &live)
+        .await?
+        .with_validators(sessions.validators())
+        .with_stream(sessions.stream());
     let listener = listen(config.listen).with_context(|| {
         format!("cannot listen on {}: see --listen", config.listen)
     })?;
@@ -63,12 +68,18 @@ pub(crate) async fn run(config: Config, out: &mut Out) -> Result<Exit> {
         store.clone(),
         stopped.clone(),
     ));
+    let pace = Pace {
+        pause: config.cycle,
+        calm: config.live.pause,
+        news: sessions.changed(),
+    };
+    let sessions = sessions.start(&live);
     let cycles = tokio::spawn(cycles(
         Arc::clone(&engine),
         Arc::clone(&live),
         learner,
         telemetry::progress(config.log),
-        config.cycle,
+        pace,
         stopped,
     ));
     wait_for_signal().await?;
@@ -79,6 +90,7 @@ pub(crate) async fn run(config: Config, out: &mut Out) -> Result<Exit> {
     }
     // A cycle in the midst of parsing has nothing to lose: it is left behind.
     cycles.abort();
+    drop(sessions);
     watcher.await.ok();
     keep(&feeds, &store).await;
     store.close().await?;
@@ -262,7 +274,7 @@ async fn cycles(
     live: Arc<Live>,
     mut learner: Learner,
     progress: Box<dyn Progress>,
-    pause: Duration,
+    pace: Pace,
     stopped: watch::Receiver<bool>,
 ) {
     if let Err(error) = engine.resume().await {
@@ -277,8 +289,29 @@ async fn cycles(
         if let Err(error) = result {
             complain(&error, ready);
         }
-        let next = if ready { pause } else { RETRY };
-        sleep(next.saturating_sub(begun.elapsed())).await;
+        let next = if ready { pace.pause } else { RETRY };
+        tokio::select! {
+            () = sleep(next.saturating_sub(begun.elapsed())) => {}
+            () = pace.news_after(begun.elapsed()) => {}
+        }
+    }
+}
+
+/// When the next cycle begins.
+struct Pace {
+    /// Between the beginnings of two cycles, if there are no news.
+    pause: Duration,
+    /// Shortest time between two, if there are.
+    calm: Duration,
+    news: Arc<Notify>,
+}
+
+impl Pace {
+    /// Resolves when there are news and it is time: a cycle that took so long
+    /// is followed by at least four times as long without one.
+    async fn news_after(&self, took: Duration) {
+        sleep(self.calm.max(took * 4).saturating_sub(took)).await;
+        self.news.notified().await;
     }
 }
 

@@ -17,5 +17,6 @@ mod seeds;
 mod serve;
 mod server;
 mod ssrf;
+mod stream;
 mod truth;
 mod world;

@@ -8,3 +8,4 @@ mod start;
 mod stop;
 mod trust;
 mod unreachable;
+mod validator;

@@ -8,7 +8,7 @@ use asgard_routing::{
 };
 use rustc_hash::FxHashSet;
 
-use super::telling::Context;
+use super::scenery::Scenery;
 
 /// So many unallocated prefixes are believable, or a hundredth of all that are
 /// announced: in 2026 a twentieth per cent was in space that no registry gave.
@@ -35,20 +35,20 @@ impl Known {
     pub(super) fn scene<'s>(
         &'s self,
         table: &'s Table,
-        context: &'s Context<'_>,
+        scenery: &'s Scenery,
     ) -> Scene<'s> {
         Scene {
             table,
             relations: &self.relationships,
-            rpki: context.rpki,
+            rpki: &scenery.rpki,
             bogons: match self.registries {
-                Believed::Yes => context.bogons,
-                Believed::No => context.special,
+                Believed::Yes => &scenery.bogons,
+                Believed::No => &scenery.special,
             },
             blackholes: &self.blackholes,
             exempt: &self.exempt,
-            rir: context.rir,
-            half_life_days: context.half_life_days,
+            rir: &scenery.rir,
+            half_life_days: scenery.half_life_days,
         }
     }
 
@@ -60,7 +60,7 @@ impl Known {
     pub(super) fn judge_registries(
         &mut self,
         table: &Table,
-        context: &Context<'_>,
+        scenery: &Scenery,
     ) -> Result<(), String> {
         let (mut all, mut free) = (0_u64, 0_u64);
         for id in table.prefix_ids() {
@@ -68,7 +68,7 @@ impl Known {
             let prefix = table.prefix(id);
             all += u64::from(is_carried);
             free +=
-                u64::from(is_carried && context.bogons.is_unallocated(prefix));
+                u64::from(is_carried && scenery.bogons.is_unallocated(prefix));
         }
         if free <= MOST_UNALLOCATED.max(all / 100) {
             self.registries = Believed::Yes;

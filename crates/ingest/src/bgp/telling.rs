@@ -2,12 +2,9 @@
 
 use std::{collections::BTreeMap, io::BufRead, ops::ControlFlow};
 
-use asgard_model::{
-    Asn, Day, Prefix, Rir, graph::Relationship, rpki::Rpki,
-    scoring::VisibilityRule,
-};
+use asgard_model::{Asn, Day, graph::Relationship, scoring::VisibilityRule};
 use asgard_routing::{
-    detector::{Bogons, Survey},
+    detector::Survey,
     event::{Event, Sink, What},
     relationships::{Options, Relationships},
     table::{Limits, Table},
@@ -21,12 +18,17 @@ use super::{
     harvest::{connections, origins},
     known::Known,
     lanes::{Next, in_order, lanes},
+    scenery::Scenery,
     sightings::{Sightings, routes_by_path},
 };
 use crate::{
     format::{FormatError, bgp_updates::bgp_updates, mrt::whole_table},
     supply::Supply,
 };
+
+mod live;
+
+pub(crate) use live::Standing;
 
 /// What is known besides BGP.
 pub(crate) struct Context<'c> {
@@ -40,16 +42,8 @@ pub(crate) struct Context<'c> {
     pub(crate) organisations: Vec<(Asn, u32)>,
     /// Route servers of exchange points.
     pub(crate) route_servers: FxHashSet<Asn>,
-    /// What RPKI says.
-    pub(crate) rpki: &'c Rpki,
-    /// What nobody may announce.
-    pub(crate) bogons: &'c Bogons,
-    /// The same without what registries say.
-    pub(crate) special: &'c Bogons,
-    /// The registry of a prefix.
-    pub(crate) rir: &'c dyn Fn(Prefix) -> Option<Rir>,
-    /// Days in which the weight of a leak halves.
-    pub(crate) half_life_days: f64,
+    /// What detectors know besides.
+    pub(crate) scenery: &'c Scenery,
     /// The end of all windows, in seconds since 1970.
     pub(crate) until: u32,
     /// Whether so many prefixes of a day are believable.
@@ -70,13 +64,19 @@ pub(crate) struct Told {
     begins: u32,
     /// Whether relationships are inferred and the survey has begun.
     surveyed: bool,
+    /// Whether a stream goes on where the files ended.
+    live: bool,
+    /// Dumps that have filled holes of the stream.
+    resyncs: u64,
+    /// Relationships of now, and when they were inferred (seconds since 1970).
+    current: Option<(u32, Relationships)>,
 }
 
 /// Reads of files by source.
 pub(crate) type Reads = BTreeMap<String, SourceRead>;
 
 /// Tells the best story that the files have; goes on with `known` if that is
-/// its beginning. How the sources did is noted in `reads`.
+/// its beginning, or if a stream goes on with it. How the sources did is noted in `reads`.
 pub(crate) fn tell(
     files: &[BgpFile],
     known: Option<Told>,
@@ -84,6 +84,17 @@ pub(crate) fn tell(
     reads: &mut Reads,
 ) -> Option<(Told, BgpRows)> {
     let mut known = known;
+    if known.take_if(|told| told.is_worn_out()).is_some() {
+        tracing::warn!("BGP: the table is full, and begins anew with a dump");
+    }
+    if let Some(mut told) = known.take_if(|told| told.live) {
+        // Without any dump another table rules.
+        files.iter().find(|file| file.is_dump())?;
+        told.catch_up(files, context, reads);
+        let rows = told.harvest(context);
+        told.sum_up(reads);
+        return Some((told, rows));
+    }
     for story in stories(files, context.until) {
         let told = match known.take().filter(|told| told.begins(&story)) {
             Some(mut told) => {
@@ -112,6 +123,9 @@ impl Told {
             events: BTreeMap::new(),
             begins,
             surveyed: false,
+            live: false,
+            resyncs: 0,
+            current: None,
         }
     }
 
@@ -161,7 +175,8 @@ impl Told {
         self.first_dumps(&dumps, context, reads)?;
         let name = story.dumps.first().map(|f| f.source.name.clone());
         let read = reads.entry(name.unwrap_or_default()).or_default();
-        if let Err(reason) = self.known.judge_registries(&self.table, context) {
+        let judged = self.known.judge_registries(&self.table, context.scenery);
+        if let Err(reason) = judged {
             read.complain(reason);
         }
         self.start(context, read)?;
@@ -276,9 +291,10 @@ impl Told {
         }
         self.known.relationships = self.infer(context);
         self.surveyed = true;
+        let scenery = context.scenery;
         let Self { table, survey, known, .. } = self;
         table.replay(&mut |table, t| {
-            survey.transition(&known.scene(table, context), t);
+            survey.transition(&known.scene(table, scenery), t);
         });
         Ok(())
     }
@@ -343,10 +359,14 @@ impl Told {
             self.table.begin_dump();
         }
         run.last = run.last.max(event.at.seconds);
+        self.apply(event, context.scenery);
+    }
+
+    fn apply(&mut self, event: &Event<'_>, scenery: &Scenery) {
         let Self { table, sightings, survey, known, .. } = self;
         table.apply(event, &mut |table, t| {
             sightings.note(t);
-            survey.transition(&known.scene(table, context), t);
+            survey.transition(&known.scene(table, scenery), t);
         });
     }
 
@@ -356,30 +376,36 @@ impl Told {
         result: &Result<(), String>,
         context: &Context<'_>,
     ) {
+        let scenery = context.scenery;
         let Self { table, survey, known, .. } = self;
         if result.is_err() {
             return table.abandon_dump();
         }
         table.end_dump(at, &mut |table, t| {
-            survey.transition(&known.scene(table, context), t);
+            survey.transition(&known.scene(table, scenery), t);
         });
     }
 
     /// What everything amounts to now.
     fn harvest(&mut self, context: &Context<'_>) -> BgpRows {
         let until = self.table.now().max(context.until);
+        let has_updates =
+            self.live || self.files.iter().any(|file| !file.is_dump());
         // Links of the dump may be months old: those of now are shown, while
         // detectors keep what was true when a route was seen.
-        let has_updates = self.files.iter().any(|file| !file.is_dump());
-        let current = has_updates.then(|| self.infer(context));
-        let links = current.as_ref().unwrap_or(&self.known.relationships);
+        if !self.links_stay() {
+            let links = has_updates.then(|| self.infer(context));
+            self.current = links.map(|links| (self.table.now(), links));
+        }
+        let current = self.current.as_ref().map(|(_, links)| links);
+        let links = current.unwrap_or(&self.known.relationships);
         let routes = routes_by_path(&self.table);
-        let scene = self.known.scene(&self.table, context);
+        let scene = self.known.scene(&self.table, context.scenery);
         let found = self.survey.finish(&scene, until);
         let mut edges: Vec<_> =
             links.edges().map(|(a, b, r, _)| (a, b, r)).collect();
         edges.sort_unstable();
-        BgpRows {
+        let rows = BgpRows {
             origins: origins(&self.table),
             findings: BgpFindings {
                 edges,
@@ -390,7 +416,9 @@ impl Told {
                 until: self.table.now(),
                 has_updates,
             },
-        }
+        };
+        self.current.take_if(|_| !self.live);
+        rows
     }
 }
 

@@ -180,8 +180,8 @@ fn check(raw: &RawSource) -> Result<(), CatalogueError> {
         "max_stale is at least one cadence"
     } else if raw.cadence.is_zero() || raw.timeout.is_zero() {
         "cadence and timeout are longer than nothing"
-    } else if !(1..=4096).contains(&raw.max_mib) {
-        "max_mib lies between 1 and 4096"
+    } else if !(1..=16_384).contains(&raw.max_mib) {
+        "max_mib lies between 1 and 16384"
     } else if raw.contains.contains(&raw.family) {
         "a family does not re-publish itself"
     } else {
@@ -231,7 +231,8 @@ fn part(name: &str, key: &str, raw: RawPart) -> Result<Part, CatalogueError> {
 
 /// Whether a text is an address that the fetcher can ask.
 pub(super) fn is_web(url: &str) -> bool {
-    let plain = url.replace("{yyyymmdd}", "0").replace("{yyyymm}", "0");
+    let dates = ["{yyyymmdd}", "{yyyymm}", "{yyyy}", "{mm}"];
+    let plain = dates.iter().fold(url.to_owned(), |u, d| u.replace(d, "0"));
     reqwest::Url::parse(&plain).is_ok_and(|url| {
         matches!(url.scheme(), "http" | "https") && url.has_host()
     })

@@ -64,7 +64,7 @@ impl Learner {
         let half_life = self.model.delisted_half_life();
         let scales = Scales {
             table: &ground.table,
-            landmarks: &ground.landmarks,
+            landmarks: &ground.bedrock.landmarks,
             model: &self.model,
             as_of: day,
         };
@@ -98,13 +98,17 @@ impl Learner {
     }
 
     fn freshness(&self, source: &Source) -> Freshness {
+        self.aged(source, self.board.data_day(&source.name))
+    }
+
+    fn aged(&self, source: &Source, day: Option<Day>) -> Freshness {
         let gap = self
             .memories
             .get(&source.name)
             .map_or(0, |memory| memory.ledger.median_gap_days());
         Freshness::new(
             self.weight(source),
-            self.board.data_day(&source.name),
+            day,
             source.cadence,
             source.max_stale,
             gap,
@@ -112,7 +116,7 @@ impl Learner {
     }
 
     fn health(&self, day: Day) -> SourceHealth {
-        let ruling = self.ground.as_ref().map(|(slow, _)| slow);
+        let ruling = self.standing.as_ref().map(|standing| &standing.slow);
         // A mirror is the operator's choice of sources: what it never had is
         // elsewhere; what it had and lost is missing.
         let network = matches!(self.supply, Supply::Network(_));
@@ -121,12 +125,17 @@ impl Learner {
                 && (network || self.board.data_day(&source.name).is_some())
                 && ruling.is_none_or(|slow| slow.counts(source))
         };
-        let sources: Vec<Freshness> = self
-            .catalogue
-            .enabled()
-            .filter(counts)
-            .map(|source| self.freshness(source))
-            .collect();
+        let validated = self
+            .standing
+            .as_ref()
+            .is_some_and(|standing| standing.answer.is_some());
+        let freshness = |source: &Source| match source.role {
+            // A validator speaks for all files of VRPs, and is of today.
+            Role::Vrps if validated => self.aged(source, Some(day)),
+            _ => self.freshness(source),
+        };
+        let sources: Vec<Freshness> =
+            self.catalogue.enabled().filter(counts).map(freshness).collect();
         let routing = ruling.and_then(|slow| slow.routing()).and_then(|name| {
             let source = self.catalogue.get(name)?;
             let newest = self.board.data_day(name)?;

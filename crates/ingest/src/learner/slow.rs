@@ -3,9 +3,10 @@
 use std::{
     collections::hash_map::DefaultHasher,
     hash::{Hash, Hasher},
+    sync::Arc,
 };
 
-use asgard_model::{Day, Model};
+use asgard_model::{Day, Model, rpki::Rpki};
 use jiff::Timestamp;
 
 use super::{
@@ -16,9 +17,10 @@ use super::{
     validate::believable,
 };
 use crate::{
-    bgp::{Context, Reads, SourceRead, Told, survey, tell},
+    bgp::{BgpRows, Context, Reads, Scenery, SourceRead, Told, survey, tell},
     catalogue::{Catalogue, Rank, Role, Source},
-    ground::{Ground, GroundBuilder, Invented},
+    free_space::Unallocated,
+    ground::{Bedrock, GroundBuilder, Invented},
     reader::Rows,
     supply::{Supply, SupplyError, Version},
 };
@@ -57,6 +59,16 @@ impl Slow {
         }
         keep_ruling(&mut sources);
         Ok(Self { sources })
+    }
+
+    /// The sources of the bedrock with their versions: everything but BGP.
+    fn still(&self) -> impl Iterator<Item = &(Source, Vec<(Version, u64)>)> {
+        self.sources.iter().filter(|(source, _)| !is_bgp(source.role))
+    }
+
+    /// Whether the bedrock is that of other versions too.
+    pub(super) fn has_bedrock_of(&self, other: &Self) -> bool {
+        self.still().eq(other.still())
     }
 
     /// What tells BGP itself: dumps and what came after them; empty where
@@ -151,23 +163,17 @@ pub(super) struct Moments {
     pub(super) as_of: Timestamp,
 }
 
-/// Reads all sources and builds the ground; notes on the board how it went.
-/// `free` is what registries said before, and `told` what BGP told, which is
-/// given back with what is new.
-pub(super) fn read_ground(
+/// Reads all sources but BGP; notes on the board how it went. `free` is what
+/// registries said before.
+pub(super) fn read_bedrock(
     slow: &Slow,
     supply: &Supply,
-    model: &Model,
     board: &mut Board,
     free: &mut FreeMemory,
-    told: Option<Told>,
-    moments: Moments,
-) -> (Ground, Option<Told>) {
-    let now = moments.now;
+    now: Timestamp,
+) -> Bedrock {
     let jobs: Vec<_> = slow
-        .sources
-        .iter()
-        .filter(|(source, _)| !is_bgp(source.role))
+        .still()
         .map(|(source, versions)| {
             (source, versions, board.last_good(&source.name))
         })
@@ -187,48 +193,66 @@ pub(super) fn read_ground(
         outcome.error = outcome.error.or(unsaved);
         board.note(&source.name, outcome, now);
     }
-    builder.unallocated(free.on(Day::of(moments.as_of)));
-    let told =
-        read_bgp(slow, supply, model, board, &mut builder, told, moments);
-    (builder.build(), told)
+    builder.build()
 }
 
-/// Tells BGP, if it rules, with all that the other sources know.
-fn read_bgp(
-    slow: &Slow,
+/// What is known besides BGP.
+#[derive(Clone, Copy)]
+pub(super) struct Footing<'k> {
+    pub(super) supply: &'k Supply,
+    pub(super) bedrock: &'k Bedrock,
+    pub(super) scenery: &'k Scenery,
+}
+
+/// What detectors know besides BGP.
+pub(super) fn scenery(
     supply: &Supply,
     model: &Model,
+    bedrock: &Bedrock,
+    rpki: Arc<Rpki>,
+    free: Unallocated,
+) -> Scenery {
+    let registries = Arc::clone(&bedrock.registries);
+    let invented = match supply {
+        Supply::Memory(_) => Invented::Yes,
+        _ => Invented::No,
+    };
+    let bogons = bedrock.bogons(free, invented);
+    Scenery {
+        rpki,
+        special: bogons.without_registries(),
+        bogons,
+        rir: Box::new(move |prefix| registries.of(prefix)),
+        half_life_days: model.incident_half_life(),
+    }
+}
+
+/// Tells BGP, if it rules, with all that is known besides: name and day of the
+/// table, and what it amounts to. `told` is what BGP told before, and is given
+/// back with what is new.
+pub(super) fn read_bgp(
+    slow: &Slow,
+    footing: Footing<'_>,
     board: &mut Board,
-    builder: &mut GroundBuilder,
     told: Option<Told>,
     moments: Moments,
-) -> Option<Told> {
+) -> Option<(Told, (String, BgpRows))> {
     let dumps = slow.routing()?.to_owned();
+    let Footing { supply, bedrock, scenery } = footing;
     let (files, problems) = survey(slow.bgp(), supply);
     let mut reads = Reads::default();
     for (name, problem) in problems {
         reads.entry(name).or_default().complain(problem);
     }
     let last = board.last_good(&dumps);
-    let rpki = builder.take_rpki();
-    let registries = builder.take_registries();
-    let bogons = builder.bogons(match supply {
-        Supply::Memory(_) => Invented::Yes,
-        _ => Invented::No,
-    });
-    let special = bogons.without_registries();
     let context = Context {
         supply,
         // The table is shared by every model that may judge it.
         rule: Model::default_model().visibility(),
-        links: builder.links(),
-        organisations: builder.organisations(),
-        route_servers: builder.route_servers(),
-        rpki: &rpki,
-        bogons: &bogons,
-        special: &special,
-        rir: &|prefix| registries.of(prefix),
-        half_life_days: model.incident_half_life(),
+        links: &bedrock.edges,
+        organisations: bedrock.organisations(),
+        route_servers: bedrock.route_servers.clone(),
+        scenery,
         until: u32::try_from(moments.as_of.as_second()).unwrap_or(u32::MAX),
         believable: &|rows, day| {
             let day = day.unwrap_or_else(|| Day::of(moments.now));
@@ -236,20 +260,17 @@ fn read_bgp(
         },
     };
     let out = tell(&files, told, &context, &mut reads);
-    let (told, rows) = out.unzip();
-    if let Some(rows) = rows {
+    let out = out.map(|(told, rows)| {
         // The table is as fresh as the last that changed it.
         let good = reads.values().filter_map(|read| read.good);
         let day = good.filter_map(|(_, day)| day).max();
         reads.entry(dumps.clone()).or_default().until(day);
-        builder.routing(&dated(&dumps, day), rows.origins);
-        builder.bgp(rows.findings);
-    }
-    builder.keep_rpki(rpki);
+        (told, (dated(&dumps, day), rows))
+    });
     for (name, read) in reads {
         board.note(&name, outcome(read), moments.now);
     }
-    told
+    out
 }
 
 fn outcome(read: SourceRead) -> Outcome {

@@ -5,72 +5,95 @@ use std::{
     time::Duration,
 };
 
-use asgard_model::{aspa::AspaSet, rpki::VrpSet};
-use tokio::time::Instant;
+use asgard_model::{
+    ValidatorState, ValidatorStatus,
+    aspa::AspaSet,
+    rpki::{Rpki, VrpSet},
+};
+use rpki::rtr::State;
+use tokio::{sync::Notify, time::Instant};
 
 /// What a validator says.
 #[derive(Clone, Debug, Default)]
 pub struct Validated {
-    /// Who may originate what.
-    pub vrps: VrpSet,
-    /// Who may be whose provider.
-    pub aspas: AspaSet,
+    /// Who may originate what, and be whose provider.
+    pub rpki: Arc<Rpki>,
     /// Greater with every change.
     pub generation: u64,
-}
-
-/// The state of things with a validator.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Verdicts {
-    /// VRPs that are known and fresh.
-    pub vrps: usize,
-    /// Customers with ASPAs.
-    pub aspas: usize,
-    /// Answers that were taken over.
-    pub updates: u64,
-    /// Records that were left out: of space larger than a /8, or keys of
-    /// routers.
-    pub ignored: u64,
-    /// Connections that ended, or were not made.
-    pub failures: u64,
-    /// Why the last one ended.
-    pub last_error: Option<String>,
 }
 
 /// What a validator said last, until it runs out.
 #[derive(Debug, Default)]
 pub struct Notice {
+    address: String,
+    /// Told when something has changed.
+    changed: Arc<Notify>,
     inner: Mutex<Inner>,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
-    said: Option<(Arc<Validated>, Instant)>,
+    said: Option<Said>,
     generation: u64,
+    serial: Option<(u16, u32)>,
+    /// Whether the connection over which it was said stands.
+    connected: bool,
     updates: u64,
     ignored: u64,
     failures: u64,
     last_error: Option<String>,
 }
 
+#[derive(Clone, Debug)]
+struct Said {
+    what: Arc<Validated>,
+    at: Instant,
+    end: Instant,
+}
+
 impl Notice {
+    /// Nothing was said yet by the validator at an address; `changed` is told
+    /// whenever something is, or has run out.
+    pub fn new(address: impl Into<String>, changed: Arc<Notify>) -> Self {
+        Self { address: address.into(), changed, inner: Mutex::default() }
+    }
+
     /// What the validator said, if that is fresh.
     pub fn current(&self) -> Option<Arc<Validated>> {
-        let mut inner = self.lock();
-        if inner.said.as_ref().is_some_and(|(_, end)| *end <= Instant::now()) {
-            tracing::warn!("RTR: the validator has been away for too long");
+        self.current_of(&mut self.lock())
+    }
+
+    fn current_of(&self, inner: &mut Inner) -> Option<Arc<Validated>> {
+        if inner.said.as_ref().is_some_and(|said| said.end <= Instant::now()) {
+            let address = &self.address;
+            tracing::warn!(address, "RTR: the validator's word has run out");
             inner.said = None;
+            self.changed.notify_one();
         }
-        inner.said.as_ref().map(|(said, _)| Arc::clone(said))
+        inner.said.as_ref().map(|said| Arc::clone(&said.what))
     }
 
     /// How things are.
-    pub fn verdicts(&self) -> Verdicts {
-        let said = self.current().unwrap_or_default();
-        let inner = self.lock();
-        Verdicts {
-            vrps: said.vrps.len(),
-            aspas: said.aspas.len(),
+    pub fn status(&self) -> ValidatorStatus {
+        let mut inner = self.lock();
+        let what = self.current_of(&mut inner).unwrap_or_default();
+        let said = inner.said.as_ref();
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        let now = Instant::now();
+        let until = |s: &Said| s.end.saturating_duration_since(now).as_secs();
+        ValidatorStatus {
+            address: self.address.clone(),
+            state: match (said, inner.connected) {
+                (None, _) => ValidatorState::Down,
+                (Some(_), false) => ValidatorState::Lost,
+                (Some(_), true) => ValidatorState::Synced,
+            },
+            in_use: false,
+            serial: inner.serial.filter(|_| said.is_some()),
+            vrps: count(what.rpki.vrps.len()),
+            aspas: count(what.rpki.aspas.len()),
+            age_seconds: said.map(|s| s.at.elapsed().as_secs()),
+            expires_in_seconds: said.map(until),
             updates: inner.updates,
             ignored: inner.ignored,
             failures: inner.failures,
@@ -86,23 +109,37 @@ impl Notice {
         good_for: Duration,
     ) {
         let mut inner = self.lock();
-        let end = Instant::now() + good_for;
+        let at = Instant::now();
+        let end = at + good_for;
         inner.updates += 1;
         inner.ignored += ignored;
+        inner.connected = true;
         match (news, &mut inner.said) {
             (Some((vrps, aspas)), _) => {
                 inner.generation += 1;
                 let generation = inner.generation;
-                let said = Validated { vrps, aspas, generation };
-                inner.said = Some((Arc::new(said), end));
+                let rpki = Arc::new(Rpki { known: true, vrps, aspas });
+                let what = Arc::new(Validated { rpki, generation });
+                inner.said = Some(Said { what, at, end });
+                self.changed.notify_one();
             }
-            (None, Some((_, until))) => *until = end,
+            (None, Some(said)) => (said.at, said.end) = (at, end),
             (None, None) => {}
         }
     }
 
+    /// Notes how far the validator had come with its last answer.
+    pub(super) fn reached(&self, state: Option<State>) {
+        let serial = state.map(|s| (s.session(), s.serial().0));
+        if serial.is_some() {
+            self.lock().serial = serial;
+        }
+    }
+
+    /// The connection has ended, or was not made.
     pub(super) fn failed(&self, error: &str) {
         let mut inner = self.lock();
+        inner.connected = false;
         inner.failures += 1;
         inner.last_error = Some(error.to_owned());
     }

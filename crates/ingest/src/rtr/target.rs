@@ -3,27 +3,32 @@
 //!
 //! A record that is announced twice, or withdrawn without being there, is a
 //! fault of the validator (RFC 8210, section 12, codes 6 and 7): the answer is
-//! refused whole, and everything is asked for anew.
+//! refused whole, and everything is asked for anew. An answer that leaves less
+//! than a third of what was known is no better: it is refused until the last one
+//! has run out.
 
-use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use asgard_model::{
     Asn, Prefix,
     aspa::AspaSet,
-    rpki::{Vrp, VrpSet},
+    rpki::{Rpki, Vrp, VrpSet},
 };
 use rpki::rtr::{
-    Action, Payload, Timing,
+    Action, Payload, State, Timing,
     client::{PayloadError, PayloadTarget, PayloadUpdate},
 };
 
 use super::Notice;
-use crate::reader::MIN_VRP_LEN;
+use crate::{learner::SHRINK_LIMIT, reader::MIN_VRP_LEN};
 
 /// Most records of one answer; RPKI of 2026 has a million.
 const MAX_RECORDS: usize = 10_000_000;
 /// Most providers in one answer, of all customers.
 const MAX_PROVIDERS: usize = 10_000_000;
+
+/// Fewer VRPs may go as they like.
+const FEW: usize = 50;
 
 /// How long an answer may be good, whatever the validator says: the longest
 /// expire interval of RFC 8210, section 6.
@@ -61,6 +66,11 @@ impl<'n> Target<'n> {
         self.timing.map_or(Duration::ZERO, Timing::refresh_duration)
     }
 
+    /// Notes how far we have come.
+    pub(super) fn note(&self, state: Option<State>) {
+        self.notice.reached(state);
+    }
+
     fn refuse(&mut self, why: String, error: PayloadError) -> PayloadError {
         self.trouble = Some(why);
         error
@@ -86,15 +96,15 @@ impl PayloadTarget for &mut Target<'_> {
         timing: Timing,
     ) -> Result<(), PayloadError> {
         self.timing = Some(timing);
-        let known = match update.reset {
-            true => None,
-            false => self.notice.current(),
-        };
-        if known.is_none() && !update.reset {
+        let before = self.notice.current();
+        if before.is_none() && !update.reset {
             let why = "changes of what has run out".to_owned();
             return Err(self.refuse(why, PayloadError::Internal));
         }
-        let known = known.unwrap_or_default();
+        let before = before.map(|said| Arc::clone(&said.rpki));
+        let before = before.unwrap_or_default();
+        let nothing = Rpki::default();
+        let known = if update.reset { &nothing } else { &*before };
         let is_news =
             update.reset || !update.vrps.is_empty() || !update.aspas.is_empty();
         let news = match is_news {
@@ -102,6 +112,9 @@ impl PayloadTarget for &mut Target<'_> {
             true => {
                 let vrps = merged(&known.vrps, update.vrps);
                 let vrps = vrps.map_err(|(why, e)| self.refuse(why, e))?;
+                if let Err(why) = believable(vrps.len(), before.vrps.len()) {
+                    return Err(self.refuse(why, PayloadError::Internal));
+                }
                 Some((vrps, with(&known.aspas, update.aspas)))
             }
         };
@@ -163,6 +176,20 @@ impl PayloadUpdate for Update {
 }
 
 type Refusal = (String, PayloadError);
+
+/// Whether so many VRPs may take the place of those before.
+fn believable(now: usize, before: usize) -> Result<(), String> {
+    #[expect(clippy::cast_precision_loss, reason = "a share needs no more")]
+    let share = now as f64 / before.max(1) as f64;
+    match before >= FEW && share < SHRINK_LIMIT {
+        false => Ok(()),
+        true => Err(format!(
+            "the validator has {now} VRPs, and had {before}: shrunk below \
+             {:.0} %",
+            100.0 * SHRINK_LIMIT
+        )),
+    }
+}
 
 /// Applies changes to a set: both are walked in order, once.
 fn merged(
@@ -254,6 +281,14 @@ mod tests {
                 Err(_) => prop_assert!(!good),
             }
         }
+    }
+
+    #[test]
+    fn a_validator_that_lost_most_of_rpki_is_not_believed() {
+        assert!(believable(30, 100).is_ok());
+        assert!(believable(29, 100).unwrap_err().contains("shrunk"));
+        assert!(believable(0, 49).is_ok());
+        assert!(believable(1_000_000, 0).is_ok());
     }
 
     #[test]

@@ -26,9 +26,16 @@ fn dated(template: &str, date: Date, unit: Unit, back: i32) -> Option<String> {
         _ => back.days(),
     };
     let date = date.checked_sub(span).ok()?;
-    let day = date.strftime("%Y%m%d").to_string();
-    let month = date.strftime("%Y%m").to_string();
-    Some(template.replace("{yyyymmdd}", &day).replace("{yyyymm}", &month))
+    let parts = [
+        ("{yyyymmdd}", "%Y%m%d"),
+        ("{yyyymm}", "%Y%m"),
+        ("{yyyy}", "%Y"),
+        ("{mm}", "%m"),
+    ];
+    let filled = parts.iter().fold(template.to_owned(), |url, (name, form)| {
+        url.replace(name, &date.strftime(form).to_string())
+    });
+    Some(filled)
 }
 
 #[cfg(test)]
@@ -48,6 +55,19 @@ mod tests {
                 "https://x.test/20260101.as-rel2.txt.bz2",
                 "https://x.test/20251201.as-rel2.txt.bz2",
                 "https://x.test/20251101.as-rel2.txt.bz2",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_tables_of_routeviews_are_found() {
+        let rib = "RIBS/rib.{yyyymmdd}.0000.bz2";
+        let template = format!("https://x.test/bgpdata/{{yyyy}}.{{mm}}/{rib}");
+        assert_eq!(
+            expand_on(&template, "2026-03-01")[..2],
+            [
+                "https://x.test/bgpdata/2026.03/RIBS/rib.20260301.0000.bz2",
+                "https://x.test/bgpdata/2026.02/RIBS/rib.20260228.0000.bz2",
             ]
         );
     }

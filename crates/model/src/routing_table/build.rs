@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Collects announcements in any order; duplicates are one.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct TableBuilder {
     full_feeds: [u16; 2],
     v4: Vec<(u32, u8, Asn, Seen)>,
