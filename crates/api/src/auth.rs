@@ -11,7 +11,7 @@ use std::{borrow::Cow, net::IpAddr};
 use asgard_store::{KeyFacts, KeyRefusal, Permission, Scope};
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, header::AUTHORIZATION, request::Parts},
+    http::{HeaderMap, HeaderName, header::AUTHORIZATION, request::Parts},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
@@ -25,6 +25,8 @@ pub(crate) use key_memory::KeyMemory;
 pub(crate) use organisation::{
     Bouncer, FeedReader, Member, RulesReader, RulesWriter,
 };
+
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 const NO_KEY: &str = "Invalid or missing API key";
 
@@ -110,7 +112,7 @@ fn scope_needed(permission: Permission) -> String {
 /// The key as it was presented; what cannot be a key is empty text, which is
 /// malformed and not missing.
 fn presented(headers: &HeaderMap) -> Option<Cow<'_, str>> {
-    if let Some(value) = headers.get("x-api-key") {
+    if let Some(value) = headers.get(X_API_KEY) {
         return Some(value.to_str().unwrap_or_default().trim().into());
     }
     let (scheme, rest) =

@@ -52,6 +52,9 @@ impl Coding {
     /// The coding that a client prefers (section 12.5.3), by our taste among
     /// equals; `None`: the plain form.
     pub(crate) fn accepted(headers: &HeaderMap) -> Option<Self> {
+        if !headers.contains_key(ACCEPT_ENCODING) {
+            return None;
+        }
         let listed: Vec<(&str, f32)> = listed(headers).collect();
         let find = |wanted: &str| {
             let same =
@@ -151,6 +154,11 @@ impl KeptBody {
         let coded = spawn_blocking(move || self.coded(coding)).await;
         // A coder that panics: the plain form is always good.
         coded.unwrap_or(None)
+    }
+
+    /// What [`Self::coded`] has made; `None` if nobody asked for it yet.
+    pub(crate) fn made(&self, coding: Coding) -> Option<Option<&Bytes>> {
+        self.coded[coding as usize].get().map(Option::as_ref)
     }
 
     /// As [`Coding::encode`].

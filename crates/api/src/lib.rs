@@ -24,6 +24,7 @@ mod coding;
 pub mod echo;
 mod error;
 pub mod feeds;
+mod header_number;
 mod http_date;
 mod limiter;
 pub mod limits;

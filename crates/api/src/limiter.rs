@@ -7,11 +7,12 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    hash::Hash,
+    hash::{BuildHasher, BuildHasherDefault, Hash, RandomState},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use asgard_store::KeyId;
+use rustc_hash::FxHasher;
 
 use crate::{
     client_address::Network,
@@ -50,9 +51,10 @@ pub(crate) struct Limiter {
     classes: Arc<BTreeMap<String, u32>>,
     /// A std lock: held for one look-up, never across an await. The maps are
     /// apart so that strange addresses cannot crowd keys out.
-    keys: Mutex<Windows<KeyId>>,
-    /// See `keys`. The hasher is seeded, since clients choose addresses.
-    networks: Mutex<Windows<Network>>,
+    keys: Mutex<Windows<KeyId, BuildHasherDefault<FxHasher>>>,
+    /// See `keys`. The hasher is seeded, since clients choose addresses; nobody
+    /// chooses a key.
+    networks: Mutex<Windows<Network, RandomState>>,
 }
 
 impl Limiter {
@@ -127,8 +129,8 @@ enum Step {
     GiveHalf,
 }
 
-fn spend<C: Copy + Eq + Hash>(
-    windows: &Mutex<Windows<C>>,
+fn spend<C: Copy + Eq + Hash, S: BuildHasher + Default>(
+    windows: &Mutex<Windows<C, S>>,
     client: C,
     now: i64,
     step: Step,
@@ -187,8 +189,8 @@ impl Window {
 }
 
 #[derive(Debug)]
-struct Windows<C> {
-    open: HashMap<C, Window>,
+struct Windows<C, S> {
+    open: HashMap<C, Window, S>,
     capacity: usize,
     /// The window of everybody for whom there is no room.
     crowd: Window,
@@ -196,10 +198,10 @@ struct Windows<C> {
     swept: i64,
 }
 
-impl<C: Copy + Eq + Hash> Windows<C> {
+impl<C: Copy + Eq + Hash, S: BuildHasher + Default> Windows<C, S> {
     fn new(capacity: usize) -> Self {
         Self {
-            open: HashMap::new(),
+            open: HashMap::default(),
             capacity,
             crowd: Window::new(i64::MIN / 2),
             swept: i64::MIN / 2,
@@ -280,7 +282,7 @@ mod tests {
 
     #[test]
     fn the_crowd_may_hold_clients_of_different_limits() {
-        let mut windows = Windows::new(0);
+        let mut windows = Windows::<_, RandomState>::new(0);
         let mut spend =
             |limit| windows.of(1, 0).spend(0, Step::Take, limit).remaining;
         assert_eq!([spend(9), spend(9), spend(9)], [8, 7, 6]);
@@ -339,7 +341,7 @@ mod tests {
 
     #[test]
     fn clients_beyond_the_capacity_share_one_window() {
-        let mut windows = Windows::new(2);
+        let mut windows = Windows::<_, RandomState>::new(2);
         let mut spend = |client: u32, now| {
             windows.of(client, now).spend(now, Step::Take, 2).allowed
         };

@@ -12,7 +12,7 @@ use std::{
     },
 };
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use asgard_model::{ScoreEvent, Sessions, Snapshot, SourceStatus};
 use asgard_store::{KeyFacts, KeyId, KeyRefusal, KeyRing};
 use jiff::Timestamp;
@@ -92,6 +92,12 @@ impl Live {
 
     pub(crate) fn published(&self) -> Option<Arc<Published>> {
         self.published.load_full()
+    }
+
+    /// The same for a moment, without being counted among its owners: for
+    /// answers that cores give so fast that they would take turns at it.
+    pub(crate) fn look(&self) -> Guard<Option<Arc<Published>>> {
+        self.published.load()
     }
 
     /// Events from now on: one message a publication. A reader that falls more

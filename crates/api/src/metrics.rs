@@ -122,15 +122,18 @@ impl Metrics {
         status: StatusCode,
         took: Duration,
     ) {
-        let series = self.series.of(method, route, status.as_u16(), || {
+        let find = || {
             let labels = [method, route, status.as_str()];
             Series {
                 count: self.requests.with_label_values(&labels),
                 durations: self.durations.with_label_values(&labels[..2]),
             }
-        });
-        series.count.inc();
-        series.durations.observe(took.as_secs_f64());
+        };
+        let advance = |series: &Series| {
+            series.count.inc();
+            series.durations.observe(took.as_secs_f64());
+        };
+        self.series.with(method, route, status.as_u16(), find, advance);
     }
 
     pub(crate) fn cache_hit(&self, tier: Tier) {

@@ -18,7 +18,7 @@
 //! the fallbacks too: an unknown route or a wrong method is an answer like any
 //! other. [`cors`] stands outside, and only if it is configured: a browser asks
 //! first, without a key. What needs no handler is answered before all routing,
-//! by the same phases ([`unchanged`]).
+//! by the same phases ([`at_once`]).
 
 use std::{
     convert::Infallible,
@@ -37,6 +37,7 @@ use axum::{
 use tower::{Service, layer::layer_fn};
 
 use self::{
+    at_once::Queries,
     etag::Held,
     rate_limit::{Turnstile, Windows},
     timing::Stopwatch,
@@ -54,6 +55,7 @@ use crate::{
     server::Connection,
 };
 
+mod at_once;
 mod compression;
 mod cors;
 mod envelope;
@@ -62,7 +64,6 @@ mod panics;
 mod rate_limit;
 mod timing;
 mod trace_id;
-mod unchanged;
 
 pub(crate) use envelope::OwnBody;
 
@@ -71,6 +72,7 @@ pub(crate) struct Life {
     app: Arc<App>,
     traces: TraceIds,
     windows: Windows,
+    queries: Queries,
 }
 
 impl Life {
@@ -78,6 +80,7 @@ impl Life {
         Arc::new(Self {
             traces: TraceIds::new(app.now()),
             windows: Windows::new(&app.config),
+            queries: Queries::new(),
             app: Arc::new(app),
         })
     }
@@ -146,7 +149,7 @@ async fn live(
         Future: Send,
     >,
 ) -> Response {
-    let Life { app, traces, windows } = life;
+    let Life { app, traces, windows, .. } = life;
     let started = Instant::now();
     let now = app.now();
     let id = traces.next(now);
@@ -198,13 +201,13 @@ async fn live(
 }
 
 /// The last phases, in which every answer gets the headers of all.
-fn seal(
+fn seal<B>(
     app: &App,
     turnstile: &Turnstile<'_>,
     verdict: Verdict,
     watch: &Stopwatch<'_>,
-    mut response: Response,
-) -> Response {
+    mut response: Response<B>,
+) -> Response<B> {
     let verdict = turnstile.after(verdict, response.status());
     rate_limit::stamp(response.headers_mut(), verdict);
     watch.stop(&app.metrics, &mut response);

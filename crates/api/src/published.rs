@@ -8,7 +8,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwapOption, Guard};
 use asgard_model::{
     Asn, Level, NetworkTable, Prefix, Snapshot,
     mmdb::{DATABASE_TYPE, Field, WriteError, asn_database},
@@ -41,7 +41,7 @@ pub(crate) struct Published {
     /// Networks at each level.
     pub(crate) networks: [u64; Level::VALUES.len()],
     feeds: Box<[OnceLock<Feed>]>,
-    profiles: Box<[ArcSwapOption<(Asn, Kept)>]>,
+    profiles: Box<[ArcSwapOption<KeptProfile>]>,
     /// The routing table for OPNsense; there once somebody asked.
     asn_table: OnceLock<Kept>,
     /// Networks for gateways elsewhere; there once somebody asked.
@@ -51,6 +51,9 @@ pub(crate) struct Published {
     /// What led there, from one Snapshot to the next.
     pub(crate) tables: Arc<TableHistory>,
 }
+
+/// A network and its profile as it is sent.
+pub(crate) type KeptProfile = (Asn, Kept);
 
 /// The whole table for gateways.
 #[derive(Clone, Debug)]
@@ -73,6 +76,10 @@ pub(crate) enum Form {
 impl Form {
     const COUNT: usize = 2;
 }
+
+/// Where a list is kept, in whatever is published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FeedPlace(usize);
 
 /// A rendered feed.
 #[derive(Debug)]
@@ -112,13 +119,16 @@ impl Published {
         selection: &Selection,
         form: Form,
     ) -> (&Feed, bool) {
-        let (max, levels) = (selection.max_score, &selection.levels);
-        let pair = threshold(max) * LEVEL_SETS + level_set(levels);
-        let place = &self.feeds[pair * Form::COUNT + form as usize];
+        let place = &self.feeds[FeedPlace::of(selection, form).0];
         let hit = place.get().is_some();
         let feed =
             place.get_or_init(|| render(&self.snapshot, selection, form));
         (feed, hit)
+    }
+
+    /// [`Self::edl`] if it is there.
+    pub(crate) fn kept_edl(&self, place: FeedPlace) -> Option<&Feed> {
+        self.feeds[place.0].get()
     }
 
     /// The routing table for OPNsense. The first call works, others wait.
@@ -168,15 +178,34 @@ impl Published {
     /// The profile of a network as it is sent, and whether it was there;
     /// `None` if it is not scored.
     pub(crate) fn profile(&self, asn: Asn) -> Option<(Kept, bool)> {
-        let place = &self.profiles[place(asn)];
-        if let Some(found) = place.load().as_ref().filter(|f| f.0 == asn) {
-            return Some((found.1.clone(), true));
+        if let Some(found) = self.kept_profile(asn).as_deref() {
+            let kept = found.as_ref().map(|found| found.1.clone());
+            return kept.map(|kept| (kept, true));
         }
         let profile = self.snapshot.profile(asn)?;
         let view = ProfileView::new(&self.snapshot, &profile);
         let kept = Kept::new(representation::bytes(&view), Effort::Once);
+        let place = &self.profiles[place(asn)];
         place.store(Some(Arc::new((asn, kept.clone()))));
         Some((kept, false))
+    }
+
+    /// [`Self::profile`] if it is there: then the guard holds something.
+    pub(crate) fn kept_profile(
+        &self,
+        asn: Asn,
+    ) -> Option<Guard<Option<Arc<KeptProfile>>>> {
+        let kept = self.profiles[place(asn)].load();
+        let same = kept.as_ref().is_some_and(|found| found.0 == asn);
+        same.then_some(kept)
+    }
+}
+
+impl FeedPlace {
+    pub(crate) fn of(selection: &Selection, form: Form) -> Self {
+        let (max, levels) = (selection.max_score, &selection.levels);
+        let pair = threshold(max) * LEVEL_SETS + level_set(levels);
+        Self(pair * Form::COUNT + form as usize)
     }
 }
 

@@ -21,16 +21,18 @@ use crate::coding::{Effort, KeptBody};
 /// Not to be kept: state of the moment, and whatever answers a write.
 const NEVER: HeaderValue = HeaderValue::from_static("no-store");
 /// For the bearer of the key alone, and to be confirmed before each use.
-const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
+pub(crate) const PRIVATE: HeaderValue =
+    HeaderValue::from_static("private, no-cache");
 /// For everybody, and to be confirmed before each use: a whitelist entry takes
 /// effect at once.
-const PUBLIC: HeaderValue = HeaderValue::from_static("no-cache");
+pub(crate) const PUBLIC: HeaderValue = HeaderValue::from_static("no-cache");
 
 /// Headers of a kept answer, those of every answer included.
 const HEADERS: usize = 12;
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
+pub(crate) const JSON: HeaderValue =
+    HeaderValue::from_static("application/json");
+pub(crate) const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
 
 /// JSON that nobody may keep.
 pub(crate) fn json(status: StatusCode, view: &impl Serialize) -> Response {
@@ -97,15 +99,12 @@ impl Kept {
         &self.body
     }
 
-    /// 304 to who has what [`Self::json`] would send; without its length.
-    pub(crate) fn unchanged_json(&self) -> Response {
-        let mut headers = HeaderMap::with_capacity(HEADERS);
-        headers.insert(CACHE_CONTROL, PRIVATE);
-        headers.insert(ETAG, self.etag.clone());
-        let mut response = Response::default();
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-        *response.headers_mut() = headers;
-        response
+    /// Headers of every answer with it, sent or not.
+    pub(crate) fn describe(&self, cache: HeaderValue, headers: &mut HeaderMap) {
+        headers.insert(CACHE_CONTROL, cache);
+        // A copy: cores that count the owners of one text take turns at it.
+        let etag = HeaderValue::from_bytes(self.etag.as_bytes());
+        headers.insert(ETAG, etag.unwrap_or_else(|_| self.etag.clone()));
     }
 
     fn respond(&self, kind: HeaderValue, cache: HeaderValue) -> Response {
@@ -113,8 +112,7 @@ impl Kept {
         // At once for all that answers have, so that the map never grows.
         let mut headers = HeaderMap::with_capacity(HEADERS);
         headers.insert(CONTENT_TYPE, kind);
-        headers.insert(CACHE_CONTROL, cache);
-        headers.insert(ETAG, self.etag.clone());
+        self.describe(cache, &mut headers);
         *response.headers_mut() = headers;
         response.extensions_mut().insert(Arc::clone(&self.body));
         response

@@ -8,7 +8,14 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, http::Request};
-use futures_util::future::{self, Either};
+use futures_util::{
+    TryFutureExt,
+    future::{
+        self,
+        Either::{Left, Right},
+    },
+};
+use http_body_util::Either;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -110,13 +117,14 @@ impl Server {
         let io = TokioIo::new(socket);
         let router = self.router.clone();
         let life = Arc::clone(&self.life);
-        let service = service_fn(move |request: Request<Incoming>| {
-            if let Some(answer) = life.at_once(&request, &connection) {
-                return Either::Left(future::ready(Ok(answer)));
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            if let Some(answer) = life.at_once(&mut request, &connection) {
+                return Left(future::ready(Ok(answer)));
             }
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(connection.clone());
-            Either::Right(router.clone().call(request))
+            let answer = router.clone().call(request);
+            Right(answer.map_ok(|answer| answer.map(Either::Right)))
         });
         let mut protocol = self.protocol.clone();
         protocol.http1().timer(Patience::new());

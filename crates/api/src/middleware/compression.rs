@@ -22,7 +22,7 @@ use crate::{
     limits,
 };
 
-const ACCEPT_ENCODING: HeaderValue =
+pub(super) const ACCEPT_ENCODING: HeaderValue =
     HeaderValue::from_static("accept-encoding");
 
 /// Gives a client the form that it prefers. `HEAD` passes with its body, which
@@ -47,19 +47,9 @@ pub(crate) async fn compress(
     }
 }
 
-/// The headers of a 304 of a body that is kept: those that its 200 would have.
-pub(super) fn describe_unchanged(
-    coding: Option<Coding>,
-    body: &Arc<KeptBody>,
-    mut response: Response,
-) -> Response {
-    let length = HeaderValue::from(body.plain().len());
-    response.headers_mut().insert(CONTENT_LENGTH, length);
-    response.headers_mut().insert(VARY, ACCEPT_ENCODING);
-    match coding.filter(|_| is_worth_it(&response)) {
-        None => response,
-        Some(coding) => measured(response, Some(Arc::clone(body)), coding),
-    }
+/// Whether a body of so many bytes is coded for who takes that.
+pub(super) fn pays(bytes: u64) -> bool {
+    bytes >= limits::COMPRESS_BYTES
 }
 
 fn says_so(headers: &HeaderMap) -> bool {
@@ -77,8 +67,7 @@ fn is_worth_it(response: &Response) -> bool {
     let said = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok());
     let length = said.and_then(|text| text.parse().ok());
     let length = length.or_else(|| response.body().size_hint().exact());
-    !headers.contains_key(CONTENT_ENCODING)
-        && length.is_some_and(|length: u64| length >= limits::COMPRESS_BYTES)
+    !headers.contains_key(CONTENT_ENCODING) && length.is_some_and(pays)
 }
 
 /// A 304 says the length of the coded 200 if that is kept. To find it out

@@ -36,11 +36,6 @@ impl Held {
         Self { tags, since: since.and_then(moment) }
     }
 
-    /// Whether it is one of the tags that the client named.
-    pub(crate) fn names(&self, current: &HeaderValue) -> bool {
-        is_named(&self.tags, current)
-    }
-
     /// 304 when the client has the current representation.
     pub(crate) fn spare(&self, response: Response) -> Response {
         let headers = response.headers();
@@ -56,6 +51,11 @@ impl Held {
             false => response,
         }
     }
+}
+
+/// Whether a client that asks says that it has what has this tag.
+pub(super) fn names(headers: &HeaderMap, current: &HeaderValue) -> bool {
+    is_named(headers.get_all(IF_NONE_MATCH), current)
 }
 
 fn moment(value: &HeaderValue) -> Option<Timestamp> {
@@ -78,11 +78,21 @@ fn has_current(held: &[HeaderValue], headers: &HeaderMap) -> bool {
     headers.get(ETAG).is_some_and(|current| is_named(held, current))
 }
 
-fn is_named(held: &[HeaderValue], current: &HeaderValue) -> bool {
-    let Ok(current) = current.to_str() else { return false };
-    held.iter().filter_map(|value| value.to_str().ok()).any(|list| {
-        list.trim() == "*" || tags(list).any(|tag| tag == opaque(current))
+fn is_named<'a>(
+    held: impl IntoIterator<Item = &'a HeaderValue>,
+    current: &HeaderValue,
+) -> bool {
+    held.into_iter().any(|list| {
+        // Most say back what they heard.
+        list == current || is_in(list, current)
     })
+}
+
+fn is_in(list: &HeaderValue, current: &HeaderValue) -> bool {
+    let (Ok(list), Ok(current)) = (list.to_str(), current.to_str()) else {
+        return false;
+    };
+    list.trim() == "*" || tags(list).any(|tag| tag == opaque(current))
 }
 
 fn opaque(tag: &str) -> &str {

@@ -6,7 +6,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use jiff::Timestamp;
 
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     auth::Identity,
     client_address::Network,
     error::ApiError,
+    header_number::header_number,
     limiter::{Client, Limiter, Verdict},
     router,
 };
@@ -112,7 +113,7 @@ pub(crate) fn refusal(verdict: Verdict, now: Timestamp) -> ApiError {
 
 /// Says how the window stands.
 pub(crate) fn stamp(headers: &mut HeaderMap, verdict: Verdict) {
-    headers.insert(LIMIT, HeaderValue::from(verdict.limit));
-    headers.insert(REMAINING, HeaderValue::from(verdict.remaining));
-    headers.insert(RESET, HeaderValue::from(verdict.reset));
+    headers.insert(LIMIT, header_number(verdict.limit));
+    headers.insert(REMAINING, header_number(verdict.remaining));
+    headers.insert(RESET, header_number(verdict.reset));
 }

@@ -5,7 +5,6 @@
 //! those who ask for details (`-v`); it is counted anyway.
 
 use std::{
-    io::Write,
     net::IpAddr,
     time::{Duration, Instant},
 };
@@ -35,7 +34,11 @@ pub(crate) struct Stopwatch<'a> {
 
 impl Stopwatch<'_> {
     /// Says in the answer how long it took, and counts and logs the request.
-    pub(crate) fn stop(&self, metrics: &Metrics, response: &mut Response) {
+    pub(crate) fn stop<B>(
+        &self,
+        metrics: &Metrics,
+        response: &mut Response<B>,
+    ) {
         let elapsed = self.started.elapsed();
         let status = response.status();
         metrics.request(
@@ -45,13 +48,11 @@ impl Stopwatch<'_> {
             elapsed,
         );
         response.headers_mut().insert(X_RESPONSE_TIME, milliseconds(elapsed));
-        let taken = elapsed.as_secs_f64() * 1000.0;
-        self.log(status, (taken * 100.0).round() / 100.0);
+        self.log(status, elapsed);
     }
 
-    fn log(&self, status: StatusCode, duration_ms: f64) {
+    fn log(&self, status: StatusCode, taken: Duration) {
         let Self { id, method, route, client, key, .. } = self;
-        let request_id = id.as_str();
         let key = key.as_ref().map_or("", KeyId::as_str);
         let code = status.as_u16();
         // 503 is an answer, not a fault: "not ready yet", asked every second.
@@ -59,32 +60,43 @@ impl Stopwatch<'_> {
             && status != StatusCode::SERVICE_UNAVAILABLE;
         if is_fault {
             tracing::warn!(
-                request_id, %method, route, %client, key, status = code,
-                duration_ms, "request failed"
+                request_id = id.as_str(), %method, route, %client, key,
+                status = code, duration_ms = rounded(taken), "request failed"
             );
         } else if status.is_client_error() || status.is_server_error() {
             tracing::info!(
-                request_id, %method, route, %client, key, status = code,
-                duration_ms, "request refused"
+                request_id = id.as_str(), %method, route, %client, key,
+                status = code, duration_ms = rounded(taken), "request refused"
             );
         } else {
             tracing::debug!(
-                request_id, %method, route, %client, key, status = code,
-                duration_ms, "request answered"
+                request_id = id.as_str(), %method, route, %client, key,
+                status = code, duration_ms = rounded(taken), "request answered"
             );
         }
     }
 }
 
+/// Milliseconds with two decimals, worked out for lines that are written.
+fn rounded(taken: Duration) -> f64 {
+    (taken.as_secs_f64() * 100_000.0).round() / 100.0
+}
+
 /// `0.42ms`. By whole numbers on the stack: to print a float exactly takes
-/// longer than the rest of a header.
+/// longer than the rest of a header. Half a million years are the most.
 fn milliseconds(taken: Duration) -> HeaderValue {
-    let hundredths = (taken.as_micros() + 5) / 10;
-    let mut text = [0; 48];
-    let mut rest = &mut text[..];
-    write!(rest, "{}.{:02}ms", hundredths / 100, hundredths % 100)
-        .expect("a number of 128 bits has at most 39 digits");
-    let length = 48 - rest.len();
+    let micros = u64::try_from(taken.as_micros()).unwrap_or(u64::MAX - 5);
+    let hundredths = micros.saturating_add(5) / 10;
+    let mut digits = itoa::Buffer::new();
+    let whole = digits.format(hundredths / 100).as_bytes();
+    let [tens, ones] = [hundredths / 10 % 10, hundredths % 10];
+    let digit = |n: u64| b'0' + (n % 10) as u8;
+    let tail = [b'.', digit(tens), digit(ones), b'm', b's'];
+    let length = whole.len() + tail.len();
+    // A number of 64 bits has at most 20 digits.
+    let mut text = [0; 32];
+    text[..whole.len()].copy_from_slice(whole);
+    text[whole.len()..length].copy_from_slice(&tail);
     let value = HeaderValue::from_bytes(&text[..length]);
     value.expect("a number is header text")
 }

@@ -3,10 +3,7 @@
 //! A name that the client sends is ignored: it would be an echo, and could
 //! collide with ours.
 
-use std::{
-    io::Write,
-    sync::atomic::{AtomicU32, Ordering},
-};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::http::{
     HeaderMap, HeaderName, HeaderValue, header::X_CONTENT_TYPE_OPTIONS,
@@ -15,14 +12,41 @@ use jiff::Timestamp;
 
 const X_TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
 
-/// `<unix seconds>-<8 hex>`, as the header has it.
-#[derive(Clone, Debug)]
-pub(crate) struct TraceId(HeaderValue);
+/// Digits of the least number of seconds, a dash and 8 hex digits.
+const LONGEST: usize = 20 + 1 + 8;
+
+/// `<unix seconds>-<8 hex>`, on the stack.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TraceId {
+    text: [u8; LONGEST],
+    length: usize,
+}
 
 impl TraceId {
-    pub(crate) fn as_str(&self) -> &str {
-        self.0.to_str().unwrap_or_default()
+    fn new(second: i64, number: u32) -> Self {
+        let mut digits = itoa::Buffer::new();
+        let second = digits.format(second).as_bytes();
+        let length = second.len() + 1 + 8;
+        let mut text = [b'-'; LONGEST];
+        text[..second.len()].copy_from_slice(second);
+        text[second.len() + 1..length].copy_from_slice(&hex(number));
+        Self { text, length }
     }
+
+    fn as_bytes(&self) -> &[u8] {
+        &self.text[..self.length]
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+}
+
+/// Eight digits, the highest first.
+fn hex(number: u32) -> [u8; 8] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let nibble = |place: usize| (number >> (28 - 4 * place)) & 0xF;
+    std::array::from_fn(|place| DIGITS[nibble(place) as usize])
 }
 
 /// Where names come from.
@@ -45,21 +69,15 @@ impl TraceIds {
         // comes again, and neighbours look unlike.
         const FACTOR: u32 = 0x9E37_79B1;
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let second = now.as_second();
-        let hex = number.wrapping_mul(FACTOR);
-        // On the stack: an allocation a request for the header is enough.
-        let mut text = [0; 32];
-        let mut rest = &mut text[..];
-        write!(rest, "{second}-{hex:08x}").expect("at most 29 characters");
-        let length = 32 - rest.len();
-        let value = HeaderValue::from_bytes(&text[..length]);
-        TraceId(value.expect("digits, a dash and hex digits"))
+        TraceId::new(now.as_second(), number.wrapping_mul(FACTOR))
     }
 }
 
 /// Stamps the answer with the name of its request.
 pub(crate) fn stamp(headers: &mut HeaderMap, id: &TraceId) {
-    headers.insert(X_TRACE_ID, id.0.clone());
+    let name = HeaderValue::from_bytes(id.as_bytes());
+    let name = name.expect("digits, a dash and hex digits");
+    headers.insert(X_TRACE_ID, name);
     let nosniff = HeaderValue::from_static("nosniff");
     headers.insert(X_CONTENT_TYPE_OPTIONS, nosniff);
 }
@@ -71,6 +89,18 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+
+    #[test]
+    fn a_name_fits_at_any_time() {
+        for (second, number, text) in [
+            (1_711_700_400, 0x0012_ABCD, "1711700400-0012abcd"),
+            (0, 0, "0-00000000"),
+            (-1, u32::MAX, "-1-ffffffff"),
+            (i64::MIN, 1, "-9223372036854775808-00000001"),
+        ] {
+            assert_eq!(TraceId::new(second, number).as_str(), text);
+        }
+    }
 
     #[test]
     fn names_have_the_documented_form_and_differ() {

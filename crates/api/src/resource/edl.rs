@@ -12,15 +12,21 @@ use asgard_policy::Selection;
 use asgard_store::Permission;
 use axum::{
     extract::{FromRequestParts, Query, State},
-    http::{HeaderName, HeaderValue, Uri, request::Parts},
+    http::{HeaderMap, HeaderName, HeaderValue, Uri, request::Parts},
     response::Response,
 };
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    App, EdlAuth, auth::Identity, error::ApiError, limits, metrics::Tier,
-    published::Form, request::Expected,
+    ApiConfig, App, EdlAuth,
+    auth::Identity,
+    error::ApiError,
+    header_number::header_number,
+    limits,
+    metrics::Tier,
+    published::{Feed, Form, Published},
+    request::Expected,
 };
 
 const X_FEED_ENTRIES: HeaderName = HeaderName::from_static("x-feed-entries");
@@ -99,12 +105,40 @@ impl FromRequestParts<Arc<App>> for MayPoll {
         parts: &mut Parts,
         app: &Arc<App>,
     ) -> Result<Self, ApiError> {
-        if app.config.edl_auth == EdlAuth::Key {
-            let identity = parts.extensions.get();
-            let identity = identity.unwrap_or(&Identity::Nobody);
-            identity.permit(Permission::Feed)?;
+        let identity = parts.extensions.get().unwrap_or(&Identity::Nobody);
+        match is_open_to(identity, &app.config) {
+            true => Ok(Self),
+            false => identity.permit(Permission::Feed).map(|_| Self),
         }
-        Ok(Self)
+    }
+}
+
+/// Whether it is for everybody, or for who asks.
+pub(crate) fn is_open_to(identity: &Identity, config: &ApiConfig) -> bool {
+    match config.edl_auth {
+        EdlAuth::None => true,
+        EdlAuth::Key => identity.may(Permission::Feed),
+    }
+}
+
+/// The plain list that a query asks for.
+pub(crate) fn plain(uri: &Uri) -> Result<(Selection, Form), ApiError> {
+    let params = Query::<EdlParams>::try_from_uri(uri);
+    let refuse = |_| ApiError::validation(EdlParams::EXPECTED);
+    let Query(params) = params.map_err(refuse)?;
+    let form = params.form();
+    Ok((params.selection()?, form))
+}
+
+/// What the headers say of a list.
+pub(crate) fn describe(
+    feed: &Feed,
+    published: &Published,
+    headers: &mut HeaderMap,
+) {
+    headers.insert(X_FEED_ENTRIES, header_number(feed.entries));
+    if published.snapshot.world.demo {
+        headers.insert(X_ASGARD_DEMO, HeaderValue::from_static("true"));
     }
 }
 
@@ -134,22 +168,14 @@ pub(crate) async fn show_edl(
     if expanded::is_asked(query) {
         return expanded::show(&app, query).await;
     }
-    let params = Query::<EdlParams>::try_from_uri(&uri);
-    let refuse = |_| ApiError::validation(EdlParams::EXPECTED);
-    let Query(params) = params.map_err(refuse)?;
-    let form = params.form();
-    let selection = params.selection()?;
+    let (selection, form) = plain(&uri)?;
     let published = app.published()?;
     let (feed, hit) = published.edl(&selection, form);
     if hit {
         app.metrics.cache_hit(Tier::L1);
     }
     let mut response = feed.kept.text();
-    let headers = response.headers_mut();
-    headers.insert(X_FEED_ENTRIES, HeaderValue::from(feed.entries));
-    if published.snapshot.world.demo {
-        headers.insert(X_ASGARD_DEMO, HeaderValue::from_static("true"));
-    }
+    describe(feed, &published, response.headers_mut());
     Ok(response)
 }
 

@@ -50,14 +50,15 @@ impl Future for Until {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if Instant::now() >= self.deadline {
-            return Poll::Ready(());
-        }
         let alarm = self.alarm.lock();
         let mut alarm = alarm.unwrap_or_else(PoisonError::into_inner);
         let rings_in_time = alarm.deadline().into_std() <= self.deadline;
+        // The clock is read only once it rings: nearly never.
         if rings_in_time && alarm.as_mut().poll(cx).is_pending() {
             return Poll::Pending;
+        }
+        if Instant::now() >= self.deadline {
+            return Poll::Ready(());
         }
         alarm.as_mut().reset(self.deadline.into());
         alarm.as_mut().poll(cx)

@@ -4,6 +4,7 @@
 
 mod app;
 mod asn;
+mod at_once;
 mod auth;
 mod bulk;
 mod compare;

@@ -14,7 +14,7 @@ use tokio::{
 use crate::app::{Listening, NOW, TestApp};
 
 /// Sends bytes and reads to the end.
-async fn exchange(server: &Listening, request: &str) -> String {
+pub(crate) async fn exchange(server: &Listening, request: &str) -> String {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     // The other side may hang up before it has read everything.
     stream.write_all(request.as_bytes()).await.ok();
@@ -24,7 +24,7 @@ async fn exchange(server: &Listening, request: &str) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-fn get(path: &str, headers: &str) -> String {
+pub(crate) fn get(path: &str, headers: &str) -> String {
     format!(
         "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n"
     )
@@ -156,72 +156,4 @@ async fn a_connection_that_proved_a_key_proves_no_other_and_not_for_ever() {
     assert!(revoked.unwrap());
     app.reload_keys().await;
     assert_eq!(status_of(&mut stream, &lasting).await, 403, "it is revoked");
-}
-
-/// Head of the answer to a conditional request, without what differs each time.
-async fn conditional(
-    server: &Listening,
-    path: &str,
-    headers: &str,
-) -> Vec<String> {
-    let answer = exchange(server, &get(path, headers)).await;
-    let passing = ["x-trace-id", "x-response-time", "date"];
-    let head = answer.split("\r\n\r\n").next().unwrap_or_default();
-    let mut lines: Vec<String> = head
-        .split("\r\n")
-        .filter(|line| !passing.iter().any(|name| line.starts_with(name)))
-        .map(ToOwned::to_owned)
-        .collect();
-    assert!(answer.contains("x-trace-id"), "{answer}");
-    lines.sort();
-    lines
-}
-
-#[tokio::test]
-async fn what_is_answered_before_routing_is_answered_the_same_after_it() {
-    // One digit of the second path is encoded, so that it has to be routed.
-    const PATHS: [&str; 2] = ["/v1/asn/15169", "/v1/asn/1516%39"];
-    let app = TestApp::with_limit(0).await;
-    let server = app.listen().await;
-    let tag = app.get(PATHS[0]).await.header("etag").to_owned();
-    let tags =
-        [tag.clone(), format!("\"x\", {tag}"), "*".into(), "\"x\"".into()];
-    let keys = [app.read.clone(), "asg_wrong".into(), String::new()];
-    for (tag, key) in tags.iter().flat_map(|t| keys.iter().map(move |k| (t, k)))
-    {
-        for coding in ["", "gzip", "zstd, br;q=0.5", "identity"] {
-            let headers = format!(
-                "if-none-match: {tag}\r\nx-api-key: {key}\r\n\
-                 accept-encoding: {coding}\r\n"
-            );
-            let [at_once, routed] = PATHS.map(|path| {
-                let (server, headers) = (&server, &headers);
-                async move { conditional(server, path, headers).await }
-            });
-            let at_once = at_once.await;
-            assert_eq!(at_once, routed.await, "{headers}");
-            let good = *key == app.read && tag != "\"x\"";
-            let unchanged = "HTTP/1.1 304 Not Modified".to_owned();
-            assert_eq!(at_once.contains(&unchanged), good, "{at_once:?}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn what_is_answered_before_routing_counts_against_the_window() {
-    let app = TestApp::with_limit(3).await;
-    let server = app.listen().await;
-    let tag = app.get("/v1/asn/15169").await.header("etag").to_owned();
-    // That was another service with windows of its own.
-    let headers =
-        format!("if-none-match: {tag}\r\nx-api-key: {}\r\n", app.read);
-    for remaining in [2, 1, 0] {
-        let lines = conditional(&server, "/v1/asn/15169", &headers).await;
-        let left = format!("x-ratelimit-remaining: {remaining}");
-        assert!(lines.contains(&left), "{lines:?}");
-    }
-    let lines = conditional(&server, "/v1/asn/15169", &headers).await;
-    let refused = lines.iter().any(|line| line.starts_with("HTTP/1.1 429 "));
-    assert!(refused, "{lines:?}");
-    assert!(lines.iter().any(|line| line.starts_with("retry-after: ")));
 }
