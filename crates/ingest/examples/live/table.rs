@@ -21,6 +21,11 @@ use crate::{STEP, WARM_UP, client, resident_kb, server::Sent};
 
 /// A World more or less, and incidents that are remembered.
 const SLACK_KB: u64 = 64 << 10;
+#[expect(clippy::disallowed_methods, reason = "the clock of this program")]
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
 /// Replayed again and again, a recording leads into the future.
 fn far_away() -> Timestamp {
     Timestamp::MAX
@@ -44,7 +49,7 @@ pub(crate) fn drive(
         None,
     )
     .with_stream(Some(Arc::clone(&stream)));
-    learner.learn(Timestamp::now()).unwrap();
+    learner.learn(now()).unwrap();
     let reader = Arc::clone(&stream);
     let reading = std::thread::spawn(move || reader.follow(&far_away));
     let writer = Arc::clone(&stream);
@@ -70,7 +75,7 @@ fn watch(
     while begun.elapsed() < time {
         std::thread::sleep(next.saturating_sub(begun.elapsed()));
         let cycle = Instant::now();
-        let world = learner.learn(Timestamp::now()).unwrap();
+        let world = learner.learn(now()).unwrap();
         let took = cycle.elapsed();
         let incidents = world.incidents.len();
         drop(world);
