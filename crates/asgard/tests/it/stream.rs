@@ -156,11 +156,11 @@ fn what_only_the_stream_tells_is_found_as_if_it_had_come_in_files() {
     assert!(status["gaps"].as_u64() >= Some(2), "{status}");
     // Nobody knows what was missed: only a dump can say that it was nothing.
     assert!(status["stale_since"].is_string(), "{status}");
-    let found = eventually("the same incidents", PATIENCE, || {
+    // Each cycle between may have seen a part of it.
+    eventually("the same incidents, in every field", PATIENCE, || {
         let found = incidents(&server, &key, &asns);
-        (found.1 >= expected.1).then_some(found)
+        (found.0 == expected.0).then_some(())
     });
-    assert_eq!(found.0, expected.0);
     server.stop().exits(0);
 }
 

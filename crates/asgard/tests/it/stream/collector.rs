@@ -94,6 +94,9 @@ type Socket = WebSocketStream<tokio::net::TcpStream>;
 /// Sends until the client is gone, or it is time to break.
 async fn replay(mut socket: Socket, shared: &Shared) {
     let all = shared.lines.len();
+    // Nothing is said before somebody asks.
+    let Some(Ok(Message::Text(text))) = socket.next().await else { return };
+    shared.subscriptions.lock().unwrap().push(text.to_string());
     loop {
         // Pings are answered, subscriptions noted, while nothing is said.
         while let Some(heard) = socket.next().now_or_never() {
