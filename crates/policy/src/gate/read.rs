@@ -14,7 +14,7 @@ mod challenge;
 mod rules;
 mod tests_of_file;
 
-pub use rules::is_header_name;
+pub use rules::{is_header_name, is_of_connection};
 
 /// Keys of the configuration that this module reads.
 pub const KEYS: [&str; 7] = [

@@ -43,6 +43,15 @@ const HEADERS: [&str; 7] = [
     "when_unknown",
     "org_encoding",
 ];
+/// What every request to a backend says about its client.
+const WRITTEN: [&str; 6] = [
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+    "x-request-id",
+];
 const DEFAULT_HEADER: &str = "x-forwarded-for";
 
 /// Reads `features`.
@@ -104,6 +113,19 @@ fn header_name(own: &mut Section<'_, '_>, key: &str, name: &str) -> bool {
         own.reading.wrong(node, message, "for example cf-connecting-ip");
     }
     good
+}
+
+/// Whether a backend would find a name once: it frames no message, and says
+/// nothing that is said to it anyway.
+fn is_free(own: &mut Section<'_, '_>, key: &str, name: &str) -> bool {
+    let folded = name.to_ascii_lowercase().replace('_', "-");
+    let taken = asgard_policy::gate::read::is_of_connection(name)
+        || WRITTEN.contains(&folded.as_str());
+    if let (true, Some(node)) = (taken, own.get(key)) {
+        let message = format!("`{name}` already means something else");
+        own.reading.wrong(node, message, "for example X-Rescaled-ASN-Number");
+    }
+    !taken
 }
 
 fn asn_feature(own: &mut Section<'_, '_>) -> AsnFeature {
@@ -207,7 +229,9 @@ fn asn_headers(own: &mut Section<'_, '_>) -> AsnHeaders {
         Some(_) => match inner.text(key) {
             None => String::new(),
             Some(name) => {
-                if header_name(&mut inner, key, &name) {
+                if header_name(&mut inner, key, &name)
+                    && is_free(&mut inner, key, &name)
+                {
                     name
                 } else {
                     default

@@ -227,6 +227,11 @@ fn response(section: &mut Section<'_, '_>) -> Option<DenyResponse> {
             if !is_header_name(&key.value) {
                 let message = format!("`{}` is no header", short(&key.value));
                 reading.note(Diagnostic::error("E004", message).at(key.place));
+            } else if is_of_connection(&key.value) {
+                let message = format!("`{}` is not a rule's to set", key.value);
+                let fault = Diagnostic::error("E004", message).at(key.place);
+                let hint = "remove it: the gateway frames its answers itself";
+                reading.note(fault.hint(hint));
             } else if value.chars().any(|c| c.is_control() && c != '\t') {
                 let message = "a header's value cannot have line breaks";
                 reading.wrong(node, message, "remove them");
@@ -243,6 +248,32 @@ pub fn is_header_name(name: &str) -> bool {
     let token =
         |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     (1..=256).contains(&name.len()) && name.chars().all(token)
+}
+
+/// Whether a field frames a message or belongs to its connection.
+///
+/// With those that say whom it is for (RFC 9110, section 7.6.1; RFC 9112,
+/// section 6): a second one beside that of the gateway would be read
+/// differently by different readers. CGI and WSGI fold `_` into `-`.
+#[must_use]
+pub fn is_of_connection(name: &str) -> bool {
+    const NAMES: [&str; 14] = [
+        "connection",
+        "content-length",
+        "cookie",
+        "expect",
+        "host",
+        "http2-settings",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ];
+    NAMES.contains(&name.to_ascii_lowercase().replace('_', "-").as_str())
 }
 
 /// Countries; and integers, which others write here for networks.
