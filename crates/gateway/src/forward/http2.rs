@@ -3,7 +3,9 @@
 //!
 //! The connection is opened when it is first needed, and anew when it has
 //! ended. The head that was written for the backend in HTTP/1.1 is translated,
-//! so both kinds of backend see the same fields.
+//! so both kinds of backend see the same fields. As with HTTP/1, a request of
+//! which nothing was sent is tried once more elsewhere; one that the end of a
+//! shared connection took with it is repeated if it may be.
 
 use std::{
     pin::Pin,
@@ -18,12 +20,17 @@ use hyper::{
     client::conn::http2::{Builder, SendRequest},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{sync::mpsc, time::Instant};
 
-use super::{fault::Fault, server::Server};
+use super::{
+    backend::Backend,
+    fault::Fault,
+    progress::Progress,
+    server::{Server, Underway},
+};
 use crate::{
     headers::{self, Strip},
-    http1::head::{MAX_FIELDS, no_fields},
+    http1::head::{MAX_FIELDS, Refusal, no_fields},
 };
 
 /// Silence after which the server is asked whether it is still there.
@@ -37,7 +44,13 @@ pub(crate) enum Upload {
     /// None.
     Empty,
     /// A stream of the client's connection, as it is.
-    Stream { body: Incoming, strip: Arc<Strip>, limit: u64, moved: u64 },
+    Stream {
+        body: Incoming,
+        strip: Arc<Strip>,
+        limit: u64,
+        moved: u64,
+        progress: Arc<Progress>,
+    },
     /// Frames that somebody else reads.
     Frames { frames: mpsc::Receiver<Frame<Bytes>>, length: Option<u64> },
 }
@@ -64,13 +77,20 @@ impl Body for Upload {
             Self::Frames { frames, .. } => {
                 frames.poll_recv(cx).map(|frame| frame.map(Ok))
             }
-            Self::Stream { body, strip, limit, moved } => {
-                let frame = std::task::ready!(Pin::new(body).poll_frame(cx));
+            Self::Stream { body, strip, limit, moved, progress } => {
+                let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) else {
+                    progress.upload_waits();
+                    return Poll::Pending;
+                };
+                let data = frame.as_ref().and_then(|f| f.as_ref().ok());
+                let length = data.and_then(|frame| frame.data_ref());
+                let length = length.map_or(0, Bytes::len);
+                progress.uploaded(length);
                 Poll::Ready(frame.map(|frame| {
                     let frame = frame.map_err(UploadError::Client)?;
-                    *moved +=
-                        frame.data_ref().map_or(0, |data| data.len() as u64);
+                    *moved += length as u64;
                     if *limit > 0 && *moved > *limit {
+                        progress.is_too_large();
                         return Err(UploadError::TooLarge);
                     }
                     Ok(filtered(frame, strip))
@@ -129,17 +149,18 @@ impl Shared {
         (!sender.is_closed()).then(|| sender.clone())
     }
 
-    /// A handle to send a request with; and whether the connection is new.
+    /// A handle to send a request with; and whether the connection has been
+    /// used before.
     async fn sender(
         &self,
         server: &Server,
-    ) -> Result<SendRequest<Upload>, Fault> {
+    ) -> Result<(SendRequest<Upload>, bool), Fault> {
         if let Some(sender) = self.usable() {
-            return Ok(sender);
+            return Ok((sender, true));
         }
         let _one = self.opening.lock().await;
         if let Some(sender) = self.usable() {
-            return Ok(sender);
+            return Ok((sender, true));
         }
         let wire = server.connect().await?.wire;
         let handshake = Builder::new(TokioExecutor::new())
@@ -158,34 +179,129 @@ impl Shared {
         });
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) =
             Some(sender.clone());
-        Ok(sender)
+        Ok((sender, false))
     }
 }
 
-/// Sends a request and waits for the head of its response.
-pub(crate) async fn send(
+/// A request for a backend.
+pub(crate) struct Job<'j> {
+    pub(crate) worker: usize,
+    pub(crate) begun: Instant,
+    /// In HTTP/1.1.
+    pub(crate) head: &'j [u8],
+    /// Without body and side effects.
+    pub(crate) repeatable: bool,
+    pub(crate) progress: &'j Progress,
+    /// Bytes a second that the body of the request must move; 0 is no limit.
+    pub(crate) min_rate: u64,
+}
+
+/// Sends a request and waits for the head of its response; tries once more
+/// where that is safe. `on_fault` is told of what that spared the client.
+pub(crate) async fn exchange(
+    backend: &Backend,
+    job: &Job<'_>,
+    mut upload: Upload,
+    on_fault: impl Fn(&Fault),
+) -> Result<(Response<Incoming>, Underway), Fault> {
+    let (mut tried, mut again): (Option<Arc<Server>>, bool) = (None, false);
+    loop {
+        let picked = backend.pick(job.begun, tried.as_ref());
+        let server = picked.map(Arc::clone).ok_or(Fault::ClosedBefore)?;
+        let underway = Underway::at(&server);
+        let request = request(job.head, server.config.tls, upload)
+            .ok_or(Fault::Client(Refusal::bad("no request of HTTP/2")))?;
+        let first_byte = backend.config.timeouts.first_byte;
+        let missed = match send(&server, job, request, first_byte).await {
+            Ok(response) => return Ok((response, underway)),
+            Err(missed) if again => return Err(missed.fault),
+            Err(missed) => missed,
+        };
+        upload = match missed.unsent {
+            Some(upload) => upload,
+            None if job.repeatable
+                && missed.reused
+                && missed.fault.is_stale_connection() =>
+            {
+                Upload::Empty
+            }
+            None => return Err(missed.fault),
+        };
+        on_fault(&missed.fault);
+        again = true;
+        // A connection that has ended says little about its server.
+        tried = (!missed.reused).then_some(server);
+    }
+}
+
+/// A request without response.
+struct Missed {
+    fault: Fault,
+    /// Over a connection that has served others.
+    reused: bool,
+    /// Nothing of it was sent: here is its body.
+    unsent: Option<Upload>,
+}
+
+async fn send(
     server: &Server,
-    worker: usize,
+    job: &Job<'_>,
     request: Request<Upload>,
     first_byte: Duration,
-) -> Result<Response<Incoming>, Fault> {
-    let mut sender = server.shared(worker).sender(server).await?;
-    sender.ready().await.map_err(broken)?;
-    let sent = sender.send_request(request);
-    let answered = match first_byte.is_zero() {
-        true => sent.await,
-        false => match timeout(first_byte, sent).await {
-            Ok(answered) => answered,
-            Err(_) => return Err(Fault::FirstByte),
-        },
+) -> Result<Response<Incoming>, Missed> {
+    let unsent = |fault, reused, request: Request<Upload>| Missed {
+        fault,
+        reused,
+        unsent: Some(request.into_body()),
     };
-    answered.map_err(|error| match source::<UploadError>(&error) {
-        Some(UploadError::TooLarge) => {
-            let reason = "body too large";
-            Fault::Client(crate::http1::head::Refusal { status: 413, reason })
-        }
-        _ => broken(error),
+    let (mut sender, reused) =
+        match server.shared(job.worker).sender(server).await {
+            Ok(opened) => opened,
+            Err(fault) => return Err(unsent(fault, false, request)),
+        };
+    if sender.ready().await.is_err() {
+        return Err(unsent(Fault::ClosedBefore, reused, request));
+    }
+    let mut back = None;
+    let sent = async {
+        sender.try_send_request(request).await.map_err(|mut error| {
+            back = error.take_message().map(Request::into_body);
+            match back {
+                Some(_) => Fault::ClosedBefore,
+                None => fault(error.into_error()),
+            }
+        })
+    };
+    let head = job.progress.in_time(first_byte, job.min_rate, sent).await;
+    head.map_err(|fault| Missed {
+        fault: match job.progress.was_too_large() {
+            true => {
+                let reason = "body too large";
+                Fault::Client(Refusal { status: 413, reason })
+            }
+            false => fault,
+        },
+        reused,
+        unsent: back,
     })
+}
+
+/// What the failure of a request means: did the connection end before the
+/// server has looked at it (RFC 9113, section 8.7)?
+fn fault(error: hyper::Error) -> Fault {
+    let cause = source::<h2::Error>(&error);
+    let refused = Some(h2::Reason::REFUSED_STREAM);
+    let before = error.is_closed()
+        || error.is_canceled()
+        || cause.is_some_and(|cause| {
+            cause.is_go_away()
+                || cause.is_io()
+                || cause.is_reset() && cause.reason() == refused
+        });
+    match before {
+        true => Fault::ClosedBefore,
+        false => broken(error),
+    }
 }
 
 fn broken(error: hyper::Error) -> Fault {

@@ -10,7 +10,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -18,13 +17,12 @@ use hyper::body::{Body as _, Bytes, Frame, Incoming};
 use tokio::time::Instant;
 
 use super::{
-    exchange::RATE_WINDOW,
     fault::Fault,
     http2::trailer_map,
+    progress::Progress,
     server::{Connection, Underway},
 };
 use crate::{
-    alarm::Alarm,
     headers::{self, Strip},
     http1::{
         body::{Decoder, Encoder, Framing, Step},
@@ -36,17 +34,6 @@ use crate::{
 /// Bytes that one read takes at most.
 const PORTION: usize = 32 * 1024;
 
-/// How long to wait for whom.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience {
-    pub(crate) first_byte: Duration,
-    pub(crate) idle: Duration,
-    /// Bytes a second that a body must move.
-    pub(crate) min_rate: u64,
-    /// 0 is no limit.
-    pub(crate) body_bytes: u64,
-}
-
 /// Both directions.
 #[derive(Debug)]
 pub(crate) struct Exchange {
@@ -54,16 +41,15 @@ pub(crate) struct Exchange {
     underway: Underway,
     worker: usize,
     strip: Arc<Strip>,
-    patience: Patience,
+    progress: Arc<Progress>,
     up: Option<Incoming>,
+    /// Longest body of a request; 0 is no limit.
+    body_bytes: u64,
     encoder: Encoder,
     moved: u64,
-    seen: u64,
-    waits_for_client: bool,
     decoder: Decoder,
     reusable: bool,
     trailers_sent: bool,
-    alarm: Alarm,
 }
 
 /// The head of a response.
@@ -81,27 +67,22 @@ impl Exchange {
         underway: Underway,
         worker: usize,
         strip: Arc<Strip>,
-        patience: Patience,
-        upload: (Option<Incoming>, Encoder),
+        progress: Arc<Progress>,
+        (up, encoder, body_bytes): (Option<Incoming>, Encoder, u64),
     ) -> Self {
-        let now = Instant::now();
-        let mut alarm = Alarm::new(now + RATE_WINDOW);
-        alarm.set_after(now, patience.first_byte);
         Self {
             connection: Some(connection),
             underway,
             worker,
             strip,
-            patience,
-            up: upload.0,
-            encoder: upload.1,
+            progress,
+            up,
+            body_bytes,
+            encoder,
             moved: 0,
-            seen: 0,
-            waits_for_client: false,
             decoder: Decoder::new(Framing::None),
             reusable: false,
             trailers_sent: false,
-            alarm,
         }
     }
 
@@ -146,13 +127,7 @@ impl Exchange {
                     return Poll::Ready(Err(Fault::Broken(error)));
                 }
                 Poll::Ready(Ok(_)) => {}
-                Poll::Pending => {
-                    ready!(self.alarm.poll(cx));
-                    return Poll::Ready(Err(match self.waits_for_client {
-                        true => Fault::ClientSlow,
-                        false => Fault::FirstByte,
-                    }));
-                }
+                Poll::Pending => return Poll::Pending,
             }
         }
     }
@@ -194,15 +169,7 @@ impl Exchange {
         self.decoder = Decoder::new(head.framing);
         self.reusable = head.keep_alive;
         connection.incoming.consume(end);
-        self.alarm.set_after(Instant::now(), self.window());
         Ok(Some(Head { status, fields: map, length }))
-    }
-
-    fn window(&self) -> Duration {
-        match self.patience.idle.is_zero() {
-            true => RATE_WINDOW,
-            false => self.patience.idle.min(RATE_WINDOW),
-        }
     }
 
     /// Whether there is nothing to come.
@@ -213,7 +180,6 @@ impl Exchange {
     /// Moves the request on. An error of the server is no error here: it may
     /// have answered already.
     fn poll_up(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
-        self.waits_for_client = false;
         loop {
             let Some(connection) = &mut self.connection else {
                 return Poll::Ready(Ok(()));
@@ -228,7 +194,9 @@ impl Exchange {
             }
             let Some(up) = &mut self.up else { return Poll::Ready(Ok(())) };
             let frame = Pin::new(up).poll_frame(cx);
-            self.waits_for_client = frame.is_pending();
+            if frame.is_pending() {
+                self.progress.upload_waits();
+            }
             let out = &mut connection.outgoing.bytes;
             match ready!(frame) {
                 None => {
@@ -236,9 +204,7 @@ impl Exchange {
                         self.encoder.end(&[], out);
                     }
                     self.up = None;
-                    // The server has the whole request: now it is its turn.
-                    let patience = self.patience.first_byte;
-                    self.alarm.set_after(Instant::now(), patience);
+                    self.progress.uploaded(0);
                 }
                 Some(Err(error)) => {
                     let error = io::Error::other(error);
@@ -247,7 +213,8 @@ impl Exchange {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => {
                         self.moved += data.len() as u64;
-                        let limit = self.patience.body_bytes;
+                        self.progress.uploaded(data.len());
+                        let limit = self.body_bytes;
                         if limit > 0 && self.moved > limit {
                             let reason = "body too large";
                             let refusal = Refusal { status: 413, reason };
@@ -290,7 +257,6 @@ impl Exchange {
                         Bytes::copy_from_slice(&incoming.data()[..count]);
                     incoming.consume(count);
                     self.decoder.took(count);
-                    self.moved += count as u64;
                     if self.is_over() {
                         self.finish();
                     }
@@ -309,31 +275,10 @@ impl Exchange {
                         let fault = Fault::Broken(error);
                         return Poll::Ready(Some(Err(fault)));
                     }
-                    Poll::Pending => {
-                        ready!(self.poll_late(cx));
-                        return Poll::Ready(Some(Err(Fault::Idle)));
-                    }
+                    Poll::Pending => return Poll::Pending,
                 },
             }
         }
-    }
-
-    /// Ready when nothing has moved for too long.
-    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while self.alarm.poll(cx).is_ready() {
-            let moved = self.moved - self.seen;
-            self.seen = self.moved;
-            let least = match self.waits_for_client {
-                true => self.patience.min_rate * RATE_WINDOW.as_secs(),
-                false => 1,
-            };
-            if moved < least && !self.patience.idle.is_zero() {
-                return Poll::Ready(());
-            }
-            let wait = self.patience.idle.max(RATE_WINDOW);
-            self.alarm.set_after(Instant::now(), wait);
-        }
-        Poll::Pending
     }
 
     /// After the last byte: trailers, if there are any.

@@ -25,6 +25,7 @@ use hyper::{
 };
 use tokio::time::{Instant, timeout};
 
+use super::http2;
 use crate::{
     decide::From,
     generation::Generation,
@@ -50,9 +51,13 @@ const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 pub(super) async fn serve(wire: Wire, from: From, worker: &Arc<Worker>) {
     let service = service_fn(|request: Message<Incoming>| {
         let worker = Arc::clone(worker);
-        async move { Ok::<_, Infallible>(call(request, from, &worker).await) }
+        async move {
+            let response = call(request, from, &worker).await;
+            http2::connection::answered();
+            Ok::<_, Infallible>(response)
+        }
     });
-    super::http2::drive(wire, from, worker, service).await;
+    http2::connection::drive(wire, from, worker, service).await;
 }
 
 async fn call(

@@ -376,10 +376,10 @@ impl<'w> Connection<'w> {
         backend: &Backend,
         generation: &Generation,
         ready: &Ready,
+        begun: Instant,
     ) -> (u16, Next) {
-        let sent =
-            Box::pin(over_http2::forward(self, backend, generation, ready));
-        match sent.await {
+        let sent = over_http2::forward(self, backend, generation, ready, begun);
+        match Box::pin(sent).await {
             Ok(ended) => ended,
             Err((answered, fault)) => {
                 let failed = Failed { fault, answered };
@@ -397,7 +397,9 @@ impl<'w> Connection<'w> {
         begun: Instant,
     ) -> (u16, Next) {
         if backend.config.http2 {
-            return self.forward_over_http2(backend, generation, ready).await;
+            return self
+                .forward_over_http2(backend, generation, ready, begun)
+                .await;
         }
         let mut tried: Option<Arc<Server>> = None;
         let mut stale = false;
@@ -566,13 +568,7 @@ impl<'w> Connection<'w> {
     }
 
     fn note(&self, backend: &Backend, fault: &Fault) {
-        let name = backend.config.name.as_str();
-        tracing::debug!(backend = name, %fault, "exchange failed");
-        self.worker
-            .metrics
-            .backend_errors
-            .with_label_values(&[name, fault.label()])
-            .inc();
+        note(self.worker, backend, fault);
     }
 
     /// Writes an answer of ours; whether it could be written in time.
@@ -620,4 +616,12 @@ impl<'w> Connection<'w> {
         // Whoever sends longer than that is cut.
         let _ = timeout(LINGER, ended).await;
     }
+}
+
+/// Counts what a backend did wrong.
+fn note(worker: &Worker, backend: &Backend, fault: &Fault) {
+    let name = backend.config.name.as_str();
+    tracing::debug!(backend = name, %fault, "exchange failed");
+    let errors = &worker.metrics.backend_errors;
+    errors.with_label_values(&[name, fault.label()]).inc();
 }

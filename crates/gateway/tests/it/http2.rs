@@ -11,12 +11,16 @@ use hyper::{
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
 
 use crate::{
     backend::Backend,
+    frames::{
+        Client, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PREFACE, frame,
+        settings,
+    },
     stage::{Stage, one_response, status},
 };
 
@@ -187,4 +191,92 @@ async fn a_client_of_http_1_reaches_a_backend_of_http_2() {
     }
     let answer = stage.get("/y", "").await;
     assert!(answer.contains("GET http://shop.example/y\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn of_two_servers_of_http_2_the_living_one_answers_everything() {
+    let living = http2_backend().await;
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let dead = nobody.local_addr().unwrap();
+    drop(nobody);
+    let stage = Stage::of(&format!(
+        "health: {{host: 127.0.0.1, port: 0}}\n\
+         listeners: [{{bind: '127.0.0.1:0', http2: true}}]\n\
+         backends: [{{name: app, servers: ['http://{dead}', \
+         'http://{living}'], balance: round_robin, http2: true}}]\n"
+    ))
+    .await;
+    let mut sender = client(stage.address()).await;
+    for _ in 0..4 {
+        let (status, ..) =
+            asked(&mut sender, get("/").body(Sent::default()).unwrap()).await;
+        assert_eq!(status, 200);
+        let sent = get("/").method("POST").body(Sent::from("abc")).unwrap();
+        let (status, _, body) = asked(&mut sender, sent).await;
+        assert_eq!(status, 200);
+        assert!(body.ends_with("abc"), "{body}");
+    }
+    let post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
+    let mut stream = stage.connect().await;
+    for _ in 0..4 {
+        assert_eq!(status(&stage.get("/", "").await), 200);
+        stream.write_all(post.as_bytes()).await.unwrap();
+        let answer = one_response(&mut stream).await;
+        assert_eq!(status(&answer), 200);
+        assert!(answer.ends_with("abc"), "{answer}");
+    }
+    let text = stage.gateway.metrics_text().unwrap();
+    let failed = "backend_errors_total{backend=\"app\",reason=\"connect\"}";
+    assert!(text.contains(failed), "the dead one was asked: {text}");
+}
+
+/// A server of which each connection answers one request, and goes away when
+/// it hears of the next, without a look at it.
+async fn one_request_a_connection() -> SocketAddr {
+    async fn one(mut stream: TcpStream) -> Option<()> {
+        let mut preface = [0; PREFACE.len()];
+        stream.read_exact(&mut preface).await.ok()?;
+        stream.write_all(&settings(&[])).await.ok()?;
+        let mut client = Client::silent(stream);
+        let mut answered = 0;
+        loop {
+            let asked = client.next().await?;
+            if asked.kind != HEADERS {
+                continue;
+            }
+            if answered == 0 {
+                answered = asked.stream;
+                let flags = END_HEADERS | END_STREAM;
+                let ok = frame(HEADERS, flags, answered, &[0x88]);
+                client.send(&ok).await;
+                continue;
+            }
+            let last = [answered.to_be_bytes(), [0; 4]].concat();
+            client.send(&frame(GOAWAY, 0, 0, &last)).await;
+            return client.stream.shutdown().await.ok();
+        }
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(one(stream));
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_backend_of_http_2_that_goes_away_costs_no_request_without_effects() {
+    let backend = one_request_a_connection().await;
+    let stage = Stage::of(&config(backend, "true")).await;
+    let mut sender = client(stage.address()).await;
+    for _ in 0..5 {
+        assert_eq!(status(&stage.get("/", "").await), 200);
+        let request = get("/").body(Sent::default()).unwrap();
+        assert_eq!(asked(&mut sender, request).await.0, 200);
+    }
+    // What may have had an effect is not done twice.
+    let sent = get("/").method("POST").body(Sent::from("abc")).unwrap();
+    assert_eq!(asked(&mut sender, sent).await.0, 502);
 }

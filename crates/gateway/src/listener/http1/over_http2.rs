@@ -4,23 +4,29 @@
 use std::{
     future::poll_fn,
     pin::Pin,
-    sync::atomic::{AtomicU16, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicU16, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
 use http::Response;
 use httparse::Header;
 use hyper::body::{Body as _, Bytes, Frame, Incoming as Stream};
-use tokio::{io::split, sync::mpsc, time::timeout};
+use tokio::{
+    io::split,
+    sync::mpsc,
+    time::{Instant, timeout},
+};
 
-use super::{Connection, Next, Ready};
+use super::{Connection, Next, Ready, note};
 use crate::{
     forward::{
         backend::Backend,
-        exchange::RATE_WINDOW,
         fault::Fault,
-        http2::{self, Upload, filtered},
-        server::Underway,
+        http2::{self, Job, Upload, filtered},
+        progress::{Pace, Progress},
     },
     generation::Generation,
     headers::{self, Strip},
@@ -47,13 +53,10 @@ pub(super) async fn forward(
     backend: &Backend,
     generation: &Generation,
     ready: &Ready,
+    begun: Instant,
 ) -> Result<(u16, Next), (Option<u16>, Fault)> {
-    let early = |fault| (None, fault);
-    let now = tokio::time::Instant::now();
-    let server =
-        backend.pick(now, None).ok_or_else(|| early(Fault::ClosedBefore))?;
-    let underway = Underway::at(server);
     let setup = &generation.setup;
+    let limits = &setup.config.limits;
     let (frames, received) = mpsc::channel(FRAMES);
     let length = match ready.framing {
         Framing::Length(length) => Some(length),
@@ -64,43 +67,50 @@ pub(super) async fn forward(
         true => Upload::Frames { frames: received, length },
         false => Upload::Empty,
     };
-    let request = http2::request(&client.head, server.config.tls, upload)
-        .ok_or_else(|| {
-            early(Fault::Client(Refusal::bad("no request of HTTP/2")))
-        })?;
     if ready.expects_continue && has_body {
         // HTTP/2 has no way to ask the server first.
         let out = &mut client.outgoing;
         out.bytes.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
         poll_fn(|cx| out.poll_write(cx, &mut client.wire))
             .await
-            .map_err(|error| early(Fault::ClientGone(error)))?;
+            .map_err(|error| (None, Fault::ClientGone(error)))?;
     }
+    let progress = Progress::new(Arc::default());
     let (reading, writing) = split(&mut client.wire);
-    let limit = setup.config.limits.body_bytes;
     let up = upload_body(
         (reading, &mut client.incoming),
         ready.framing,
-        limit,
-        &setup.strip,
+        (limits.body_bytes, limits.min_rate_bytes),
+        (&setup.strip, &progress),
         frames,
     );
     // The status that the client was told; 0 is none yet.
     let answered = AtomicU16::new(0);
+    let worker = client.worker;
     let down = async {
-        let timeouts = &backend.config.timeouts;
-        let worker = client.worker.index;
-        let sent = http2::send(server, worker, request, timeouts.first_byte);
-        let response = sent.await?;
+        let job = Job {
+            worker: worker.index,
+            begun,
+            head: &client.head,
+            repeatable: ready.repeatable,
+            progress: &progress,
+            // Whoever reads the body looks after that.
+            min_rate: 0,
+        };
+        let spared = |fault: &Fault| note(worker, backend, fault);
+        let sent = http2::exchange(backend, &job, upload, spared);
+        let (response, underway) = sent.await?;
         answered.store(response.status().as_u16(), Relaxed);
-        pass_on(
-            response,
+        let manner = Manner {
             ready,
-            (writing, &mut client.outgoing),
-            &setup.strip,
-            timeouts.idle,
-        )
-        .await
+            strip: &setup.strip,
+            idle: backend.config.timeouts.idle,
+            rate: limits.min_rate_bytes,
+        };
+        let passed =
+            pass_on(response, &manner, writing, &mut client.outgoing).await;
+        drop(underway);
+        passed
     };
     tokio::pin!(up, down);
     let mut whole = false;
@@ -113,7 +123,6 @@ pub(super) async fn forward(
             ended = &mut down => break ended,
         }
     };
-    drop(underway);
     let status = answered.load(Relaxed);
     match ended {
         Ok(true) if whole => Ok((status, Next::Request)),
@@ -126,12 +135,13 @@ pub(super) async fn forward(
 async fn upload_body(
     (mut reading, buffer): (Reading<'_>, &mut Incoming),
     framing: Framing,
-    limit: u64,
-    strip: &Strip,
+    (limit, rate): (u64, u64),
+    (strip, progress): (&Strip, &Progress),
     frames: mpsc::Sender<Frame<Bytes>>,
 ) -> Result<(), Fault> {
     let malformed = |reason| Fault::Client(Refusal::bad(reason));
     let mut decoder = Decoder::new(framing);
+    let mut pace = Pace::new(rate, 0);
     let mut moved = 0;
     loop {
         match decoder.step(buffer).map_err(|body| malformed(body.0))? {
@@ -145,23 +155,21 @@ async fn upload_body(
                 let data = Bytes::copy_from_slice(&buffer.data()[..count]);
                 buffer.consume(count);
                 decoder.took(count);
+                progress.uploaded(count);
                 if frames.send(Frame::data(data)).await.is_err() {
                     // The server wants no more: its answer says why.
                     std::future::pending::<()>().await;
                 }
             }
             Step::More => {
-                let more =
-                    poll_fn(|cx| buffer.poll_fill(cx, &mut reading, PORTION));
-                let read = timeout(RATE_WINDOW, more)
-                    .await
-                    .map_err(|_| Fault::ClientSlow)?
-                    .map_err(Fault::ClientGone)?;
+                progress.upload_waits();
+                let read = fill(buffer, &mut reading, &mut pace).await?;
                 if read == 0 {
                     decoder.end_of_input().map_err(|body| malformed(body.0))?;
                 }
             }
             Step::Done => {
+                progress.uploaded(0);
                 if !decoder.trailers().is_empty() {
                     let map = http2::trailer_map(decoder.trailers(), strip);
                     // Whoever has gone needs no trailers.
@@ -173,14 +181,46 @@ async fn upload_body(
     }
 }
 
+/// Reads more of a body, no more slowly than is allowed.
+async fn fill(
+    buffer: &mut Incoming,
+    reading: &mut Reading<'_>,
+    pace: &mut Pace,
+) -> Result<usize, Fault> {
+    let begun = Instant::now();
+    let more = poll_fn(|cx| buffer.poll_fill(cx, reading, PORTION));
+    let read = match pace.patience() {
+        None => more.await,
+        Some(patience) => {
+            timeout(patience, more).await.map_err(|_| Fault::ClientSlow)?
+        }
+    };
+    let read = read.map_err(Fault::ClientGone)?;
+    match pace.keeps(begun.elapsed(), read as u64, Duration::ZERO) {
+        true => Ok(read),
+        false => Err(Fault::ClientSlow),
+    }
+}
+
+/// How a response is passed on.
+struct Manner<'m> {
+    ready: &'m Ready,
+    strip: &'m Strip,
+    /// How long the server may be silent; 0 is no limit.
+    idle: Duration,
+    /// Bytes a second that the client must take; 0 is no limit.
+    rate: u64,
+}
+
 /// Writes the response; whether the client's connection may go on.
 async fn pass_on(
     response: Response<Stream>,
-    ready: &Ready,
-    (mut writing, out): (Writing<'_>, &mut Outgoing),
-    strip: &Strip,
-    idle: Duration,
+    manner: &Manner<'_>,
+    mut writing: Writing<'_>,
+    out: &mut Outgoing,
 ) -> Result<bool, Fault> {
+    let Manner { ready, strip, idle, rate } = *manner;
+    let mut pace = Pace::new(rate, 0);
     let (parts, mut body) = response.into_parts();
     let fields: Vec<Header<'_>> = parts
         .headers
@@ -229,20 +269,34 @@ async fn pass_on(
                 }
             }
         }
-        write(&mut writing, out).await?;
+        write(&mut writing, out, &mut pace).await?;
     }
     written.encoder.end(&trailers, &mut out.bytes);
-    write(&mut writing, out).await?;
+    write(&mut writing, out, &mut pace).await?;
     Ok(ready.keep_alive && written.delimited)
 }
 
+/// Writes all that there is, no more slowly than is allowed.
 async fn write(
     writing: &mut Writing<'_>,
     out: &mut Outgoing,
+    pace: &mut Pace,
 ) -> Result<(), Fault> {
-    let written = poll_fn(|cx| out.poll_write(cx, &mut *writing));
-    timeout(RATE_WINDOW, written)
-        .await
-        .map_err(|_| Fault::ClientSlow)?
-        .map_err(Fault::ClientGone)
+    loop {
+        let (begun, before) = (Instant::now(), out.pending());
+        let patience = pace.patience();
+        let written = poll_fn(|cx| out.poll_write(cx, &mut *writing));
+        let whole = match patience {
+            None => Some(written.await),
+            Some(patience) => timeout(patience, written).await.ok(),
+        };
+        if let Some(written) = whole {
+            pace.rests();
+            return written.map_err(Fault::ClientGone);
+        }
+        let taken = before - out.pending();
+        if !pace.keeps(begun.elapsed(), taken as u64, Duration::ZERO) {
+            return Err(Fault::ClientSlow);
+        }
+    }
 }

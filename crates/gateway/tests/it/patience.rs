@@ -1,0 +1,417 @@
+//! Clients and backends of HTTP/2 that are slow, silent, or greedy.
+
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    pin::Pin,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full, combinators::BoxBody};
+use hyper::{
+    body::{Body, Bytes, Frame as Piece, Incoming},
+    client::conn::http2::{SendRequest, handshake},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream},
+};
+
+use crate::{
+    backend::Backend,
+    frames::{
+        Client, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PREFACE,
+        RST_STREAM, SETTINGS, WINDOW, fields, frame, settings,
+    },
+    stage::{DEADLINE, Stage, one_response, status},
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn config(backend: SocketAddr, to_http2: &str, limits: &str) -> String {
+    format!(
+        "health: {{host: 127.0.0.1, port: 0}}\n\
+         listeners: [{{bind: '127.0.0.1:0', http2: true}}]\n\
+         backends: [{{name: app, servers: ['http://{backend}'], \
+         http2: {to_http2}, timeouts: {{first_byte: 2s, idle: 2s}}}}]\n\
+         limits: {{{limits}}}\n"
+    )
+}
+
+async fn stage(backend: SocketAddr, limits: &str) -> Stage {
+    Stage::of(&config(backend, "false", limits)).await
+}
+
+/// Requests under way at the backend.
+fn active(stage: &Stage) -> bool {
+    let text = stage.gateway.metrics_text().unwrap();
+    let name = "backend_connections{backend=\"app\",state=\"active\"}";
+    !text.contains(&format!("{name} 0"))
+}
+
+#[tokio::test]
+async fn a_client_that_asks_nothing_is_told_to_go() {
+    let backend = Backend::start().await;
+    let limits = "idle_timeout: 1s";
+    let stage = stage(backend.address, limits).await;
+    let mut client = Client::of(stage.address(), &[]).await;
+    let begun = Instant::now();
+    client.ask(1, "GET", "/hang").await;
+    // Whoever waits for an answer is not idle.
+    client.find(HEADERS, 1).await;
+    assert!(begun.elapsed() >= 2 * SECOND, "the backend's patience counts");
+    let rest = client.rest(10 * SECOND).await;
+    assert!(rest.iter().any(|frame| frame.kind == GOAWAY), "{rest:?}");
+    assert!(begun.elapsed() >= 3 * SECOND);
+    // One that never asks, and does not answer the farewell, is cut.
+    let mut dumb = Client::of(stage.address(), &[]).await;
+    let begun = Instant::now();
+    dumb.end(20 * SECOND).await;
+    assert!(begun.elapsed() >= SECOND);
+}
+
+#[tokio::test]
+async fn a_head_that_is_not_finished_is_cut_in_time() {
+    let backend = Backend::start().await;
+    let limits = "header_timeout: 1s, idle_timeout: 60s";
+    let stage = stage(backend.address, limits).await;
+    let block = fields("GET", "/");
+    let whole = frame(HEADERS, END_HEADERS | END_STREAM, 1, &block);
+    let none = settings(&[]);
+    let begins = [PREFACE, &none].concat();
+    let beginnings = [
+        ("no settings", PREFACE.to_vec()),
+        ("half the settings", [PREFACE, &none[..5]].concat()),
+        ("half a head", [&begins, &whole[..whole.len() / 2]].concat()),
+        (
+            "an open list of fields",
+            [&begins[..], &frame(HEADERS, END_STREAM, 1, &block)].concat(),
+        ),
+    ];
+    for (what, bytes) in beginnings {
+        let mut client = Client::silent(stage.connect().await);
+        client.send(&bytes).await;
+        let begun = Instant::now();
+        client.end(10 * SECOND).await;
+        assert!(begun.elapsed() >= SECOND / 2, "{what}: at once");
+    }
+    // Somebody who asks slowly, but finishes each head in time, is served.
+    let mut client = Client::of(stage.address(), &[]).await;
+    for stream in [1, 3, 5] {
+        for part in whole_of(stream).chunks(20) {
+            client.send(part).await;
+            tokio::time::sleep(SECOND / 5).await;
+        }
+        let head = client.find(HEADERS, stream).await;
+        assert_eq!(head.payload[0], 0x88, "200");
+    }
+}
+
+fn whole_of(stream: u32) -> Vec<u8> {
+    let block = fields("GET", "/");
+    frame(HEADERS, END_HEADERS | END_STREAM, stream, &block)
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_loses_its_stream_and_frees_the_backend() {
+    let backend = Backend::start().await;
+    let stage = stage(backend.address, "").await;
+    let mut client = Client::of(stage.address(), &[(WINDOW, 0)]).await;
+    client.ask(1, "GET", "/big/3000000").await;
+    client.find(HEADERS, 1).await;
+    assert!(active(&stage));
+    let begun = Instant::now();
+    let reset = client.find(RST_STREAM, 1).await;
+    assert_eq!(reset.payload, 8_u32.to_be_bytes(), "CANCEL");
+    assert!(begun.elapsed() >= 9 * SECOND, "in a hurry");
+    assert!(begun.elapsed() < 20 * SECOND, "too late");
+    assert!(!active(&stage), "the backend is still held");
+    // The connection lives: another stream of it is answered.
+    client.ask(3, "GET", "/status/204").await;
+    client.find(HEADERS, 3).await;
+}
+
+type Sent = BoxBody<Bytes, Infallible>;
+
+async fn library(address: SocketAddr) -> SendRequest<Sent> {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let io = TokioIo::new(stream);
+    let (sender, connection) =
+        handshake(TokioExecutor::new(), io).await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+/// A body that sends a piece now and then.
+struct Drip {
+    pieces: usize,
+    size: usize,
+    every: Duration,
+    sleep: Pin<Box<tokio::time::Sleep>>,
+}
+
+impl Drip {
+    fn of(pieces: usize, size: usize, every: Duration) -> Sent {
+        let sleep = Box::pin(tokio::time::sleep(Duration::ZERO));
+        BoxBody::new(Self { pieces, size, every, sleep })
+    }
+}
+
+impl Body for Drip {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Piece<Bytes>, Infallible>>> {
+        if self.pieces == 0 {
+            return Poll::Ready(None);
+        }
+        std::task::ready!(self.sleep.as_mut().poll(cx));
+        let next = tokio::time::Instant::now() + self.every;
+        self.sleep.as_mut().reset(next);
+        self.pieces -= 1;
+        let piece = Bytes::from(vec![b'x'; self.size]);
+        Poll::Ready(Some(Ok(Piece::data(piece))))
+    }
+}
+
+fn post(path: &str, body: Sent) -> Request<Sent> {
+    let uri = format!("http://shop.example{path}");
+    Request::builder().method("POST").uri(uri).body(body).unwrap()
+}
+
+fn get(path: &str) -> Request<Sent> {
+    let uri = format!("http://shop.example{path}");
+    Request::builder().uri(uri).body(Full::default().boxed()).unwrap()
+}
+
+async fn outcome(
+    sender: &mut SendRequest<Sent>,
+    request: Request<Sent>,
+) -> (u16, Option<Bytes>) {
+    sender.ready().await.unwrap();
+    let response = sender.send_request(request).await.unwrap();
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await;
+    (status, body.ok().map(http_body_util::Collected::to_bytes))
+}
+
+/// What a backend of HTTP/2 does, by the path.
+async fn behave(
+    request: Request<Incoming>,
+) -> Result<Response<Sent>, Infallible> {
+    let path = request.uri().path().to_owned();
+    match path.as_str() {
+        "/hang" => {
+            tokio::time::sleep(60 * SECOND).await;
+        }
+        "/silent" => {
+            // Three seconds of a body, then none for a minute.
+            let body =
+                [Drip::of(6, 10, SECOND / 2), Drip::of(2, 10, 60 * SECOND)];
+            let [first, second] = body;
+            return Ok(Response::new(BoxBody::new(Chain(first, second))));
+        }
+        "/big" => {
+            let large = Full::new(Bytes::from(vec![b'x'; 3_000_000]));
+            return Ok(Response::new(large.boxed()));
+        }
+        _ => {}
+    }
+    let body = request.into_body().collect().await;
+    let length = body.map_or(0, |body| body.to_bytes().len());
+    let count = Full::new(Bytes::from(length.to_string()));
+    Ok(Response::new(count.boxed()))
+}
+
+/// One body after the other.
+struct Chain(Sent, Sent);
+
+impl Body for Chain {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Piece<Bytes>, Infallible>>> {
+        let first = std::task::ready!(Pin::new(&mut self.0).poll_frame(cx));
+        match first {
+            Some(piece) => Poll::Ready(Some(piece)),
+            None => Pin::new(&mut self.1).poll_frame(cx),
+        }
+    }
+}
+
+async fn http2_backend() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(
+                hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+                    .serve_connection(TokioIo::new(stream), service_fn(behave)),
+            );
+        }
+    });
+    address
+}
+
+/// Uploads: one that drips is refused, one that is slow but steady outlasts the
+/// patience of the backend.
+async fn uploads_keep_a_pace(stage: Stage) {
+    let mut sender = library(stage.address()).await;
+    let mut steady = sender.clone();
+    let steady = tokio::spawn(async move {
+        let body = Drip::of(12, 1_000, SECOND / 2);
+        outcome(&mut steady, post("/count", body)).await
+    });
+    let begun = Instant::now();
+    let drips = Drip::of(60, 10, SECOND);
+    let (status, _) = outcome(&mut sender, post("/count", drips)).await;
+    assert_eq!(status, 408);
+    assert!(begun.elapsed() >= 9 * SECOND, "in a hurry");
+    assert!(begun.elapsed() < 25 * SECOND, "too late");
+    let steady = steady.await.unwrap();
+    assert_eq!(steady, (200, Some("12000".into())), "it kept its pace");
+}
+
+#[tokio::test]
+async fn uploads_to_a_backend_of_http_1_keep_a_pace() {
+    let backend = Backend::start().await;
+    uploads_keep_a_pace(stage(backend.address, "").await).await;
+}
+
+#[tokio::test]
+async fn uploads_to_a_backend_of_http_2_keep_a_pace() {
+    let backend = http2_backend().await;
+    let stage = Stage::of(&config(backend, "true", "")).await;
+    uploads_keep_a_pace(stage).await;
+}
+
+#[tokio::test]
+async fn uploads_of_http_1_to_a_backend_of_http_2_keep_a_pace() {
+    let backend = http2_backend().await;
+    let stage = Stage::of(&config(backend, "true", "")).await;
+    let head =
+        "POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 6000\r\n\r\n";
+    let mut drips = stage.connect().await;
+    drips.write_all(head.as_bytes()).await.unwrap();
+    let mut steady = stage.connect().await;
+    steady.write_all(head.as_bytes()).await.unwrap();
+    let (mut reads, mut writes) = drips.into_split();
+    let dripping = tokio::spawn(async move {
+        // A byte in time, every time.
+        while writes.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(SECOND).await;
+        }
+    });
+    for _ in 0..6 {
+        steady.write_all(&[b'x'; 1_000]).await.unwrap();
+        tokio::time::sleep(SECOND / 2).await;
+    }
+    let answer = one_response(&mut steady).await;
+    assert_eq!(status(&answer), 200, "{answer}");
+    let mut answer = String::new();
+    let read = async {
+        use tokio::io::AsyncReadExt;
+        let _ = reads.read_to_string(&mut answer).await;
+    };
+    tokio::time::timeout(25 * SECOND, read).await.expect("it is cut");
+    assert_eq!(status(&answer), 408, "{answer}");
+    dripping.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_backend_of_http_2_that_hangs_is_given_up() {
+    let backend = http2_backend().await;
+    let limits = "body_bytes: 10000";
+    let stage = Stage::of(&config(backend, "true", limits)).await;
+    let mut sender = library(stage.address()).await;
+    let begun = Instant::now();
+    assert_eq!(outcome(&mut sender, get("/hang")).await.0, 504);
+    assert!(begun.elapsed() >= 2 * SECOND);
+    let begun = Instant::now();
+    let (status, body) = outcome(&mut sender, get("/silent")).await;
+    assert_eq!((status, body), (200, None), "half a body is none");
+    assert!(begun.elapsed() >= 4 * SECOND, "it was given up too early");
+    assert!(begun.elapsed() < 20 * SECOND, "too late");
+    let text = stage.gateway.metrics_text().unwrap();
+    for reason in ["first_byte_timeout", "idle_timeout"] {
+        let name = "backend_errors_total{backend=\"app\"";
+        let line = format!("{name},reason=\"{reason}\"}} 1");
+        assert!(text.contains(&line), "{line}: {text}");
+    }
+    let large = Drip::of(30, 1_000, Duration::ZERO);
+    assert_eq!(outcome(&mut sender, post("/count", large)).await.0, 413);
+    // A client that does not read frees a backend of HTTP/2, too.
+    let mut client = Client::of(stage.address(), &[(WINDOW, 0)]).await;
+    client.ask(1, "GET", "/big").await;
+    client.find(HEADERS, 1).await;
+    assert!(active(&stage));
+    client.find(RST_STREAM, 1).await;
+    assert!(!active(&stage), "the backend is still held");
+}
+
+#[tokio::test]
+async fn streams_beyond_the_limit_are_refused() {
+    let backend = Backend::start().await;
+    let stage = stage(backend.address, "h2_streams: 4").await;
+    let mut client = Client::of(stage.address(), &[]).await;
+    let set = client.find(SETTINGS, 0).await;
+    let told = set.payload.chunks(6).any(|one| one == [0, 3, 0, 0, 0, 4]);
+    assert!(told, "SETTINGS_MAX_CONCURRENT_STREAMS: {set:?}");
+    for stream in [1, 3, 5, 7, 9, 11] {
+        client.ask(stream, "GET", "/hang").await;
+    }
+    for stream in [9, 11] {
+        let refused = client.find(RST_STREAM, stream).await;
+        assert_eq!(refused.payload, 7_u32.to_be_bytes(), "REFUSED_STREAM");
+    }
+    let begun = Instant::now();
+    while backend.seen() < 4 && begun.elapsed() < DEADLINE {
+        tokio::time::sleep(SECOND / 50).await;
+    }
+    assert_eq!(backend.seen(), 4);
+}
+
+#[tokio::test]
+async fn a_flood_of_resets_closes_the_connection() {
+    let backend = Backend::start().await;
+    let stage = stage(backend.address, "").await;
+    let mut client = Client::of(stage.address(), &[]).await;
+    let mut flood = Vec::new();
+    for at in 0..2_000_u32 {
+        let stream = 2 * at + 1;
+        flood.extend(whole_of(stream));
+        flood.extend(frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes()));
+    }
+    let (mut reads, mut writes) = client.stream.split();
+    let _ = writes.write_all(&flood).await;
+    let mut bytes = Vec::new();
+    let read = async {
+        use tokio::io::AsyncReadExt;
+        let _ = reads.read_to_end(&mut bytes).await;
+    };
+    tokio::time::timeout(10 * SECOND, read).await.expect("it is closed");
+    assert!(backend.seen() < 1_000, "{} reached the backend", backend.seen());
+    assert_eq!(status(&stage.get("/", "").await), 200, "others are served");
+    // One who resets what it no longer needs is left alone.
+    let mut polite = Client::of(stage.address(), &[]).await;
+    for at in 0..50_u32 {
+        let stream = 2 * at + 1;
+        polite.ask(stream, "GET", "/big/2000000").await;
+        polite.find(HEADERS, stream).await;
+        let reset = frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes());
+        polite.send(&reset).await;
+    }
+    polite.ask(101, "POST", "/count").await;
+    polite.send(&frame(DATA, END_STREAM, 101, b"abc")).await;
+    polite.find(HEADERS, 101).await;
+}
