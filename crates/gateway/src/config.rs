@@ -18,6 +18,7 @@ use asgard_policy::gate::PolicySource;
 mod load;
 mod overrides;
 mod read;
+pub(crate) mod trusted;
 
 pub use load::{Faults, Loaded, Overrides, load};
 

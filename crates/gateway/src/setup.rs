@@ -11,7 +11,6 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use asgard_model::Prefix;
 use asgard_policy::{AddressSet, Policy, Sources};
 use rustls::ServerConfig;
 use sha2::{Digest as _, Sha256};
@@ -32,6 +31,7 @@ use crate::{
     generation::Data,
     headers::{Strip, injected::Downstream},
     metrics::RuleMetrics,
+    supply::What,
     tls::{self, TlsError},
 };
 
@@ -194,6 +194,27 @@ impl Setup {
         }
     }
 
+    /// Whether trusted proxies are those of this list.
+    pub(crate) fn trusts_list(&self, what: &What) -> bool {
+        match (&self.config.trusted_proxies, what) {
+            (TrustedProxies::IpList(at), What::List(list)) => at == list,
+            _ => false,
+        }
+    }
+
+    /// Warns if a list that was loaded makes everybody a trusted proxy.
+    pub(crate) fn warn_of_everybody(&self, data: &Data) {
+        let TrustedProxies::IpList(_) = &self.config.trusted_proxies else {
+            return;
+        };
+        if let Some(all) = config::trusted::everybody(self.trusted(data)) {
+            tracing::warn!(
+                "the list of trusted_proxies names everybody ({all}): every \
+                 client can forge its address"
+            );
+        }
+    }
+
     /// Whether a proxy may ask for verdicts.
     pub(crate) fn may_ask(&self, peer: IpAddr) -> bool {
         self.askers.contains(peer)
@@ -234,29 +255,11 @@ fn reverse_names(
     }
 }
 
-/// One address or block a line; `#` begins a comment.
 fn trusted_file(path: &std::path::Path) -> Result<AddressSet, SetupError> {
-    let error = |reason: String| SetupError::Trusted {
+    config::trusted::read(path).map_err(|reason| SetupError::Trusted {
         path: path.display().to_string(),
         reason,
-    };
-    let text =
-        std::fs::read_to_string(path).map_err(|e| error(e.to_string()))?;
-    let mut blocks = Vec::new();
-    for (number, line) in text.lines().enumerate() {
-        let entry = line.split('#').next().unwrap_or_default().trim();
-        if entry.is_empty() {
-            continue;
-        }
-        let block = match entry.parse() {
-            Ok(address) => Prefix::host(address),
-            Err(_) => entry
-                .parse::<Prefix>()
-                .map_err(|e| error(format!("line {}: {e}", number + 1)))?,
-        };
-        blocks.push(block);
-    }
-    Ok(AddressSet::from_prefixes(blocks))
+    })
 }
 
 fn certificates(

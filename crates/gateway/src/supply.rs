@@ -28,6 +28,7 @@ use tokio::sync::watch;
 
 pub use archive::ArchiveError;
 pub use judge::Rejection;
+pub(crate) use judge::list;
 pub use subject::{Status, Subject};
 
 use crate::{

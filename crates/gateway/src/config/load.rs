@@ -13,7 +13,7 @@ use asgard_policy::{
     yaml::{self, Reading, Section},
 };
 
-use super::{Config, ListSource, overrides, read};
+use super::{Config, ListSource, overrides, read, trusted};
 
 /// What the user said outside of the file.
 #[derive(Clone, Debug, Default)]
@@ -96,6 +96,7 @@ fn finish(
     sources: Sources,
 ) -> Result<Loaded, Faults> {
     let mut found = reading.found;
+    found.extend(trusted::lint(&config, node(root, &["trusted_proxies"])));
     let offered = offered(&config, root, &sources);
     let policy = match Policy::compile(&config.policy, &offered) {
         Ok((policy, mut lints)) => {
@@ -125,16 +126,7 @@ fn finish(
 /// What rules may use; for what is off, which line turns it on.
 fn offered(config: &Config, root: &yaml::Node, sources: &Sources) -> Offered {
     let line = |path: &[&str]| {
-        let place = path
-            .iter()
-            .try_fold(root, |node, key| match &node.value {
-                yaml::Value::Map(entries) => entries
-                    .iter()
-                    .find(|(k, _)| k.value == *key)
-                    .map(|(_, node)| node),
-                _ => None,
-            })
-            .map(|node| node.place)?;
+        let place = node(root, path)?.place;
         Some(format!(" (line {})", sources.line_column(place).0))
     };
     let feature = |name: &str, enabled: bool, usage: bool| {
@@ -181,6 +173,17 @@ fn offered(config: &Config, root: &yaml::Node, sources: &Sources) -> Offered {
         crawlers: config.crawlers.iter().map(|c| c.name.clone()).collect(),
         own_networks: own_networks(config),
     }
+}
+
+/// What stands under some keys.
+fn node<'n>(root: &'n yaml::Node, path: &[&str]) -> Option<&'n yaml::Node> {
+    path.iter().try_fold(root, |node, key| match &node.value {
+        yaml::Value::Map(entries) => {
+            let mut entries = entries.iter();
+            entries.find(|(k, _)| k.value == *key).map(|(_, node)| node)
+        }
+        _ => None,
+    })
 }
 
 /// Blocks that an operator hardly wants to refuse: proxies, balancers and

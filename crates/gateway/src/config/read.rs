@@ -151,20 +151,17 @@ fn trusted_proxies(
     let Some(node) = section.get("trusted_proxies") else { return none };
     if !matches!(node.value, asgard_policy::yaml::Value::Map(_)) {
         let blocks = section.items("trusted_proxies", Reading::prefix);
-        if let Some(all) = blocks.iter().find(|block| block.len() == 0) {
-            let message = format!("`trusted_proxies` names everybody ({all})");
-            section.reading.note(
-                Diagnostic::lint("W212", message)
-                    .at(node.place)
-                    .hint("then every client can forge its address"),
-            );
-        }
         return TrustedProxies::Blocks(blocks);
     }
     let keys = ["file", "ip_list"];
     let Some(mut inner) = section.child("trusted_proxies", &keys) else {
         return none;
     };
+    if let (Some(_), Some(list)) = (inner.get("file"), inner.get("ip_list")) {
+        let fault = Diagnostic::error("E004", "both `file` and `ip_list`");
+        let fault = fault.at(list.place).hint("keep one of them");
+        inner.reading.note(fault);
+    }
     if let Some(path) = inner.file("file") {
         return TrustedProxies::File(path);
     }

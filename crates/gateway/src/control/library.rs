@@ -31,6 +31,8 @@ impl Gateway {
         let library = Library::new(config, cache, None, clock::seconds)?;
         library.load().await?;
         self.generations.update_data(|_| library.data());
+        let now = self.generations.load();
+        now.setup.warn_of_everybody(&now.data);
         self.library.send_replace(Some(Arc::new(library)));
         Ok(())
     }
@@ -92,6 +94,9 @@ impl Gateway {
             if ours {
                 let mut data = (*old.data).clone();
                 update.apply(&mut data);
+                if old.setup.trusts_list(&update.what) {
+                    old.setup.warn_of_everybody(&data);
+                }
                 next.data = Arc::new(data);
             }
             next

@@ -281,15 +281,15 @@ fn addresses(
 }
 
 /// What a text says.
-struct List {
-    blocks: Vec<Prefix>,
+pub(crate) struct List {
+    pub(crate) blocks: Vec<Prefix>,
     bad: usize,
     /// Number and beginning of the first bad line.
-    first_bad: Option<(usize, String)>,
+    pub(crate) first_bad: Option<(usize, String)>,
 }
 
 /// One address or prefix a line; `#` and `;` begin a comment.
-fn list(bytes: &[u8]) -> List {
+pub(crate) fn list(bytes: &[u8]) -> List {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut list = List { blocks: Vec::new(), bad: 0, first_bad: None };
     for (number, line) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {

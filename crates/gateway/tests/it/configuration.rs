@@ -316,3 +316,31 @@ fn envoy_s_listener_alone_denies_and_says_so() {
     let faults = bad(without).to_string();
     assert!(faults.contains("bind: \"127.0.0.1:9091\""), "{faults}");
 }
+
+#[test]
+fn whoever_trusts_everybody_is_told_so_in_every_form() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("trusted");
+    fs::write(&file, "0.0.0.0/1 ; one half\n128.0.0.0/1 ; the other\n")
+        .unwrap();
+    let file = file.display();
+    let list = |source: &str| {
+        format!("ip_lists: {{a: {source}}}\ntrusted_proxies: {{ip_list: a}}\n")
+    };
+    for text in [
+        "trusted_proxies: [10.0.0.0/8, '::/0']\n".to_owned(),
+        "trusted_proxies: [0.0.0.0/1, 128.0.0.0/1]\n".to_owned(),
+        format!("trusted_proxies: {{file: {file}}}\n"),
+        list("{source: inline, entries: [0.0.0.0/0]}"),
+        list(&format!("{{source: file, path: {file}}}")),
+    ] {
+        let loaded = good(&text);
+        assert!(codes(&loaded).contains(&"W212"), "{text}: {:?}", loaded.lints);
+    }
+    for text in [
+        "trusted_proxies: [0.0.0.0/1]\n".to_owned(),
+        list("{source: inline, entries: [10.0.0.0/8]}"),
+    ] {
+        assert!(!codes(&good(&text)).contains(&"W212"), "{text}");
+    }
+}
