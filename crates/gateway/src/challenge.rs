@@ -92,6 +92,15 @@ pub enum Failure {
     Replayed,
 }
 
+/// What came of the answer to a challenge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Of the challenge; `None` if it was not ours.
+    pub kind: Option<ChallengeKind>,
+    /// What was passed, or why not.
+    pub result: Result<ChallengeSpec, Failure>,
+}
+
 impl Failure {
     /// Every failure with its label in metrics.
     pub const VALUES: [(Self, &'static str); 6] = [
@@ -183,9 +192,10 @@ impl Challenger {
         visitor: Visitor<'_>,
         secure: bool,
         now_ms: u64,
-    ) -> (Answer, Result<ChallengeSpec, Failure>) {
-        let mut back = "/".to_owned();
-        let result = self.redeemable(query, visitor, now_ms, &mut back);
+    ) -> (Answer, Outcome) {
+        let (mut back, mut kind) = ("/".to_owned(), None);
+        let known = (&mut back, &mut kind);
+        let result = self.redeemable(query, visitor, now_ms, known);
         let answer = match result {
             Ok(spec) => {
                 let pass = cookie::make(
@@ -200,7 +210,7 @@ impl Challenger {
             }
             Err(failure) => page::failed(self.status, failure, &back),
         };
-        (answer, result)
+        (answer, Outcome { kind, result })
     }
 
     fn redeemable(
@@ -208,7 +218,7 @@ impl Challenger {
         query: &str,
         visitor: Visitor<'_>,
         now_ms: u64,
-        back: &mut String,
+        (back, kind): (&mut String, &mut Option<ChallengeKind>),
     ) -> Result<ChallengeSpec, Failure> {
         let mut text = None;
         let mut nonce = None;
@@ -223,6 +233,7 @@ impl Challenger {
         let text = text.ok_or(Failure::Malformed)?;
         let binding = self.binding(visitor);
         let seed = seed::read(&self.keys, &text, &binding)?;
+        *kind = Some(seed.spec.kind);
         let age = now_ms.checked_sub(seed.issued_ms);
         let age = age.ok_or(Failure::Forged)?;
         if age > SEED_LIFE {

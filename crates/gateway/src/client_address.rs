@@ -49,7 +49,7 @@ impl ClientHeader {
     }
 }
 
-/// Why a claim about the client's address was not followed.
+/// Why the client is not who a header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rejected {
     /// The peer is not among the trusted proxies.
@@ -60,15 +60,18 @@ pub enum Rejected {
     Malformed,
     /// More hops than are looked at.
     TooManyHops,
+    /// The peer may name its client, and does not.
+    Missing,
 }
 
 impl Rejected {
     /// Every reason, with the label of its metric.
-    pub const ALL: [(Self, &'static str); 4] = [
+    pub const ALL: [(Self, &'static str); 5] = [
         (Self::UntrustedPeer, "untrusted_peer"),
         (Self::Repeated, "repeated"),
         (Self::Malformed, "malformed"),
         (Self::TooManyHops, "too_many_hops"),
+        (Self::Missing, "missing"),
     ];
 }
 
@@ -113,7 +116,9 @@ pub fn client_address<'a>(
     }
     match header {
         ClientHeader::Single(_) => {
-            let Some(only) = claims.next() else { return is(peer, None) };
+            let Some(only) = claims.next() else {
+                return is(peer, Some(Rejected::Missing));
+            };
             if claims.next().is_some() {
                 return is(peer, Some(Rejected::Repeated));
             }
@@ -147,7 +152,11 @@ fn walk<'a>(
         client: peer,
         via: Vec::new(),
         peer_is_trusted: true,
-        rejected: hops.overflow.then_some(Rejected::TooManyHops),
+        rejected: match (hops.count, hops.overflow) {
+            (0, _) => Some(Rejected::Missing),
+            (_, true) => Some(Rejected::TooManyHops),
+            (_, false) => None,
+        },
     };
     for (passed, text) in hops.last_first().enumerate() {
         let Some(address) = parse(text) else {

@@ -173,6 +173,7 @@ impl Gateway {
         self.generations.update(|old| {
             tell_what_needs_a_restart(&old.setup.config, &setup.config);
             let data = Arc::new(library.data());
+            setup.warn_of_everybody(&data);
             // In here, so that nothing of the old library is published under
             // the places of the new configuration.
             self.library.send_replace(Some(library));
@@ -240,6 +241,8 @@ impl Gateway {
         }
         let status = self.data_status();
         self.metrics.set_data(&status, clock::seconds());
+        let forgotten = generation.setup.challenger.forgotten();
+        self.metrics.set_forgotten(forgotten);
         self.metrics.set_crawlers(generation.setup.crawlers.names());
         self.metrics.text(&generation.setup.rules)
     }

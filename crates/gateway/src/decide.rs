@@ -290,8 +290,10 @@ fn judge_fields(
 ) {
     for (field, fate) in request.fields.iter().zip(fates) {
         *fate = setup.strip.fate(field.name, trusted);
-        if *fate == Fate::Forged {
-            worker.metrics.forged.inc();
+        match fate {
+            Fate::Forged => worker.metrics.forged.inc(),
+            Fate::Claim => worker.metrics.claims.inc(),
+            Fate::Keep | Fate::Drop | Fate::Cookie => {}
         }
     }
 }

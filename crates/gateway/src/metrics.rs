@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use asgard_policy::{
     Policy,
-    gate::{Action, ChallengeKind, ChallengeSpec, Mode as RuleMode, RuleIndex},
+    gate::{Action, ChallengeKind, Mode as RuleMode, RuleIndex},
 };
 use prometheus::{
     Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter,
@@ -17,7 +17,7 @@ use prometheus::{
 };
 
 use crate::{
-    challenge::Failure, client_address::Rejected,
+    challenge::Outcome, client_address::Rejected,
     crawler::reverse::ReverseCache,
 };
 
@@ -76,8 +76,10 @@ pub struct Metrics {
     /// By mode, kind and class.
     requests: Vec<(IntCounter, Histogram)>,
     rejected: Vec<IntCounter>,
-    /// Forged copies of our headers, by `head` or `trailer`.
+    /// Forged copies of our headers.
     pub(crate) forged: IntCounter,
+    /// Fields about the client by those who may not speak of it.
+    pub(crate) claims: IntCounter,
     pub(crate) unknown_network: IntCounter,
     pub(crate) connections: IntGauge,
     pub(crate) tunnels: IntGauge,
@@ -89,6 +91,7 @@ pub struct Metrics {
     challenges_issued: IntCounterVec,
     challenges_passed: IntCounterVec,
     challenges_failed: IntCounterVec,
+    seeds_forgotten: IntCounter,
     /// 1 if the last reload worked.
     pub config_reload_success: IntGauge,
     /// When the configuration in force was loaded, in seconds since 1970.
@@ -117,7 +120,7 @@ impl Metrics {
         let make = Make { registry: &registry };
         let rejected = make.counters(
             "client_ip_rejected_total",
-            "Claims about the client's address that were not followed.",
+            "Requests whose client a header should name, and does not credibly.",
             &["reason"],
         );
         let stripped = make.counters(
@@ -137,6 +140,7 @@ impl Metrics {
                 .map(|(_, label)| rejected.with_label_values(&[label]))
                 .into(),
             forged: stripped.with_label_values(&["forged"]),
+            claims: stripped.with_label_values(&["claim"]),
             unknown_network: unknown.with_label_values(&["not_announced"]),
             connections: make
                 .gauge("connections", "Open connections with clients."),
@@ -170,7 +174,12 @@ impl Metrics {
             challenges_failed: make.counters(
                 "challenges_failed_total",
                 "Answers to challenges that did not count.",
-                &["reason"],
+                &["kind", "reason"],
+            ),
+            seeds_forgotten: make.counter(
+                "challenge_seeds_forgotten_total",
+                "Redeemed challenges forgotten early, because there were too \
+                 many: they could be redeemed again.",
             ),
             config_reload_success: make.gauge(
                 "config_reload_success",
@@ -202,17 +211,21 @@ impl Metrics {
     }
 
     /// A challenge was answered.
-    pub(crate) fn redeemed(&self, result: Result<ChallengeSpec, Failure>) {
-        match result {
-            Ok(spec) => {
-                let values = [spec.kind.as_str()];
-                self.challenges_passed.with_label_values(&values).inc();
-            }
+    pub(crate) fn redeemed(&self, outcome: Outcome) {
+        let kind = outcome.kind.map_or("unknown", ChallengeKind::as_str);
+        match outcome.result {
+            Ok(_) => self.challenges_passed.with_label_values(&[kind]).inc(),
             Err(failure) => {
-                let values = [failure.as_str()];
+                let values = [kind, failure.as_str()];
                 self.challenges_failed.with_label_values(&values).inc();
             }
         }
+    }
+
+    /// How many redeemed challenges were forgotten early.
+    pub(crate) fn set_forgotten(&self, count: u64) {
+        let counter = &self.seeds_forgotten;
+        counter.inc_by(count.saturating_sub(counter.get()));
     }
 
     /// For counters of other rooms.

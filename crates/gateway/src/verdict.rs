@@ -78,7 +78,8 @@ pub(crate) fn decide(
     let Some(endpoint) = endpoint(request, settings) else {
         return Ok(refused(worker, from, "no such endpoint"));
     };
-    let question = match Question::read(&endpoint, request, generation, from) {
+    let by = (worker, from);
+    let question = match Question::read(&endpoint, request, generation, by) {
         Ok(question) => question,
         Err(Problem::Missing(name)) => {
             let error = format!("missing {name}");

@@ -65,7 +65,7 @@ fn earn(challenger: &Challenger, difficulty: u8) -> String {
     let asked = spec(ChallengeKind::Pow, difficulty);
     let (seed, query) = ask(challenger, asked, "/", NOW);
     let query = format!("{query}&nonce={}", solve(&seed, difficulty));
-    let (answer, result) =
+    let (answer, Outcome { result, .. }) =
         challenger.redeem(&query, visitor("192.0.2.9"), true, NOW + 5);
     assert_eq!(result, Ok(asked));
     cookie_of(&answer)
@@ -77,7 +77,7 @@ fn work_earns_a_pass_that_leads_back() {
     let asked = spec(ChallengeKind::Pow, 2);
     let (seed, query) = ask(&challenger, asked, "/shop?a=1&b=%2F", NOW);
     let query = format!("{query}&nonce={}", solve(&seed, 2));
-    let (answer, result) =
+    let (answer, Outcome { result, .. }) =
         challenger.redeem(&query, visitor("192.0.2.77"), true, NOW + 1000);
     assert_eq!(result, Ok(asked));
     assert_eq!(answer.status, 303);
@@ -112,7 +112,10 @@ fn patience_is_measured() {
     let asked = spec(ChallengeKind::MetaRefresh, 5);
     let (_, query) = ask(&challenger, asked, "/", NOW);
     let redeem = |after| {
-        challenger.redeem(&query, visitor("192.0.2.1"), true, NOW + after).1
+        challenger
+            .redeem(&query, visitor("192.0.2.1"), true, NOW + after)
+            .1
+            .result
     };
     assert_eq!(redeem(3_999), Err(Failure::TooSoon));
     assert_eq!(redeem(SEED_LIFE + 1), Err(Failure::Expired));
@@ -125,7 +128,7 @@ fn a_refresh_of_no_time_takes_a_second() {
     let challenger = challenger();
     let asked = spec(ChallengeKind::MetaRefresh, 0);
     let (_, query) = ask(&challenger, asked, "/", NOW);
-    let (_, result) =
+    let (_, Outcome { result, .. }) =
         challenger.redeem(&query, visitor("192.0.2.1"), true, NOW + 10);
     assert_eq!(result, Err(Failure::TooSoon));
 }
@@ -136,7 +139,7 @@ fn a_seed_is_redeemed_once_even_after_a_reload() {
     let (seed, query) = ask(&challenger, spec(ChallengeKind::Pow, 1), "/", NOW);
     let query = format!("{query}&nonce={}", solve(&seed, 1));
     let redeem = |challenger: &Challenger| {
-        challenger.redeem(&query, visitor("192.0.2.1"), true, NOW + 1).1
+        challenger.redeem(&query, visitor("192.0.2.1"), true, NOW + 1).1.result
     };
     assert!(redeem(&challenger).is_ok());
     assert_eq!(redeem(&challenger), Err(Failure::Replayed));
@@ -151,7 +154,7 @@ fn changed_seeds_and_answers_are_refused() {
     let (seed, query) = ask(&challenger, asked, "/", NOW);
     let good = format!("{query}&nonce={}", solve(&seed, 3));
     let redeem = |query: &str, address: &str| {
-        challenger.redeem(query, visitor(address), true, NOW + 1).1
+        challenger.redeem(query, visitor(address), true, NOW + 1).1.result
     };
     let wrong = format!("{query}&nonce=x");
     assert_eq!(redeem(&wrong, "192.0.2.1"), Err(Failure::NoWork));
@@ -172,7 +175,8 @@ fn changed_seeds_and_answers_are_refused() {
     }
     // Of another gateway.
     let other = self::challenger();
-    let (_, result) = other.redeem(&good, visitor("192.0.2.1"), true, NOW + 1);
+    let (_, Outcome { result, .. }) =
+        other.redeem(&good, visitor("192.0.2.1"), true, NOW + 1);
     assert_eq!(result, Err(Failure::Forged));
     assert_eq!(redeem(&good, "192.0.2.1"), Ok(asked));
 }
@@ -324,4 +328,19 @@ fn who_takes_no_html_gets_json_with_the_same_status() {
     );
     assert_eq!(answer.status, 403);
     assert_eq!(answer.headers[0].1, "application/json");
+}
+
+#[test]
+fn an_outcome_names_its_kind_if_the_challenge_is_ours() {
+    let challenger = challenger();
+    let kind_of = |query: &str, address: &str| {
+        challenger.redeem(query, visitor(address), true, NOW + 1).1.kind
+    };
+    for kind in [ChallengeKind::MetaRefresh, ChallengeKind::Pow] {
+        let (_, query) = ask(&challenger, spec(kind, 9), "/", NOW);
+        // Too soon, or without work.
+        assert_eq!(kind_of(&query, "192.0.2.1"), Some(kind));
+        assert_eq!(kind_of(&query, "192.0.3.1"), None, "of somebody else");
+    }
+    assert_eq!(kind_of("seed=AgIDBA.AA", "192.0.2.1"), None);
 }

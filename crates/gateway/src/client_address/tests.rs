@@ -189,7 +189,23 @@ fn a_single_header_that_is_not_single_means_the_peer() {
         assert_eq!(got.client, ip("10.0.0.1"), "{text}");
         assert_eq!(got.rejected, Some(Rejected::Malformed), "{text}");
     }
-    assert_eq!(asked("10.0.0.1", name, &[]).rejected, None);
+}
+
+#[test]
+fn a_trusted_peer_that_names_nobody_is_told_of() {
+    for name in ["cf-connecting-ip", "x-forwarded-for", "forwarded"] {
+        let missing = Some(Rejected::Missing);
+        for fields in [&[][..], &[("x-real-ip", "192.0.2.9")]] {
+            let got = asked("10.0.0.1", name, fields);
+            assert_eq!((got.client, got.rejected), (ip("10.0.0.1"), missing));
+        }
+        // Who is no proxy names nobody, and that is right.
+        assert_eq!(asked("192.0.2.9", name, &[]).rejected, None);
+    }
+    for name in ["x-forwarded-for", "forwarded"] {
+        let empty = asked("10.0.0.1", name, &[(name, " , ,")]);
+        assert_eq!(empty.rejected, Some(Rejected::Missing));
+    }
 }
 
 #[test]

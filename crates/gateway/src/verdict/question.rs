@@ -20,6 +20,7 @@ use crate::{
     decide::{From, rule_host},
     generation::Generation,
     request::Request,
+    worker::Worker,
 };
 
 /// What nginx tells.
@@ -51,9 +52,10 @@ impl<'r> Question<'r> {
         endpoint: &Endpoint<'r>,
         request: &Request<'r>,
         generation: &Generation,
-        from: From,
+        (worker, from): (&Worker, From),
     ) -> Result<Self, Problem> {
         let one = |name| one(request, name);
+        let client = || forwarded_for(request, generation, worker, from);
         let redeems = endpoint.target.is_some();
         Ok(match endpoint.contract {
             Contract::Nginx => Self {
@@ -76,7 +78,7 @@ impl<'r> Question<'r> {
                     .is_ok_and(|scheme| scheme == "https"),
             },
             Contract::Forward => Self {
-                client: forwarded_for(request, generation, from)?,
+                client: client()?,
                 method: match redeems {
                     true => request.method,
                     false => one("X-Forwarded-Method")?,
@@ -90,7 +92,7 @@ impl<'r> Question<'r> {
                 secure: matches!(one("X-Forwarded-Proto")?, "https" | "wss"),
             },
             Contract::Envoy => Self {
-                client: forwarded_for(request, generation, from)?,
+                client: client()?,
                 method: request.method,
                 host: rule_host(request.host),
                 target: endpoint
@@ -161,6 +163,7 @@ fn target(told: &str) -> Option<&str> {
 fn forwarded_for(
     request: &Request<'_>,
     generation: &Generation,
+    worker: &Worker,
     from: From,
 ) -> Result<IpAddr, Problem> {
     const NAME: &str = "X-Forwarded-For";
@@ -172,6 +175,9 @@ fn forwarded_for(
     let Generation { setup, data } = generation;
     let vouches = |address| setup.vouches(data, address);
     let found = client_address(from.peer.ip(), vouches, &header, fields);
+    if let Some(reason) = found.rejected {
+        worker.metrics.rejected(reason);
+    }
     match found.rejected {
         // Garbage beside the last good hop ends the walk there.
         Some(_) if found.client == from.peer.ip() => {

@@ -24,6 +24,8 @@ pub(crate) struct Stage {
     pub(crate) gateway: Arc<Gateway>,
     /// One a listener.
     pub(crate) addresses: Vec<SocketAddr>,
+    /// Where questions over HTTP are asked, if `verdict.bind` is configured.
+    pub(crate) verdict: Option<SocketAddr>,
     /// Where questions over gRPC are asked, if `server` is configured.
     pub(crate) grpc: Option<SocketAddr>,
     pub(crate) file: PathBuf,
@@ -54,6 +56,7 @@ impl Stage {
             .unwrap_or_else(|faults| panic!("{faults}"));
         let listeners = loaded.config.listeners.clone();
         let server = loaded.config.server;
+        let asked = loaded.config.verdict.as_ref().and_then(|v| v.bind);
         let gateway =
             Gateway::new(&file, Overrides::default(), loaded, 1, 0).unwrap();
         let gateway = Arc::new(gateway);
@@ -66,6 +69,13 @@ impl Stage {
             let worker = Arc::clone(&worker);
             serving.spawn(listener::serve(socket, listener, worker));
         }
+        let verdict = asked.map(|bind| {
+            let socket = listener::open(bind).unwrap();
+            let address = socket.local_addr().unwrap();
+            let worker = Arc::clone(&worker);
+            serving.spawn(listener::serve_verdicts(socket, worker));
+            address
+        });
         let grpc = server.map(|server| {
             let socket = listener::open(server.address.address()).unwrap();
             let address = socket.local_addr().unwrap();
@@ -73,7 +83,15 @@ impl Stage {
             serving.spawn(listener::serve_ext_authz(socket, worker));
             address
         });
-        Self { gateway, addresses, grpc, file, serving, _folder: folder }
+        Self {
+            gateway,
+            addresses,
+            verdict,
+            grpc,
+            file,
+            serving,
+            _folder: folder,
+        }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -84,9 +102,32 @@ impl Stage {
         TcpStream::connect(self.address()).await.unwrap()
     }
 
+    /// Asks for a verdict as a proxy that forwards: what it was told by GET of
+    /// a path by a client.
+    pub(crate) async fn verdict(
+        &self,
+        client: &str,
+        path: &str,
+        fields: &str,
+    ) -> String {
+        let question = format!(
+            "GET /v1/verdict/forward HTTP/1.1\r\nHost: a\r\n\
+             Connection: close\r\nX-Forwarded-Method: GET\r\n\
+             X-Forwarded-Proto: https\r\nX-Forwarded-Host: shop.example\r\n\
+             X-Forwarded-Uri: {path}\r\nX-Forwarded-For: {client}\r\n\
+             {fields}\r\n"
+        );
+        let address = self.verdict.expect("`verdict` is configured");
+        Self::raw_to(address, question.as_bytes()).await
+    }
+
     /// Sends bytes on a connection of their own and reads to its end.
     pub(crate) async fn raw(&self, bytes: &[u8]) -> String {
-        let mut stream = self.connect().await;
+        Self::raw_to(self.address(), bytes).await
+    }
+
+    async fn raw_to(address: SocketAddr, bytes: &[u8]) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
         // The gateway may answer and close before it has read everything.
         let _ = stream.write_all(bytes).await;
         let mut all = Vec::new();
