@@ -411,7 +411,6 @@ impl Counts for RuleCounts<'_> {
     }
 
     fn error(&mut self, rule: RuleIndex, error: &dyn fmt::Display) {
-        self.0.error(rule);
-        tracing::debug!(rule = rule.0, %error, "a rule could not be evaluated");
+        self.0.error(rule, error);
     }
 }

@@ -5,7 +5,11 @@
 //! fifty with the most requests ([`top`]). Counters that every request moves are
 //! found once, at start.
 
-use std::time::Duration;
+use std::{
+    fmt::Display,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
 
 use asgard_policy::{
     Policy,
@@ -15,6 +19,7 @@ use prometheus::{
     Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter,
     IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
+use tokio::time::Instant;
 
 use crate::{
     challenge::Outcome, client_address::Rejected,
@@ -280,18 +285,26 @@ impl Metrics {
     }
 }
 
+/// How long the log is silent about the errors of a rule after one of them.
+const SILENCE: Duration = Duration::from_secs(60);
+
 /// Counters of the rules of one configuration, by rule.
 #[derive(Debug)]
 pub struct RuleMetrics {
     registry: Registry,
     rules: Vec<Rule>,
+    born: Instant,
 }
 
 #[derive(Debug)]
 struct Rule {
+    name: Box<str>,
     hits: IntCounter,
     would_change: IntCounter,
     errors: IntCounter,
+    /// Until when the log is silent about its errors, in milliseconds of these
+    /// metrics.
+    silent_until: AtomicU64,
 }
 
 impl RuleMetrics {
@@ -329,13 +342,15 @@ impl RuleMetrics {
                 };
                 let values = [policy.rule_name(rule), mode];
                 Rule {
+                    name: policy.rule_name(rule).into(),
+                    silent_until: AtomicU64::new(0),
                     hits: hits.with_label_values(&values),
                     would_change: would_change.with_label_values(&values),
                     errors: errors.with_label_values(&values),
                 }
             })
             .collect();
-        Self { registry, rules }
+        Self { registry, rules, born: Instant::now() }
     }
 
     /// A rule matched.
@@ -348,9 +363,26 @@ impl RuleMetrics {
         self.count(rule, |rule| &rule.would_change);
     }
 
-    /// A rule could not be evaluated.
-    pub fn error(&self, rule: RuleIndex) {
+    /// A rule could not be evaluated: counted each time, and told once a
+    /// minute.
+    pub fn error(&self, rule: RuleIndex, error: &dyn Display) {
         self.count(rule, |rule| &rule.errors);
+        let Some(rule) = self.rules.get(rule.0) else { return };
+        let now = milliseconds(self.born.elapsed());
+        let until = rule.silent_until.load(Relaxed);
+        if now < until {
+            return;
+        }
+        let next = now.saturating_add(milliseconds(SILENCE));
+        let first =
+            rule.silent_until.compare_exchange(until, next, Relaxed, Relaxed);
+        // Whoever comes second leaves it to the first.
+        if first.is_ok() {
+            tracing::warn!(
+                rule = &*rule.name, %error,
+                "a rule could not be evaluated; `on_error` decides"
+            );
+        }
     }
 
     fn count(&self, rule: RuleIndex, which: fn(&Rule) -> &IntCounter) {
@@ -358,6 +390,10 @@ impl RuleMetrics {
             which(rule).inc();
         }
     }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Makes and registers.
