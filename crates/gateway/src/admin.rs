@@ -14,9 +14,17 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, sleep},
+};
 
-use crate::{control::Gateway, drain::Phase, generation::Generation, supply};
+use crate::{
+    control::Gateway, drain::Phase, generation::Generation, listener::closing,
+    supply,
+};
 
 mod explain;
 mod whole;
@@ -28,8 +36,9 @@ const CONNECTIONS: usize = 64;
 /// For the head of a request.
 const HEAD: Duration = Duration::from_secs(10);
 
-/// Answers on `listener` until `stop` says so. `clock` tells seconds since
-/// 1970.
+/// Answers on `listener` until `stop` says so, and then for a moment to those
+/// who have come already; a process that listens on the same address takes the
+/// next. `clock` tells seconds since 1970.
 pub async fn serve(
     listener: TcpListener,
     gateway: Arc<Gateway>,
@@ -37,9 +46,21 @@ pub async fn serve(
     mut stop: watch::Receiver<bool>,
 ) {
     let mut connections = JoinSet::new();
+    let stopped = async move { drop(stop.wait_for(|stop| *stop).await) };
+    let mut is_deaf = false;
+    let last_moment = sleep(closing::MOMENT);
+    tokio::pin!(stopped, last_moment);
     loop {
         tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => break,
+            () = &mut stopped, if !is_deaf => {
+                is_deaf = true;
+                if let Err(error) = closing::deafen(&listener) {
+                    tracing::debug!(%error, "newcomers may be refused");
+                }
+                let end = Instant::now() + closing::MOMENT;
+                last_moment.as_mut().reset(end);
+            }
+            () = &mut last_moment, if is_deaf => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept(), if connections.len() < CONNECTIONS =>
             {
@@ -157,6 +178,11 @@ fn health(gateway: &Gateway) -> serde_json::Value {
         "reload": {"error": reload.error, "at": reload.at},
         "data": faults,
         "networks": networks.map(|table| table.networks()),
+        "process": {
+            "id": std::process::id(),
+            "configuration": gateway.path(),
+            "listens": gateway.listens(),
+        },
     })
 }
 

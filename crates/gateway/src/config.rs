@@ -20,6 +20,7 @@ mod overrides;
 mod read;
 pub(crate) mod trusted;
 
+pub(crate) use load::files_like;
 pub use load::{Faults, Loaded, Overrides, load};
 
 /// Everything that is configured. Names are indices: the n-th of `ip_lists` is
@@ -64,6 +65,9 @@ pub struct Config {
     /// Every file that this was read from: the first is the configuration, the
     /// others are rule files. A change of one of them means: read again.
     pub files: Vec<PathBuf>,
+    /// `rule_files` as patterns of paths. A new file that fits one means: read
+    /// again.
+    pub rule_patterns: Vec<PathBuf>,
 }
 
 /// How and how much is logged.
@@ -353,7 +357,7 @@ pub enum DatabaseSource {
         /// The last good copy.
         path: Option<PathBuf>,
     },
-    /// The asgard of [`Config::asgard`], or the one of this process.
+    /// The asgard of [`Config::asgard`], which is another process.
     Asgard,
 }
 
@@ -442,7 +446,7 @@ pub struct Feed {
 /// Where a feed comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FeedSource {
-    /// The feed of this name of the asgard.
+    /// The feed of the organisation whose key [`Config::asgard`] has.
     Asgard,
     /// One address or block a line.
     File(PathBuf),

@@ -3,14 +3,17 @@
 //! A reload reads the configuration anew, makes it ready, and swaps; whatever
 //! fails on the way leaves everything as it is, and `/healthz` says why. What
 //! only a restart can change (addresses of listeners, workers, the limit of
-//! connections) is named in the log when a reload brings it.
+//! connections, the log) is named in the log when a reload brings it.
 
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
 mod library;
+mod names;
+mod watched;
 
 use tokio::{
     sync::{Semaphore, watch},
@@ -31,6 +34,7 @@ use crate::{
     supply::{DataError, Library},
     worker::{Ids, Worker},
 };
+use watched::{Watch, Watched};
 
 /// Why a configuration is not put into force.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +65,8 @@ pub struct Gateway {
     path: PathBuf,
     overrides: Overrides,
     workers: usize,
+    /// Where it was told to listen; port 0 is left out.
+    listens: Vec<SocketAddr>,
     room: Arc<Semaphore>,
     phase: watch::Sender<Phase>,
     // A std lock: held to copy or replace a line of text.
@@ -69,6 +75,13 @@ pub struct Gateway {
     recent: Mutex<Vec<Arc<Recent>>>,
     // Reloads come one after the other.
     reloading: tokio::sync::Mutex<()>,
+    // A std lock: held to copy or replace it.
+    watch: Mutex<Watch>,
+    // A std lock: held to compare it. Which files of rules and build of the
+    // database the log has told of, for want of scores.
+    scoreless: Mutex<Option<(String, u64)>>,
+    /// Counts the setups that came into force.
+    setups: watch::Sender<u64>,
     /// What reads databases, lists and feeds; `None` until the first load.
     library: watch::Sender<Option<Arc<Library>>>,
     /// What requests are decided by.
@@ -90,6 +103,8 @@ impl Gateway {
         workers: usize,
         now: u64,
     ) -> Result<Self, LoadError> {
+        let watched = Watched::of(&loaded.config);
+        let watch = Watch::of(watched, &watched::Marks::new());
         let setup = Setup::new(loaded, workers, None)?;
         let data = Data::of(&setup.config, None);
         let room = Arc::new(Semaphore::new(setup.config.limits.connections));
@@ -101,11 +116,15 @@ impl Gateway {
             path: path.to_owned(),
             overrides,
             workers,
+            listens: listens(&generation.setup.config),
             room,
             phase: watch::Sender::new(Phase::Serving),
             reloaded: Mutex::new(state.clone()),
             recent: Mutex::default(),
             reloading: tokio::sync::Mutex::default(),
+            watch: Mutex::new(watch),
+            scoreless: Mutex::default(),
+            setups: watch::Sender::new(0),
             library: watch::Sender::new(None),
             generations: Arc::new(Generations::new(generation)),
             metrics,
@@ -142,13 +161,7 @@ impl Gateway {
             .await
             .expect("reading a configuration does not panic");
         let result = match result {
-            Ok(setup) => match self.next_library(&setup.config).await {
-                Ok(library) => {
-                    self.put_into_force(setup, library);
-                    Ok(())
-                }
-                Err(error) => Err(error),
-            },
+            Ok(setup) => self.next(setup).await,
             Err(error) => Err(error),
         };
         let error = result.as_ref().err().map(ToString::to_string);
@@ -163,10 +176,58 @@ impl Gateway {
     }
 
     fn ready(&self) -> Result<Setup, LoadError> {
-        let loaded = config::load(&self.path, &self.overrides)
-            .map_err(LoadError::Faults)?;
         let before = self.generations.load();
+        let in_force = Watched::of(&before.setup.config);
+        // Before they are read: what changes meanwhile is read once more.
+        let marks = in_force.clone().with(self.watched()).marks();
+        let loaded = config::load(&self.path, &self.overrides);
+        let tried = match &loaded {
+            Ok(loaded) => Watched::of(&loaded.config),
+            Err(faults) => match &faults.config {
+                Some(config) => Watched::of(config),
+                None => Watched::default(),
+            },
+        };
+        *self.watch() = Watch::of(in_force.with(tried), &marks);
+        let loaded = loaded.map_err(LoadError::Faults)?;
         Ok(Setup::new(loaded, self.workers, Some(&before.setup))?)
+    }
+
+    /// Puts a setup into force with its data.
+    async fn next(&self, setup: Setup) -> Result<(), LoadError> {
+        let data = Watched::data_of(&setup.config);
+        let marks = data.marks();
+        match self.next_library(&setup.config).await {
+            Ok(library) => {
+                self.put_into_force(setup, library);
+                Ok(())
+            }
+            Err(error) => {
+                let mut watch = self.watch();
+                watch.watched = watch.watched.clone().with(data);
+                watch.marks.extend(marks);
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether a file has changed since the configuration was last read, or a
+    /// new one is there that it names. Blocking: it looks at files.
+    #[must_use]
+    pub fn files_have_changed(&self) -> bool {
+        let watched = self.watched();
+        let now = watched.marks();
+        let watch = self.watch();
+        // A reload in between has looked itself.
+        watch.watched == watched && watch.marks != now
+    }
+
+    fn watched(&self) -> Watched {
+        self.watch().watched.clone()
+    }
+
+    fn watch(&self) -> std::sync::MutexGuard<'_, Watch> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn put_into_force(&self, setup: Setup, library: Arc<Library>) {
@@ -179,6 +240,8 @@ impl Gateway {
             self.library.send_replace(Some(library));
             Generation { setup: Arc::new(setup), data }
         });
+        self.setups.send_modify(|setups| *setups += 1);
+        self.tell_if_scores_are_missing();
     }
 
     fn note(&self, state: ReloadState) {
@@ -204,6 +267,16 @@ impl Gateway {
     #[must_use]
     pub fn last_reload(&self) -> ReloadState {
         self.reloaded.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The file of the configuration.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where it was told to listen when it began, other than port 0.
+    pub(crate) fn listens(&self) -> &[SocketAddr] {
+        &self.listens
     }
 
     /// How far the end has come.
@@ -248,14 +321,25 @@ impl Gateway {
     }
 }
 
+/// Where clients and other proxies come in, by a configuration; port 0 is left
+/// out.
+#[must_use]
+pub fn listens(config: &Config) -> Vec<SocketAddr> {
+    let verdict = config.verdict.as_ref().and_then(|verdict| verdict.bind);
+    let server = config.server.map(|server| server.address.address());
+    let all = config.listeners.iter().map(|listener| listener.bind);
+    let all = all.chain(verdict).chain(server);
+    all.filter(|address| address.port() != 0).collect()
+}
+
 fn tell_what_needs_a_restart(old: &Config, new: &Config) {
     let places = |config: &Config| {
-        let of = |l: &config::Listener| (l.bind, l.tls.clone(), l.http2);
-        config.listeners.iter().map(of).collect::<Vec<_>>()
+        config.listeners.iter().map(|l| l.bind).collect::<Vec<_>>()
     };
     let bind = |config: &Config| config.verdict.as_ref().map(|v| v.bind);
     let changes = [
-        ("listeners", places(old) != places(new)),
+        ("log", old.log != new.log),
+        ("listeners[].bind", places(old) != places(new)),
         ("health", old.health != new.health),
         ("server", old.server != new.server),
         ("verdict.bind", bind(old) != bind(new)),

@@ -89,6 +89,15 @@ impl Generation {
         let lacks_places = needs.country && self.data.places.is_none();
         !lacks_networks && !lacks_places
     }
+
+    /// Whether rules ask for scores and the table in use has none: then they
+    /// never match.
+    #[must_use]
+    pub fn lacks_scores(&self) -> bool {
+        let needs = self.setup.policy.needs().score;
+        let table = self.data.networks.as_ref();
+        needs && table.is_some_and(|table| !table.is_scored())
+    }
 }
 
 /// The generation in force.
@@ -146,18 +155,24 @@ pub struct Membership<'d> {
     pub address: IpAddr,
 }
 
-impl Membership<'_> {
-    fn holds(&self, set: Option<&Option<Arc<AddressSet>>>) -> Option<bool> {
-        set?.as_ref().map(|set| set.contains(self.address))
+impl<'d> Membership<'d> {
+    /// The addresses of a list, once they are loaded.
+    pub(crate) fn list(&self, list: ListIndex) -> Option<&'d AddressSet> {
+        self.data.lists.get(list.0)?.as_deref()
+    }
+
+    /// Those of a feed.
+    pub(crate) fn feed(&self, feed: FeedIndex) -> Option<&'d AddressSet> {
+        self.data.feeds.get(feed.0)?.as_deref()
     }
 }
 
 impl Lists for Membership<'_> {
     fn in_list(&self, list: ListIndex) -> Option<bool> {
-        self.holds(self.data.lists.get(list.0))
+        self.list(list).map(|set| set.contains(self.address))
     }
 
     fn in_feed(&self, feed: FeedIndex) -> Option<bool> {
-        self.holds(self.data.feeds.get(feed.0))
+        self.feed(feed).map(|set| set.contains(self.address))
     }
 }

@@ -35,7 +35,7 @@ mod request;
 mod verdict;
 mod wire;
 
-pub use control::{Gateway, LoadError};
+pub use control::{Gateway, LoadError, listens};
 pub use decide::rule_host;
 pub use generation::{Data, Generation, Generations};
 pub use lookup::{Facts, facts};

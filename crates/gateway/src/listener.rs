@@ -22,7 +22,7 @@ use crate::{
 };
 
 mod arrival;
-mod closing;
+pub(crate) mod closing;
 mod grpc;
 mod http1;
 mod http2;
@@ -36,19 +36,52 @@ const KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// How often idle connections to servers are looked through.
 const SWEEP: Duration = Duration::from_secs(5);
 
-/// Opens a listening socket. Every worker opens its own on the same address.
+/// A socket that has its address and does not listen: the kernel leads nobody
+/// to it yet, so whoever drops it loses no client.
+#[derive(Debug)]
+pub struct Bound(Socket);
+
+impl Bound {
+    /// Its address; a port that was 0 is known now.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        let address = self.0.local_addr()?.as_socket();
+        address.ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+    }
+
+    /// Lets clients come: from now on the kernel deals them out to it too.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    pub fn listen(self) -> io::Result<std::net::TcpListener> {
+        self.0.listen(BACKLOG)?;
+        Ok(self.0.into())
+    }
+}
+
+/// Takes an address. Every worker takes the same, and so may a process of the
+/// same user that is to follow this one.
 ///
 /// # Errors
 /// Whatever the system says: in use, not permitted.
-pub fn open(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+pub fn bind(address: SocketAddr) -> io::Result<Bound> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(Bound(socket))
+}
+
+/// Takes an address and listens on it.
+///
+/// # Errors
+/// As [`bind`].
+pub fn open(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    bind(address)?.listen()
 }
 
 /// Serves the clients of one listener, on the runtime of `worker`, until the

@@ -82,7 +82,7 @@ pub struct Setup {
     pub(crate) challenger: Challenger,
     pub(crate) crawlers: Crawlers,
     /// Fills the names of crawlers; whoever drives the gateway takes and runs
-    /// it. There is one for all setups of a process.
+    /// it. Setups with the same name servers share one.
     names: Mutex<Option<ReverseWorker>>,
     /// What other proxies are told: every header, empty if unknown.
     pub(crate) told: Downstream,
@@ -137,10 +137,7 @@ impl Setup {
             }
             (None, _) => Challenger::new(&config.challenge, keys?),
         };
-        let (names, worker) = match before {
-            Some(old) => (Arc::clone(old.crawlers.names()), None),
-            None => reverse_names(&config)?,
-        };
+        let (names, worker) = reverse_names(&config, before)?;
         let crawlers = Crawlers::new(&config.crawlers, names)?;
         let policy_hash = hash(&sources);
         let askers = config.verdict.iter().flat_map(|v| &v.trusted_peers);
@@ -174,8 +171,20 @@ impl Setup {
         })
     }
 
+    /// A listener as it is configured now; one that is no longer configured
+    /// stays as it was.
+    pub(crate) fn listener<'s>(
+        &'s self,
+        was: &'s config::Listener,
+    ) -> &'s config::Listener {
+        let is_unique = was.bind.port() != 0;
+        let mut all = self.config.listeners.iter();
+        let now = all.find(|l| is_unique && l.bind == was.bind);
+        now.unwrap_or(was)
+    }
+
     /// The worker that asks name servers about crawlers, once.
-    pub fn take_reverse_worker(&self) -> Option<ReverseWorker> {
+    pub(crate) fn take_reverse_worker(&self) -> Option<ReverseWorker> {
         self.names.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
@@ -238,12 +247,21 @@ fn hash(sources: &Sources) -> String {
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Confirmed names, and who fills them. Without crawlers and rules that ask, a
-/// machine without name servers is no fault.
+/// Confirmed names, and who fills them: those of `before`, unless it has other
+/// name servers, or had none. Without crawlers and rules that ask, a machine
+/// without name servers is no fault.
 fn reverse_names(
     config: &Config,
+    before: Option<&Setup>,
 ) -> Result<(Arc<ReverseCache>, Option<ReverseWorker>), SetupError> {
-    match reverse_dns(&config.resolver) {
+    let old = before.map(|before| before.crawlers.names());
+    if let (Some(before), Some(old)) = (before, old)
+        && before.config.resolver == config.resolver
+        && !old.is_idle()
+    {
+        return Ok((Arc::clone(old), None));
+    }
+    match reverse_dns(&config.resolver, old.map(|old| &**old)) {
         Ok((names, worker)) => Ok((names, Some(worker))),
         Err(error) if config.crawlers.iter().any(|c| !c.fcrdns.is_empty()) => {
             Err(error.into())

@@ -29,6 +29,7 @@ use tokio::sync::watch;
 pub use archive::ArchiveError;
 pub use judge::Rejection;
 pub(crate) use judge::list;
+pub(crate) use subject::Signature;
 pub use subject::{Status, Subject};
 
 use crate::{
@@ -251,7 +252,9 @@ impl Library {
         let loops = self.subjects.iter().map(|subject| {
             self.keep_fresh(subject, &publish, shutdown.clone())
         });
-        futures_util::future::join_all(loops).await;
+        let ages = self.tell_ages(shutdown.clone());
+        let loops = futures_util::future::join_all(loops);
+        tokio::join!(loops, ages);
     }
 
     /// How every subject is doing.

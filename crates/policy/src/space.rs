@@ -138,6 +138,15 @@ impl AddressSet {
         self.view().contains(address)
     }
 
+    /// The prefix of [`Self::prefixes`] that holds an address.
+    pub fn prefix_of(&self, address: IpAddr) -> Option<Prefix> {
+        let host = Prefix::host(address);
+        // The widest one in the set is the one: wider ones are not in it.
+        (0..=host.len())
+            .filter_map(|length| Prefix::new(address, length))
+            .find(|prefix| self.covers(*prefix))
+    }
+
     /// Whether every address of the prefix is in the set.
     pub fn covers(&self, prefix: Prefix) -> bool {
         self.view().covers(prefix)
@@ -365,6 +374,23 @@ mod tests {
         assert_eq!(inner.v4(), [(1, u32::MAX - 1)]);
         assert_eq!(inner.v6(), [(1, (0xffff << 112) - 1)]);
         assert_eq!(inner.union(&ends), all);
+    }
+
+    #[test]
+    fn the_prefix_of_an_address_is_the_one_among_all_that_holds_it() {
+        let set = set(&["10.0.0.0/24", "10.0.1.0/25", "2001:db8::/32"]);
+        let of = |text: &str| {
+            let found = set.prefix_of(text.parse().unwrap());
+            found.map(|prefix| prefix.to_string())
+        };
+        assert_eq!(of("10.0.0.255").unwrap(), "10.0.0.0/24");
+        assert_eq!(of("10.0.1.1").unwrap(), "10.0.1.0/25");
+        assert_eq!(of("2001:db8:ffff::1").unwrap(), "2001:db8::/32");
+        assert_eq!(of("10.0.1.128"), None);
+        assert_eq!(of("::10.0.0.1"), None);
+        let all = AddressSet::everything();
+        let widest = all.prefix_of("::1".parse().unwrap());
+        assert_eq!(widest.unwrap().to_string(), "::/0");
     }
 
     #[test]

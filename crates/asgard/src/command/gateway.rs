@@ -6,11 +6,9 @@
 
 use std::{
     io,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, mpsc},
     thread::JoinHandle,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use anyhow::{Context, Result, anyhow};
@@ -22,11 +20,12 @@ use asgard_gateway::{
 };
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
     time::{sleep, timeout},
 };
 
+use self::sockets::{Share, Sockets};
 use super::serve::raise_file_limit;
 use crate::{
     cli, clock,
@@ -35,6 +34,9 @@ use crate::{
     output::Out,
     telemetry,
 };
+
+mod others;
+mod sockets;
 
 /// How often files are looked at.
 const POLL: Duration = Duration::from_secs(2);
@@ -84,173 +86,154 @@ async fn serve(
     out: &mut Out,
 ) -> Result<Exit> {
     let config = gateway.generations.load().setup.config.clone();
-    let sockets = sockets(&config, workers)?;
-    let admin = TcpListener::bind(config.health.address()).await.with_context(
-        || format!("cannot listen on {} (health)", config.health.address()),
-    )?;
-    let admin_address = admin.local_addr()?;
-    let mut threads = Vec::with_capacity(workers);
-    let verdict = config.verdict.as_ref().and_then(|verdict| verdict.bind);
-    let (mut verdicts, verdict_address) =
-        sockets_of("verdict", verdict, workers)?;
-    let grpc = config.server.map(|server| server.address.address());
-    let (mut questions, grpc_address) = sockets_of("server", grpc, workers)?;
-    let addresses: Vec<SocketAddr> = sockets
-        .iter()
-        .map(|of_listener| of_listener[0].local_addr())
-        .collect::<io::Result<_>>()?;
-    for (index, sockets) in by_worker(sockets, workers).into_iter().enumerate()
-    {
+    // Before anybody knows that it runs: whoever does may end it at once.
+    let mut signals = Signals::new()?;
+    others::follow(&config).await?;
+    let sockets = Sockets::bind(&config, workers)?;
+    let admin_address = sockets.admin();
+    let lines = sockets.lines(&config);
+    let mut seats = Vec::with_capacity(workers);
+    for index in 0..workers {
         let worker = gateway.worker(index, random()?);
-        let of_others = OfOthers {
-            verdicts: verdicts.get_mut(index).and_then(Option::take),
-            ext_authz: questions.get_mut(index).and_then(Option::take),
-        };
-        threads.push(start(
-            worker,
-            sockets,
-            config.listeners.clone(),
-            of_others,
-        )?);
+        seats.push(Seat::ready(worker, config.listeners.clone())?);
     }
-    // Tests and tools parse these lines. Do not change them.
-    for (address, listener) in addresses.iter().zip(&config.listeners) {
-        let scheme = if listener.tls.is_some() { "https" } else { "http" };
-        out.line(format!("listening on {scheme}://{address}"))?;
+    let (shares, admin) = sockets.listen(workers)?;
+    let admin = TcpListener::from_std(admin)?;
+    let seats = seats.into_iter().zip(shares);
+    let threads = seats.map(|(seat, share)| seat.take(share)).collect();
+    for line in lines {
+        out.line(line)?;
     }
-    if let Some(address) = verdict_address {
-        out.line(format!("verdicts on http://{address}"))?;
-    }
-    if let Some(address) = grpc_address {
-        out.line(format!("ext_authz on grpc://{address}"))?;
-    }
-    out.line(format!("admin on http://{admin_address}"))?;
 
     let (stop, stopped) = watch::channel(false);
-    let admin = tokio::spawn(admin::serve(
+    let (close_admin, admin_closes) = watch::channel(false);
+    let mut admin = tokio::spawn(admin::serve(
         admin,
         Arc::clone(&gateway),
         seconds,
-        stopped.clone(),
+        admin_closes,
     ));
     let watcher =
         tokio::spawn(watch_files(Arc::clone(&gateway), stopped.clone()));
-    let names = gateway.generations.load().setup.take_reverse_worker();
-    let names = names.map(|names| tokio::spawn(names.run(stopped.clone())));
+    let asking = Arc::clone(&gateway);
+    let until = stopped.clone();
+    let names = tokio::spawn(async move { asking.look_up_names(until).await });
     let keeper = Arc::clone(&gateway);
     let fresh = tokio::spawn(async move { keeper.keep_fresh(stopped).await });
-    until_the_end(&gateway).await?;
+    signals.until_the_end(&gateway).await;
+    if let Some(process) = others::follower(admin_address).await {
+        // It answers for both from here on: a probe that met this one while it
+        // drains would take both out of service.
+        tracing::info!(process, "another gateway has taken over");
+        close_admin.send_replace(true);
+        (&mut admin).await.ok();
+    }
     drain(&gateway, &config, threads).await?;
     stop.send_replace(true);
     watcher.await.ok();
-    admin.await.ok();
-    fresh.await.ok();
-    if let Some(names) = names {
-        names.await.ok();
+    if !close_admin.send_replace(true) {
+        admin.await.ok();
     }
+    fresh.await.ok();
+    names.await.ok();
     Ok(Exit::Ok)
 }
 
-/// One socket a listener and worker, on the same address.
-fn sockets(
-    config: &Config,
-    workers: usize,
-) -> Result<Vec<Vec<std::net::TcpListener>>> {
-    let mut all = Vec::with_capacity(config.listeners.len());
-    for listener in &config.listeners {
-        let cannot = || format!("cannot listen on {}", listener.bind);
-        let first = listener::open(listener.bind).with_context(cannot)?;
-        // Port 0 becomes the same free port for all.
-        let address = first.local_addr()?;
-        let mut sockets = vec![first];
-        for _ in 1..workers {
-            sockets.push(listener::open(address).with_context(cannot)?);
-        }
-        all.push(sockets);
+/// A thread that is ready to serve.
+struct Seat {
+    thread: JoinHandle<()>,
+    give: mpsc::Sender<Share>,
+}
+
+impl Seat {
+    /// Starts it, and waits until it has all that it needs but sockets.
+    fn ready(
+        worker: asgard_gateway::worker::Worker,
+        listeners: Vec<config::Listener>,
+    ) -> Result<Self> {
+        let (give, share) = mpsc::channel();
+        let (tell, told) = mpsc::channel();
+        let name = format!("gateway-{}", worker.index);
+        let builder = std::thread::Builder::new().name(name);
+        let thread = builder.spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            let runtime = match runtime {
+                Ok(runtime) => runtime,
+                // Nobody who does not wait wants to know.
+                Err(error) => return drop(tell.send(Err(error))),
+            };
+            drop(tell.send(Ok(())));
+            // Without sockets the process ends.
+            let Ok(share) = share.recv() else { return };
+            runtime.block_on(serve_share(worker, listeners, share));
+        })?;
+        told.recv().context("a worker panicked")??;
+        Ok(Self { thread, give })
     }
-    Ok(all)
-}
 
-/// The same for the listener that `key` configures, and its address.
-fn sockets_of(
-    key: &str,
-    bind: Option<SocketAddr>,
-    workers: usize,
-) -> Result<(Vec<Option<std::net::TcpListener>>, Option<SocketAddr>)> {
-    let Some(bind) = bind else { return Ok((Vec::new(), None)) };
-    let cannot = || format!("cannot listen on {bind} ({key})");
-    let first = listener::open(bind).with_context(cannot)?;
-    let address = first.local_addr()?;
-    let mut sockets = vec![Some(first)];
-    for _ in 1..workers {
-        sockets.push(Some(listener::open(address).with_context(cannot)?));
+    /// Lets it serve until the end.
+    fn take(self, share: Share) -> JoinHandle<()> {
+        // If it has panicked, whoever joins it sees that.
+        drop(self.give.send(share));
+        self.thread
     }
-    Ok((sockets, Some(address)))
 }
 
-fn by_worker<T>(sockets: Vec<Vec<T>>, workers: usize) -> Vec<Vec<T>> {
-    let mut by_worker: Vec<Vec<T>> = (0..workers).map(|_| vec![]).collect();
-    for of_listener in sockets {
-        for (worker, socket) in by_worker.iter_mut().zip(of_listener) {
-            worker.push(socket);
-        }
-    }
-    by_worker
-}
-
-/// Where other proxies ask one worker.
-struct OfOthers {
-    verdicts: Option<std::net::TcpListener>,
-    ext_authz: Option<std::net::TcpListener>,
-}
-
-/// A thread that serves all listeners until the end.
-fn start(
+async fn serve_share(
     worker: asgard_gateway::worker::Worker,
-    sockets: Vec<std::net::TcpListener>,
     listeners: Vec<config::Listener>,
-    of_others: OfOthers,
-) -> Result<JoinHandle<()>> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    share: Share,
+) {
     let worker = Arc::new(worker);
-    let name = format!("gateway-{}", worker.index);
-    let thread = std::thread::Builder::new().name(name).spawn(move || {
-        runtime.block_on(async {
-            let mut serving = tokio::task::JoinSet::new();
-            for (socket, listener) in sockets.into_iter().zip(listeners) {
-                let worker = Arc::clone(&worker);
-                serving.spawn(listener::serve(socket, listener, worker));
-            }
-            if let Some(socket) = of_others.verdicts {
-                let worker = Arc::clone(&worker);
-                serving.spawn(listener::serve_verdicts(socket, worker));
-            }
-            if let Some(socket) = of_others.ext_authz {
-                let worker = Arc::clone(&worker);
-                serving.spawn(listener::serve_ext_authz(socket, worker));
-            }
-            while let Some(ended) = serving.join_next().await {
-                if let Ok(Err(error)) = ended {
-                    tracing::error!(%error, "a listener failed");
+    let mut serving = tokio::task::JoinSet::new();
+    for (socket, listener) in share.listeners.into_iter().zip(listeners) {
+        let worker = Arc::clone(&worker);
+        serving.spawn(listener::serve(socket, listener, worker));
+    }
+    if let Some(socket) = share.verdict {
+        let worker = Arc::clone(&worker);
+        serving.spawn(listener::serve_verdicts(socket, worker));
+    }
+    if let Some(socket) = share.ext_authz {
+        let worker = Arc::clone(&worker);
+        serving.spawn(listener::serve_ext_authz(socket, worker));
+    }
+    while let Some(ended) = serving.join_next().await {
+        if let Ok(Err(error)) = ended {
+            tracing::error!(%error, "a listener failed");
+        }
+    }
+}
+
+/// What an operator says to the process.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for the signal that ends; reloads on the one that does not.
+    async fn until_the_end(&mut self, gateway: &Arc<Gateway>) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                // A refusal is logged where it happens.
+                _ = self.hangup.recv() => {
+                    drop(gateway.reload(seconds()).await);
                 }
             }
-        });
-    })?;
-    Ok(thread)
-}
-
-/// Waits for the signal that ends; reloads on the one that does not.
-async fn until_the_end(gateway: &Arc<Gateway>) -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            // A refusal is logged where it happens.
-            _ = hangup.recv() => drop(gateway.reload(seconds()).await),
         }
     }
 }
@@ -285,46 +268,18 @@ async fn drain(
 
 /// Reloads when a file that was read has changed.
 async fn watch_files(gateway: Arc<Gateway>, mut stop: watch::Receiver<bool>) {
-    let mut seen = None;
     loop {
-        let config = Arc::clone(&gateway.generations.load().setup);
-        let now = tokio::task::spawn_blocking(move || marks(&config.config))
-            .await
-            .unwrap_or_default();
-        if seen.as_ref().is_some_and(|seen| *seen != now) {
-            // A refusal is logged where it happens.
-            drop(gateway.reload(seconds()).await);
-        }
-        seen = Some(now);
         tokio::select! {
             () = sleep(POLL) => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
+        let looking = Arc::clone(&gateway);
+        let look = move || looking.files_have_changed();
+        if tokio::task::spawn_blocking(look).await.unwrap_or(false) {
+            // A refusal is logged where it happens.
+            drop(gateway.reload(seconds()).await);
+        }
     }
-}
-
-/// What tells that a file has changed: its inode, size and moment.
-type Mark = (PathBuf, Option<(u64, u64, SystemTime)>);
-
-fn marks(config: &Config) -> Vec<Mark> {
-    use std::os::unix::fs::MetadataExt;
-    let certificates = config
-        .tls
-        .values()
-        .flat_map(|tls| &tls.certs)
-        .flat_map(|files| [&files.cert, &files.key]);
-    let authorities = config.backends.iter().filter_map(|b| b.tls.ca.as_ref());
-    let mark = |path: &Path| {
-        let meta = std::fs::metadata(path).ok()?;
-        Some((meta.ino(), meta.len(), meta.modified().ok()?))
-    };
-    config
-        .files
-        .iter()
-        .chain(certificates)
-        .chain(authorities)
-        .map(|path| (path.clone(), mark(path)))
-        .collect()
 }
 
 fn install_log(config: &Config, common: &cli::Common) {

@@ -4,7 +4,7 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Stdio},
     sync::{
         Arc,
@@ -15,6 +15,7 @@ use std::{
 
 mod echo;
 mod memory;
+mod restarts;
 mod swaps;
 mod table_changes;
 
@@ -86,9 +87,16 @@ fn start_on(backend: SocketAddr, rest: &str, args: &[&str]) -> Running {
          limits: {{drain_delay: 1s, drain_timeout: 10s}}\n{rest}"
     );
     std::fs::write(&file, &text).unwrap();
+    let (child, proxy, admin) = spawn(&file, args);
+    Running { child, proxy, admin, file, text, _home: home }
+}
+
+/// Starts the binary on a file, and waits until it says where it listens: for
+/// clients and for the operator.
+fn spawn(file: &Path, args: &[&str]) -> (Child, SocketAddr, SocketAddr) {
     let mut child = program()
         .args(["gateway", "--workers", "2", "--config"])
-        .arg(&file)
+        .arg(file)
         .args(args)
         .stdout(Stdio::piped())
         .spawn()
@@ -101,7 +109,7 @@ fn start_on(backend: SocketAddr, rest: &str, args: &[&str]) -> Running {
     };
     let proxy = told("listening on http://");
     let admin = told("admin on http://");
-    Running { child, proxy, admin, file, text, _home: home }
+    (child, proxy, admin)
 }
 
 impl Running {
@@ -137,10 +145,17 @@ fn ask_until(
     stop: &AtomicBool,
     proxy: SocketAddr,
     good: &AtomicUsize,
+    must_be_served: bool,
 ) -> Vec<String> {
     let mut failed = Vec::new();
     while !stop.load(SeqCst) {
-        let Ok(mut stream) = TcpStream::connect(proxy) else { break };
+        let mut stream = match TcpStream::connect(proxy) {
+            Ok(stream) => stream,
+            Err(error) => {
+                failed.extend(must_be_served.then(|| error.to_string()));
+                break;
+            }
+        };
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         loop {
             let request = b"GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n";
@@ -167,13 +182,24 @@ struct Load {
 }
 
 impl Load {
+    /// Until nobody listens.
     fn on(running: &Running, clients: usize) -> Self {
+        Self::start(running.proxy, clients, false)
+    }
+
+    /// That nobody listens is a failure too.
+    fn always(proxy: SocketAddr, clients: usize) -> Self {
+        Self::start(proxy, clients, true)
+    }
+
+    fn start(proxy: SocketAddr, clients: usize, must_be_served: bool) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let good = Arc::new(AtomicUsize::new(0));
         let start = |_| {
             let (stop, good) = (Arc::clone(&stop), Arc::clone(&good));
-            let proxy = running.proxy;
-            thread::spawn(move || ask_until(&stop, proxy, &good))
+            thread::spawn(move || {
+                ask_until(&stop, proxy, &good, must_be_served)
+            })
         };
         let clients = (0..clients).map(start).collect();
         Self { stop, good, clients }

@@ -9,7 +9,7 @@
 use std::{borrow::Cow, net::IpAddr};
 
 use asgard_policy::gate::{
-    FeedIndex, HeaderMap, ListIndex, Lists, Mode, Trace, Visit, path,
+    FeedIndex, HeaderMap, ListIndex, Mode, Trace, Visit, path,
 };
 use serde_json::{Value, json};
 
@@ -127,28 +127,34 @@ fn remembered(then: &Remembered) -> Value {
     })
 }
 
-/// Lists and feeds that hold the address, and those of which nobody knows yet.
+/// Lists and feeds that hold the address, by which entry, and those of which
+/// nobody knows yet. Neighbours are one entry: what a list says is kept as a
+/// set of addresses.
 fn named(generation: &Generation, lists: &Membership<'_>) -> Value {
     let config = &generation.setup.config;
     let in_lists = config
         .ip_lists
         .iter()
         .enumerate()
-        .map(|(at, list)| (&list.name, lists.in_list(ListIndex(at))));
+        .map(|(at, list)| ("list", &list.name, lists.list(ListIndex(at))));
     let in_feeds = config
         .feeds
         .iter()
         .enumerate()
-        .map(|(at, feed)| (&feed.name, lists.in_feed(FeedIndex(at))));
-    let (mut named, mut unknown) = (Vec::new(), Vec::new());
-    for (name, found) in in_lists.chain(in_feeds) {
-        match found {
-            Some(true) => named.push(name),
-            Some(false) => {}
-            None => unknown.push(name),
+        .map(|(at, feed)| ("feed", &feed.name, lists.feed(FeedIndex(at))));
+    let (mut named, mut entries) = (Vec::new(), Vec::new());
+    let mut unknown = Vec::new();
+    for (kind, name, set) in in_lists.chain(in_feeds) {
+        let Some(set) = set else {
+            unknown.push(name);
+            continue;
+        };
+        if let Some(entry) = set.prefix_of(lists.address) {
+            named.push(name);
+            entries.push(json!({ kind: name, "entry": entry.to_string() }));
         }
     }
-    json!({ "named": named, "unknown": unknown })
+    json!({ "named": named, "entries": entries, "unknown": unknown })
 }
 
 /// Which crawler it claims to be, and what the proof says.

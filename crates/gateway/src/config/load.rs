@@ -45,6 +45,9 @@ pub struct Faults {
     pub diagnostics: Vec<Diagnostic>,
     /// For lines and columns.
     pub sources: Sources,
+    /// What could be read all the same, to know its files; never put into
+    /// force.
+    pub config: Option<Box<Config>>,
 }
 
 impl fmt::Display for Faults {
@@ -68,7 +71,11 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Faults> {
         Ok(text) => text,
         Err(error) => {
             reading.note(unreadable(&name, &error));
-            return Err(Faults { diagnostics: reading.found, sources });
+            return Err(Faults {
+                diagnostics: reading.found,
+                sources,
+                config: None,
+            });
         }
     };
     let base = path.parent().unwrap_or_else(|| Path::new("")).to_owned();
@@ -76,11 +83,16 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Faults> {
     let root = yaml::parse(file, &text).map_err(|fault| Faults {
         diagnostics: vec![fault],
         sources: sources.clone(),
+        config: None,
     })?;
     let root = overrides::apply(root, overrides, &mut sources, &mut reading);
     let config = read::config(&mut reading, &root);
     let Some(mut config) = config else {
-        return Err(Faults { diagnostics: reading.found, sources });
+        return Err(Faults {
+            diagnostics: reading.found,
+            sources,
+            config: None,
+        });
     };
     config.files.push(path.to_owned());
     rule_files(&mut config, &root, &base, &mut sources, &mut reading);
@@ -119,7 +131,11 @@ fn finish(
             lints: found,
             sources,
         }),
-        _ => Err(Faults { diagnostics: found, sources }),
+        _ => Err(Faults {
+            diagnostics: found,
+            sources,
+            config: Some(Box::new(config)),
+        }),
     }
 }
 
@@ -227,7 +243,9 @@ fn rule_files(
         Some((node.place, text.to_owned()))
     });
     for (place, pattern) in patterns {
-        let found = match expand(&base.join(&pattern)) {
+        let whole = base.join(&pattern);
+        config.rule_patterns.push(whole.clone());
+        let found = match files_like(&whole) {
             Ok(found) => found,
             Err(why) => {
                 let message = format!("`{pattern}`: {why}");
@@ -269,7 +287,7 @@ fn rule_file(
 }
 
 /// Files whose name fits a pattern with `*` and `?` in its last part, by name.
-fn expand(pattern: &Path) -> Result<Vec<PathBuf>, String> {
+pub(crate) fn files_like(pattern: &Path) -> Result<Vec<PathBuf>, String> {
     let wild = |text: &str| text.contains(['*', '?']);
     let name = pattern.file_name().and_then(|name| name.to_str());
     let Some(name) = name else { return Err("this names no file".into()) };

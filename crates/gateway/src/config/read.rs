@@ -5,12 +5,12 @@
 use asgard_policy::{
     diagnostic::Diagnostic,
     gate,
-    yaml::{Node, Reading, Section},
+    yaml::{Node, Reading, Section, Value},
 };
 
 use super::{
-    Config, GrpcServer, HostPort, IpList, ListSource, Log, LogFormat, LogLevel,
-    TrustedProxies,
+    Config, DatabaseSource, FeedSource, GrpcServer, HostPort, IpList,
+    ListSource, Log, LogFormat, LogLevel, TrustedProxies,
 };
 
 mod backends;
@@ -70,6 +70,7 @@ pub(super) fn config(reading: &mut Reading, root: &Node) -> Option<Config> {
         challenge,
         policy,
         files: Vec::new(),
+        rule_patterns: Vec::new(),
     };
     whole(&mut section, &config);
     Some(config)
@@ -149,7 +150,7 @@ fn trusted_proxies(
 ) -> TrustedProxies {
     let none = TrustedProxies::Blocks(Vec::new());
     let Some(node) = section.get("trusted_proxies") else { return none };
-    if !matches!(node.value, asgard_policy::yaml::Value::Map(_)) {
+    if !matches!(node.value, Value::Map(_)) {
         let blocks = section.items("trusted_proxies", Reading::prefix);
         return TrustedProxies::Blocks(blocks);
     }
@@ -172,6 +173,7 @@ fn trusted_proxies(
 /// What only shows when everything is read.
 fn whole(section: &mut Section<'_, '_>, config: &Config) {
     let place = section.place();
+    of_asgard(section, config);
     if config.listeners.is_empty()
         && config.verdict.is_none()
         && config.server.is_none()
@@ -188,19 +190,6 @@ fn whole(section: &mut Section<'_, '_>, config: &Config) {
             "backends: [{name: app, servers: [\"http://127.0.0.1:3000\"]}]",
         );
     }
-    let asgard = config
-        .feeds
-        .iter()
-        .any(|feed| matches!(feed.source, super::FeedSource::Asgard));
-    if asgard && config.asgard.is_none() {
-        let node = section.get("feeds");
-        let lint = Diagnostic::lint(
-            "W213",
-            "a feed comes from asgard, but `asgard.url` is not set",
-        )
-        .at_opt(node.map(|node| node.place));
-        section.reading.note(lint.hint("needs an asgard in this process"));
-    }
     for list in &config.ip_lists {
         if let (ListSource::Inline(entries), true) =
             (&list.source, list.refresh_interval.is_some())
@@ -216,5 +205,46 @@ fn whole(section: &mut Section<'_, '_>, config: &Config) {
                     .at_opt(node.map(|node| node.place)),
             );
         }
+    }
+}
+
+/// What comes from an asgard needs to know where it is.
+fn of_asgard(section: &mut Section<'_, '_>, config: &Config) {
+    // One that is written but faulty has been reported.
+    if section.get("asgard").is_some() {
+        return;
+    }
+    let features = &config.features;
+    let databases = [
+        ("asn", features.asn.enabled, &features.asn.database),
+        ("geoip", features.geoip.enabled, &features.geoip.database),
+    ];
+    let databases = databases.into_iter().filter_map(|(name, on, database)| {
+        let asked = on && database.source == DatabaseSource::Asgard;
+        asked.then(|| vec!["features", name, "database"])
+    });
+    let feeds = config.feeds.iter().filter_map(|feed| {
+        let asked = feed.source == FeedSource::Asgard;
+        asked.then(|| vec!["feeds", feed.name.as_str()])
+    });
+    for path in databases.chain(feeds) {
+        let node =
+            path[1..].iter().fold(section.get(path[0]), |node, key| match node
+                .map(|node| &node.value)
+            {
+                Some(Value::Map(entries)) => entries
+                    .iter()
+                    .find(|(name, _)| name.value == *key)
+                    .map(|(_, node)| node),
+                _ => node,
+            });
+        let path = path.join(".");
+        let message =
+            format!("`asgard.url` is missing, and `{path}` comes from there");
+        section.reading.note(
+            Diagnostic::error("E005", message)
+                .at_opt(node.map(|node| node.place))
+                .fix("write `asgard: {url: \"https://asgard.internal\"}`"),
+        );
     }
 }

@@ -5,7 +5,10 @@
 //! loaded from the same places. The old one ends its work before the new one
 //! begins, and whatever it still brings is not published.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, PoisonError},
+};
 
 use tokio::sync::watch;
 
@@ -14,8 +17,13 @@ use crate::{
     clock,
     config::Config,
     generation::Generation,
-    supply::{Library, Status, Update},
+    supply::{Library, Status, Update, What},
 };
+
+/// Rules that never match should show before somebody relies on them.
+const NO_SCORES: &str = "features.asn.database: rules ask for asnScore or \
+    asnLevel, and this database has no scores: those rules never match; use \
+    `source: asgard`, or a file of `asgard mmdb build`";
 
 impl Gateway {
     /// Loads what the configuration names, from files, copies or elsewhere.
@@ -34,6 +42,7 @@ impl Gateway {
         let now = self.generations.load();
         now.setup.warn_of_everybody(&now.data);
         self.library.send_replace(Some(Arc::new(library)));
+        self.tell_if_scores_are_missing();
         Ok(())
     }
 
@@ -101,6 +110,27 @@ impl Gateway {
             }
             next
         });
+        if update.what == What::Networks {
+            self.tell_if_scores_are_missing();
+        }
+    }
+
+    /// Once for the rules in force and each table that comes into use.
+    pub(super) fn tell_if_scores_are_missing(&self) {
+        let generation = self.generations.load();
+        let table = generation.data.networks.as_ref();
+        let built = table.map_or(0, |table| table.build_epoch());
+        let these = (generation.setup.policy_hash.clone(), built);
+        let lacks = generation.lacks_scores().then_some(these);
+        let mut told =
+            self.scoreless.lock().unwrap_or_else(PoisonError::into_inner);
+        if *told == lacks {
+            return;
+        }
+        if lacks.is_some() {
+            tracing::warn!("{NO_SCORES}");
+        }
+        *told = lacks;
     }
 
     /// How databases, lists and feeds are doing.
@@ -111,6 +141,8 @@ impl Gateway {
 
     /// What is wrong with the data, in a line each.
     pub(crate) fn data_faults(&self) -> Vec<String> {
+        let lacks_scores = self.generations.load().lacks_scores();
+        let scores = lacks_scores.then(|| NO_SCORES.to_owned());
         let faults = self.data_status().into_iter().filter_map(|status| {
             let name = &status.name;
             match (&status.last_error, status.stale) {
@@ -119,6 +151,6 @@ impl Gateway {
                 (None, false) => None,
             }
         });
-        faults.collect()
+        faults.chain(scores).collect()
     }
 }

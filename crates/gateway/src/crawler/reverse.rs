@@ -9,7 +9,7 @@ use std::{
     collections::{HashMap, HashSet, VecDeque},
     net::IpAddr,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -70,7 +70,8 @@ pub struct ReverseCache {
     questions: mpsc::Sender<IpAddr>,
     capacity: usize,
     in_flight: usize,
-    counts: Counts,
+    /// Of all caches of a process: they only grow.
+    counts: Arc<Counts>,
 }
 
 #[derive(Debug, Default)]
@@ -100,18 +101,21 @@ struct Counts {
 #[derive(Debug)]
 pub struct ReverseWorker {
     questions: mpsc::Receiver<IpAddr>,
-    cache: Arc<ReverseCache>,
+    /// Not its owner: with the last of them questions end.
+    cache: Weak<ReverseCache>,
     dns: Arc<Dns>,
     resolver: Resolver,
 }
 
 /// A cache and the worker that fills it; the binary spawns
-/// [`ReverseWorker::run`] and joins it.
+/// [`ReverseWorker::run`] and joins it. It goes on to count where `before` was,
+/// whose worker ends with the last of its users.
 ///
 /// # Errors
 /// If the system names no name server and the configuration does not either.
 pub fn reverse_dns(
     resolver: &Resolver,
+    before: Option<&ReverseCache>,
 ) -> Result<(Arc<ReverseCache>, ReverseWorker), DnsError> {
     let dns = Arc::new(Dns::new(resolver)?);
     let in_flight = resolver.in_flight.max(1);
@@ -121,11 +125,11 @@ pub fn reverse_dns(
         questions: sender,
         capacity: resolver.cache.max(1),
         in_flight,
-        counts: Counts::default(),
+        counts: before.map(|b| Arc::clone(&b.counts)).unwrap_or_default(),
     });
     let worker = ReverseWorker {
         questions,
-        cache: Arc::clone(&cache),
+        cache: Arc::downgrade(&cache),
         dns,
         resolver: resolver.clone(),
     };
@@ -141,8 +145,13 @@ impl ReverseCache {
             questions,
             capacity: 1,
             in_flight: 1,
-            counts: Counts::default(),
+            counts: Arc::default(),
         })
+    }
+
+    /// Whether nobody fills it.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.questions.is_closed()
     }
 
     /// Confirmed names of an address; `None` while nobody knows. Queues the
@@ -251,7 +260,8 @@ impl ReverseCache {
 }
 
 impl ReverseWorker {
-    /// Answers questions until `shutdown` changes or its sender is gone.
+    /// Answers questions until `shutdown` changes or its sender is gone, or
+    /// nobody is left who could ask.
     pub async fn run(mut self, mut shutdown: watch::Receiver<bool>) {
         let mut under_way = JoinSet::new();
         loop {
@@ -259,8 +269,8 @@ impl ReverseWorker {
                 _ = shutdown.changed() => break,
                 question = self.questions.recv() => {
                     let Some(address) = question else { break };
-                    let (cache, dns) =
-                        (Arc::clone(&self.cache), Arc::clone(&self.dns));
+                    let Some(cache) = self.cache.upgrade() else { break };
+                    let dns = Arc::clone(&self.dns);
                     let (ttl, negative) =
                         (self.resolver.ttl, self.resolver.negative_ttl);
                     // At most `in_flight`: the cache counts them.

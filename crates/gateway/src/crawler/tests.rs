@@ -115,7 +115,7 @@ async fn crawlers(
     config: CrawlerConfig,
 ) -> (Crawlers, watch::Sender<bool>) {
     let resolver = resolver(name_server(zone).await);
-    let (names, worker) = reverse_dns(&resolver).unwrap();
+    let (names, worker) = reverse_dns(&resolver, None).unwrap();
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(worker.run(stopped));
     (Crawlers::new(&[config], names).unwrap(), stop)
@@ -227,7 +227,7 @@ async fn questions_and_answers_are_bounded() {
     // Nobody reads from this socket: every question hangs until its time-out.
     let silent = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let resolver = resolver(silent.local_addr().unwrap());
-    let (names, worker) = reverse_dns(&resolver).unwrap();
+    let (names, worker) = reverse_dns(&resolver, None).unwrap();
     let (_stop, stopped) = watch::channel(false);
     tokio::spawn(worker.run(stopped));
     for n in 0..50u32 {
@@ -245,7 +245,7 @@ async fn the_cache_forgets_the_oldest() {
         in_flight: 10,
         ..resolver(name_server(Zone::default()).await)
     };
-    let (names, worker) = reverse_dns(&resolver).unwrap();
+    let (names, worker) = reverse_dns(&resolver, None).unwrap();
     let (_stop, stopped) = watch::channel(false);
     tokio::spawn(worker.run(stopped));
     for n in 0..10u32 {
@@ -272,7 +272,7 @@ fn a_pattern_that_is_none_is_refused_with_its_crawler() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _inside = runtime.enter();
     let resolver = resolver("127.0.0.1:9".parse().unwrap());
-    let (names, _worker) = reverse_dns(&resolver).unwrap();
+    let (names, _worker) = reverse_dns(&resolver, None).unwrap();
     let bad =
         CrawlerConfig { user_agent_regex: "(".into(), ..config(None, &[]) };
     let refused = Crawlers::new(&[bad], Arc::clone(&names)).unwrap_err();

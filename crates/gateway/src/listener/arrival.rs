@@ -32,6 +32,10 @@ pub(super) async fn welcome(
 ) {
     let generation = worker.generations.load();
     let setup = &generation.setup;
+    let listener = match surface {
+        Surface::Proxy => setup.listener(listener),
+        Surface::Verdict | Surface::ExtAuthz => listener,
+    };
     let mut peer = peer;
     if listener.proxy_protocol != ProxyProtocol::Off {
         let deadline = Instant::now() + PROXY_HEADER;
@@ -55,6 +59,7 @@ pub(super) async fn welcome(
         return;
     }
     let deadline = Instant::now() + setup.config.limits.header_timeout;
+    let takes_http2 = listener.http2;
     drop(generation);
     let wire = match tls {
         None => Wire::Plain(stream),
@@ -73,7 +78,7 @@ pub(super) async fn welcome(
     let from = From { peer, secure: wire.is_secure(), surface };
     let is_http2 = match &wire {
         Wire::Plain(stream) => {
-            listener.http2 && begins_http2(stream, deadline).await
+            takes_http2 && begins_http2(stream, deadline).await
         }
         Wire::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
     };

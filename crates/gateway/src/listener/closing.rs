@@ -13,7 +13,7 @@ use socket2::{SockFilter, SockRef};
 use tokio::net::TcpListener;
 
 /// Longest round trip of a client whose handshake is waited for.
-pub(super) const MOMENT: Duration = Duration::from_millis(250);
+pub(crate) const MOMENT: Duration = Duration::from_millis(250);
 
 /// Offset of the flags in a TCP header (RFC 9293, section 3.1), and two.
 const FLAGS: u32 = 13;
@@ -38,7 +38,7 @@ const NO_NEWCOMERS: [SockFilter; 5] = [
 ];
 
 /// Lets nobody new in; who has been let in can still be accepted.
-pub(super) fn deafen(socket: &TcpListener) -> io::Result<()> {
+pub(crate) fn deafen(socket: &TcpListener) -> io::Result<()> {
     SockRef::from(socket).attach_filter(&NO_NEWCOMERS)
 }
 

@@ -9,6 +9,7 @@ use crate::supply::{Status, What};
 pub(super) struct DataMetrics {
     build: IntGaugeVec,
     age: IntGaugeVec,
+    stale: IntGaugeVec,
     success: IntGaugeVec,
     networks: IntGaugeVec,
     failures: IntGaugeVec,
@@ -35,6 +36,11 @@ impl DataMetrics {
             age: gauges(
                 "db_age_seconds",
                 "How old the database in use is.",
+                "db",
+            ),
+            stale: gauges(
+                "db_stale",
+                "Whether the database in use is older than its max_age.",
                 "db",
             ),
             success: gauges(
@@ -72,6 +78,7 @@ impl DataMetrics {
         for gauges in [
             &self.build,
             &self.age,
+            &self.stale,
             &self.success,
             &self.networks,
             &self.failures,
@@ -97,6 +104,7 @@ impl DataMetrics {
             };
             put(&self.success, db, status.last_success);
             put(&self.networks, db, status.entries);
+            put(&self.stale, db, status.stale.into());
             if status.build_epoch > 0 {
                 put(&self.build, db, status.build_epoch);
                 put(&self.age, db, now.saturating_sub(status.build_epoch));

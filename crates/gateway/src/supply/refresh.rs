@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 use asgard_model::pages::Pages;
-use tokio::{sync::watch, task::JoinError};
+use tokio::{sync::watch, task::JoinError, time::MissedTickBehavior};
 
 use super::{
     Library, Rejection, Subject, Update,
@@ -16,7 +16,9 @@ use super::{
 
 /// First pause after a failure; it doubles up to the interval.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
-/// How often the log repeats that a database is too old.
+/// How often ages are looked at.
+const AGE_LOOK: Duration = Duration::from_secs(60);
+/// How often the log repeats that a database is too old, in seconds.
 const AGE_WARNING: u64 = 3600;
 
 /// Why there is no newer version.
@@ -240,7 +242,6 @@ impl Library {
             _ => jittered(interval),
         };
         let mut failures = 0u32;
-        let mut warned = 0;
         loop {
             tokio::select! {
                 _ = shutdown.changed() => return,
@@ -265,13 +266,27 @@ impl Library {
                     failures += 1;
                 }
             }
+        }
+    }
+
+    /// Tells of databases that are too old, whether or not they have an
+    /// interval: each once an hour.
+    pub(super) async fn tell_ages(&self, mut shutdown: watch::Receiver<bool>) {
+        let mut looks = tokio::time::interval(AGE_LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = shutdown.changed() => return,
+                _ = looks.tick() => {}
+            }
             let now = (self.clock)();
-            if subject.status(now).stale && now >= warned + AGE_WARNING {
-                warned = now;
-                tracing::warn!(
-                    subject = subject.name,
-                    "older than max_age; rules decide by old data"
-                );
+            for subject in &self.subjects {
+                if subject.is_to_be_told(now, AGE_WARNING) {
+                    tracing::warn!(
+                        subject = subject.name,
+                        "older than max_age; rules decide by old data"
+                    );
+                }
             }
         }
     }

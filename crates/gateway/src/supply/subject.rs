@@ -85,13 +85,15 @@ pub(super) struct State {
     pub(super) etag: Option<String>,
     pub(super) last_modified: Option<String>,
     pub(super) signature: Option<Signature>,
+    /// When the log last told that it is too old, in seconds since 1970.
+    pub(super) age_told: u64,
     /// Changes of the table since it was fetched whole.
     pub(super) steps: Vec<u8>,
 }
 
 /// What changes when a file is replaced or written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Signature {
+pub(crate) struct Signature {
     device: u64,
     inode: u64,
     size: u64,
@@ -122,7 +124,7 @@ pub struct Status {
 }
 
 impl Signature {
-    pub(super) fn of(file: &Metadata) -> Self {
+    pub(crate) fn of(file: &Metadata) -> Self {
         Self {
             device: file.dev(),
             inode: file.ino(),
@@ -156,13 +158,35 @@ impl Subject {
         matches!(self.spec.origin, Origin::File(_))
     }
 
-    pub(super) fn status(&self, now: u64) -> Status {
-        let state = self.shelf.lock();
+    /// Whether it is too old, and the log has not said so for `pause` seconds;
+    /// it is taken to say so now.
+    pub(super) fn is_to_be_told(&self, now: u64, pause: u64) -> bool {
+        let mut state = self.shelf.lock();
+        let told = state.age_told;
+        let due = told == 0 || now.saturating_sub(told) >= pause;
+        let is_told = due && self.is_stale(&state, now);
+        if is_told {
+            state.age_told = now;
+        }
+        is_told
+    }
+
+    /// Whether what it says is older than `max_age`; without the moment of its
+    /// build, whether it was not found current for so long.
+    fn is_stale(&self, state: &State, now: u64) -> bool {
         let max_age = self.spec.database.as_ref().and_then(|d| d.max_age);
         let born = match state.build_epoch {
             0 => state.last_success,
             epoch => epoch,
         };
+        state.version.is_some()
+            && max_age.is_some_and(|max_age| {
+                now.saturating_sub(born) > max_age.as_secs()
+            })
+    }
+
+    pub(super) fn status(&self, now: u64) -> Status {
+        let state = self.shelf.lock();
         Status {
             name: self.name.clone(),
             what: self.what.clone(),
@@ -172,10 +196,7 @@ impl Subject {
             last_success: state.last_success,
             last_error: state.last_error.clone(),
             failures: state.failures,
-            stale: state.version.is_some()
-                && max_age.is_some_and(|max_age| {
-                    now.saturating_sub(born) > max_age.as_secs()
-                }),
+            stale: self.is_stale(&state, now),
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpListener},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
@@ -358,6 +358,50 @@ async fn an_empty_list_of_anybody_else_is_refused_whatever_it_says() {
     server.say("200 OK\r\nx-feed-entries: 0", b"# none\n".to_vec());
     assert!(refresh(&list).await.unwrap_err().contains("is refused"));
     assert_eq!(list.status()[0].entries, 1);
+}
+
+/// Goes with the paused clock of the runtime.
+fn paused_clock() -> u64 {
+    static BORN: OnceLock<tokio::time::Instant> = OnceLock::new();
+    let born = BORN.get_or_init(tokio::time::Instant::now);
+    1_800_000_000 + born.elapsed().as_secs()
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_a_database_is_too_old_is_told_each_hour_without_an_interval() {
+    let begun = paused_clock();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("asn.mmdb");
+    // Half an hour before it is too old.
+    std::fs::write(&path, mmdb(1, 10, begun - 1_800)).unwrap();
+    let source = DatabaseSource::File(path.clone());
+    let mut database = database(source);
+    database.max_age = Some(Duration::from_secs(3600));
+    let mut library = library(subject(Origin::File(path), Some(database)));
+    library.subjects[0].spec.interval = None;
+    library.clock = paused_clock;
+    library.load().await.unwrap();
+    let (stop, stopped) = watch::channel(false);
+    let told = || match library.subjects[0].shelf.lock().age_told {
+        0 => None,
+        at => Some((at - begun) / 60),
+    };
+    let looks = async {
+        let minutes = |n: u64| tokio::time::sleep(Duration::from_secs(n * 60));
+        minutes(25).await;
+        assert_eq!((told(), library.status()[0].stale), (None, false));
+        minutes(10).await;
+        assert!(library.status()[0].stale);
+        let first = told().expect("it is told");
+        assert!((30..=32).contains(&first), "{first}");
+        minutes(50).await;
+        assert_eq!(told(), Some(first), "not each minute");
+        minutes(10).await;
+        let second = told().expect("it is told");
+        assert!((60..=62).contains(&(second - first)), "{first}, {second}");
+        stop.send_replace(true);
+    };
+    tokio::join!(library.run(|_| {}, stopped), looks);
 }
 
 /// Readers all the time, a new version or a broken file every few

@@ -100,6 +100,31 @@ async fn a_refused_request_is_explained_by_its_id() {
 }
 
 #[tokio::test]
+async fn lists_and_feeds_are_shown_with_the_entry_that_holds_the_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let feed = folder.path().join("feed.txt");
+    std::fs::write(&feed, "192.0.2.7\n198.51.100.0/24\n").unwrap();
+    let rules = format!(
+        "{RULES}feeds:\n  bad: {{source: file, path: '{}'}}\n  \
+         later: {{source: url, url: 'http://127.0.0.1:9/'}}\n",
+        feed.display()
+    );
+    let Scene { stage, admin, .. } = &Scene::of(&rules).await;
+    stage.gateway.load_data(None).await.unwrap();
+    let (_, found) = explained(*admin, "ip=192.0.2.7").await;
+    let lists = &found["lists"];
+    let entries = serde_json::json!([
+        {"list": "office", "entry": "192.0.2.0/24"},
+        {"feed": "bad", "entry": "192.0.2.7/32"},
+    ]);
+    assert_eq!(lists["entries"], entries);
+    assert_eq!(lists["named"], serde_json::json!(["office", "bad"]));
+    assert_eq!(lists["unknown"], serde_json::json!(["later"]));
+    let (_, found) = explained(*admin, "ip=203.0.113.1").await;
+    assert_eq!(found["lists"]["entries"], serde_json::json!([]));
+}
+
+#[tokio::test]
 async fn the_proof_of_a_crawler_is_shown_and_not_asked_for() {
     let Scene { stage, admin, .. } = &Scene::of(RULES).await;
     let query = "ip=192.0.2.9&ua=robot/1";
