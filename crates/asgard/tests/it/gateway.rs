@@ -13,6 +13,7 @@ use std::{
     thread,
 };
 
+mod decisions;
 mod echo;
 mod memory;
 mod restarts;
