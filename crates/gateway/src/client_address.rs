@@ -240,8 +240,16 @@ fn split_elements<'a>(value: &'a [u8], hops: &mut Hops<'a>) {
 
 /// An address as proxies write it: bare, with a port, in brackets, with a
 /// zone. Zones mean nothing here and are dropped; mapped forms are unmapped.
-pub(crate) fn hop(text: &[u8]) -> Option<IpAddr> {
-    let text = std::str::from_utf8(text).ok()?.trim_ascii();
+pub(crate) fn hop(bytes: &[u8]) -> Option<IpAddr> {
+    hop_of(std::str::from_utf8(bytes).ok()?)
+}
+
+/// The same of what is text already.
+pub(crate) fn hop_of(text: &str) -> Option<IpAddr> {
+    let text = text.trim_ascii();
+    if let Ok(v4) = text.parse() {
+        return Some(IpAddr::V4(v4)); // as almost all of them are
+    }
     // "[" + 39 + zone + "]:65535"; longer is garbage.
     if text.is_empty() || text.len() > 80 {
         return None;

@@ -163,7 +163,11 @@ pub(crate) fn decide(
         host: &host,
         raw: request.target.path_and_query,
         path: &path,
-        headers: RuleView { fields: request.fields, fates },
+        headers: RuleView {
+            fields: request.fields,
+            fates,
+            whole: request.whole,
+        },
         content_length: request.content_length(),
         secure: from.secure,
         told_id: match sender.peer_is_trusted {
@@ -213,9 +217,9 @@ pub(crate) fn judge<'g>(
     if network.is_none() && data.networks.is_some() {
         worker.metrics.unknown_network.inc();
     }
-    let user_agent = facts.headers.first("user-agent").unwrap_or_default();
+    let user_agent = facts.headers.user_agent().unwrap_or_default();
     let visitor = Visitor { address: client, user_agent: &user_agent };
-    let cookies = facts.headers.get("cookie");
+    let cookies = facts.headers.cookies();
     let pass = cookies.as_deref().and_then(|cookies| {
         let now = clock::milliseconds;
         let challenger = &setup.challenger;
@@ -326,7 +330,7 @@ fn own_answer(
         (Action::Allow, _) => None,
         (Action::Challenge, Some(spec)) => {
             worker.metrics.challenged(spec.kind);
-            let accept = facts.headers.first("accept").unwrap_or_default();
+            let accept = facts.headers.get("accept").unwrap_or_default();
             let asked = Asked { spec, path: facts.raw, accept: &accept };
             let now = clock::milliseconds();
             Some(setup.challenger.ask(&asked, visitor, now).into())

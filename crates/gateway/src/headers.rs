@@ -11,7 +11,9 @@ use std::{io::Write as _, net::IpAddr};
 use httparse::Header;
 
 use crate::{
-    client_address::ClientHeader, http1::body::Framing, request::Request,
+    client_address::ClientHeader,
+    http1::body::Framing,
+    request::{Request, name},
 };
 
 pub(crate) mod injected;
@@ -124,7 +126,8 @@ impl Strip {
     pub(crate) fn is_ours(&self, name: &str) -> bool {
         let starts_ours = matches!(name.as_bytes().first(), Some(b'x' | b'X'))
             && OURS.iter().any(|ours| {
-                name.get(..ours.len()).is_some_and(|head| same(head, ours))
+                let head = name.as_bytes().get(..ours.len());
+                head.is_some_and(|head| same_bytes(head, ours.as_bytes()))
             });
         starts_ours || self.names.iter().any(|ours| same(name, ours))
     }
@@ -138,7 +141,9 @@ impl Strip {
 }
 
 fn is_forwarded(name: &str) -> bool {
-    name.get(..12).is_some_and(|head| same(head, "x-forwarded-"))
+    name.as_bytes()
+        .get(..12)
+        .is_some_and(|head| same_bytes(head, b"x-forwarded-"))
 }
 
 /// Fields about the client that we write ourselves.
@@ -157,8 +162,12 @@ fn is_rewritten(name: &str) -> bool {
 /// Equality of names when case and `_` against `-` do not matter; `lower` is in
 /// its folded form.
 fn same(name: &str, lower: &str) -> bool {
+    same_bytes(name.as_bytes(), lower.as_bytes())
+}
+
+fn same_bytes(name: &[u8], lower: &[u8]) -> bool {
     name.len() == lower.len()
-        && name.bytes().zip(lower.bytes()).all(|(have, want)| {
+        && name.iter().zip(lower).all(|(&have, &want)| {
             have.to_ascii_lowercase() == want || have == b'_' && want == b'-'
         })
 }
@@ -262,7 +271,9 @@ impl Rewrite<'_> {
         };
         put_field(out, "X-Forwarded-Proto", proto.as_bytes());
         let host = told("x-forwarded-host")
-            .and_then(|host| crate::request::target::host(host).ok())
+            .and_then(|host| {
+                crate::request::target::host(request.whole, host).ok()
+            })
             .unwrap_or(request.host);
         if !host.is_empty() {
             put_field(out, "X-Forwarded-Host", host.as_bytes());
@@ -312,9 +323,8 @@ pub(crate) fn told_request_id<'r>(request: &Request<'r>) -> Option<&'r str> {
 }
 
 /// The value of a field that is there exactly once.
-fn only<'r>(fields: &'r [Header<'r>], name: &str) -> Option<&'r [u8]> {
-    let mut values =
-        fields.iter().filter(|field| field.name.eq_ignore_ascii_case(name));
+fn only<'r>(fields: &'r [Header<'r>], wanted: &str) -> Option<&'r [u8]> {
+    let mut values = fields.iter().filter(|field| name::is(field.name, wanted));
     let value = values.next()?.value;
     values.next().is_none().then_some(value)
 }

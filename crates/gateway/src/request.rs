@@ -13,8 +13,10 @@ use crate::http1::{
     response::{content_length, tokens},
 };
 
+pub(crate) mod name;
 pub(crate) mod rule_view;
 pub(crate) mod target;
+pub(crate) mod text;
 
 use target::Target;
 
@@ -26,6 +28,8 @@ pub(crate) struct Request<'r> {
     /// Value of `Host` or `:authority`; empty only with HTTP/1.0.
     pub(crate) host: &'r str,
     pub(crate) fields: &'r [Header<'r>],
+    /// The whole head of HTTP/1, if it is text; see [`text`].
+    pub(crate) whole: &'r str,
     pub(crate) framing: Framing,
     pub(crate) connection: Connection<'r>,
     /// `Expect: 100-continue`.
@@ -87,7 +91,7 @@ impl<'r> Request<'r> {
         let old = head.minor_version == 0;
         let version = if old { Version::Http10 } else { Version::Http11 };
         let target = Target::parse(head.method, head.target)?;
-        let host = marks.host(target.authority, version)?;
+        let host = marks.host(head.whole, target.authority, version)?;
         let keep_alive = match version {
             Version::Http10 => false,
             _ => !marks.close,
@@ -97,6 +101,7 @@ impl<'r> Request<'r> {
             target,
             host,
             fields: head.fields,
+            whole: head.whole,
             framing: marks.framing(version)?,
             connection: Connection {
                 fields: head.fields,
@@ -150,8 +155,9 @@ impl<'r> Request<'r> {
         Ok(Self {
             method,
             target,
-            host: target::host(host)?,
+            host: target::host("", host)?,
             fields,
+            whole: "",
             framing,
             connection: Connection {
                 fields: &[],
@@ -175,6 +181,11 @@ impl<'r> Request<'r> {
                 self.method,
                 "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE"
             )
+    }
+
+    /// The value of one of the fields as text, if it is text.
+    pub(crate) fn text(&self, value: &'r [u8]) -> Option<&'r str> {
+        text::text(self.whole, value)
     }
 
     /// Length of the body, if the request says it.
@@ -214,7 +225,7 @@ struct Marks<'r> {
 impl<'r> Marks<'r> {
     fn note(&mut self, field: &Header<'r>) -> Result<(), Refusal> {
         let value = field.value;
-        let is = |name: &str| field.name.eq_ignore_ascii_case(name);
+        let is = |wanted| name::is(field.name, wanted);
         match field.name.len() {
             2 if is("te") => {
                 self.trailers |= tokens(value)
@@ -282,6 +293,7 @@ impl<'r> Marks<'r> {
     /// `Host`, which must agree with the authority of an absolute target.
     fn host(
         &self,
+        whole: &'r str,
         authority: Option<&'r str>,
         version: Version,
     ) -> Result<&'r str, Refusal> {
@@ -290,13 +302,15 @@ impl<'r> Marks<'r> {
                 Err(Refusal::bad("no Host"))
             }
             (None, None) => Ok(""),
-            (None, Some(authority)) => target::host(authority.as_bytes()),
+            (None, Some(authority)) => {
+                target::host(whole, authority.as_bytes())
+            }
             (Some(host), Some(authority))
                 if !host.eq_ignore_ascii_case(authority.as_bytes()) =>
             {
                 Err(Refusal::bad("Host contradicts the target"))
             }
-            (Some(host), _) => target::host(host),
+            (Some(host), _) => target::host(whole, host),
         }
     }
 }

@@ -90,8 +90,8 @@ pub(crate) fn decide(
             return Ok(refused(worker, from, &error));
         }
     };
-    let ruling =
-        Ruling::of(worker, generation, settings, &question, request.fields)?;
+    let fields = (request.fields, request.whole);
+    let ruling = Ruling::of(worker, generation, settings, &question, fields)?;
     Ok(answer(generation, &endpoint, ruling, question.target))
 }
 
@@ -162,11 +162,11 @@ fn answer(
         (Some(own), _) => own,
     };
     for (name, value) in [
-        ("X-Asgard-Action", action(record.kind)),
-        ("X-Asgard-Rule", rule),
-        ("X-Asgard-Request-Id", record.id.as_str()),
+        ("X-Asgard-Action", action(record.kind).as_bytes()),
+        ("X-Asgard-Rule", rule.as_bytes()),
+        ("X-Asgard-Request-Id", record.id.as_bytes()),
     ] {
-        crate::headers::put_field(&mut head, name, value.as_bytes());
+        crate::headers::put_field(&mut head, name, value);
     }
     if let Some(error) = error {
         answer.fields.push(("X-Asgard-Error".into(), error.into()));

@@ -17,6 +17,7 @@ pub mod case;
 pub mod expression;
 pub mod path;
 pub mod pattern;
+mod pattern_set;
 pub mod policy;
 pub mod read;
 pub mod rule;

@@ -1,5 +1,7 @@
 //! Passes: cookies that prove a passed challenge, `v1.<payload>.<mac>`.
 
+use std::iter;
+
 use asgard_policy::gate::ChallengeSpec;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
@@ -74,9 +76,18 @@ pub(super) fn values<'a>(
     cookies: &'a str,
     name: &'a str,
 ) -> impl Iterator<Item = &'a str> {
-    cookies.split(';').filter_map(move |pair| {
-        let (found, value) = pair.trim().split_once('=')?;
-        (found.trim_end() == name).then_some(value)
+    // Everybody's cookies are looked through with every request.
+    let mut rest = Some(cookies);
+    let pairs = iter::from_fn(move || {
+        let all = rest?;
+        let end = memchr::memchr(b';', all.as_bytes());
+        rest = end.map(|end| &all[end + 1..]);
+        Some(&all[..end.unwrap_or(all.len())])
+    });
+    pairs.filter_map(move |pair| {
+        let value = pair.trim_ascii_start().strip_prefix(name)?;
+        let value = value.trim_ascii_start().strip_prefix('=')?;
+        Some(value.trim_ascii_end())
     })
 }
 

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use super::hop;
+use super::hop_of;
 
 /// The address after `for=`, if the element has exactly one and it is one.
 pub(super) fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
@@ -36,7 +36,7 @@ fn node(value: &str) -> Option<IpAddr> {
     if text.matches(':').count() > 1 && !text.starts_with('[') {
         return None;
     }
-    hop(text.as_bytes())
+    hop_of(text)
 }
 
 /// Splits at semicolons outside quoted strings.

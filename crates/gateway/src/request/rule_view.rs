@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use asgard_policy::gate::Headers;
 use httparse::Header;
 
+use super::{name, text::lossy};
 use crate::headers::Fate;
 
 /// Fields with what happens to each.
@@ -17,6 +18,8 @@ use crate::headers::Fate;
 pub(crate) struct RuleView<'r> {
     pub(crate) fields: &'r [Header<'r>],
     pub(crate) fates: &'r [Fate],
+    /// The head that the fields are parts of; may be empty.
+    pub(crate) whole: &'r str,
 }
 
 impl<'r> RuleView<'r> {
@@ -29,22 +32,29 @@ impl<'r> RuleView<'r> {
             .map(|(field, _)| field)
     }
 
-    /// Value of a field that should be single.
-    pub(crate) fn first(&self, name: &str) -> Option<Cow<'r, str>> {
+    /// `User-Agent`; of several the first.
+    pub(crate) fn user_agent(&self) -> Option<Cow<'r, str>> {
         self.visible()
-            .find(|field| is_named(field, name))
-            .map(|field| text(field.value))
+            .find(|field| name::is(field.name, "user-agent"))
+            .map(|field| lossy(self.whole, field.value))
     }
 
-    fn joined(&self, name: &str) -> Option<Cow<'r, str>> {
+    /// All cookies.
+    pub(crate) fn cookies(&self) -> Option<Cow<'r, str>> {
+        self.joined(|name| name::is(name, "cookie"), "; ")
+    }
+
+    fn joined(
+        &self,
+        is_wanted: impl Fn(&str) -> bool,
+        separator: &str,
+    ) -> Option<Cow<'r, str>> {
         let mut values = self
             .visible()
-            .filter(|field| is_named(field, name))
-            .map(|field| text(field.value));
+            .filter(|field| is_wanted(field.name))
+            .map(|field| lossy(self.whole, field.value));
         let first = values.next()?;
         let Some(second) = values.next() else { return Some(first) };
-        let separator =
-            if name.eq_ignore_ascii_case("cookie") { "; " } else { ", " };
         let mut all = first.into_owned();
         for value in std::iter::once(second).chain(values) {
             all.push_str(separator);
@@ -54,26 +64,14 @@ impl<'r> RuleView<'r> {
     }
 }
 
-/// Most names differ in their length: that is seen first.
-fn is_named(field: &Header<'_>, name: &str) -> bool {
-    field.name.len() == name.len() && field.name.eq_ignore_ascii_case(name)
-}
-
-/// Almost every value is UTF-8, which is checked faster than it is repaired.
-fn text(value: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(value) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => String::from_utf8_lossy(value),
-    }
-}
-
 impl Headers for RuleView<'_> {
-    fn has(&self, name: &str) -> bool {
-        self.visible().any(|field| is_named(field, name))
+    fn has(&self, wanted: &str) -> bool {
+        self.visible().any(|field| name::is(field.name, wanted))
     }
 
-    fn get(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.joined(name)
+    fn get(&self, wanted: &str) -> Option<Cow<'_, str>> {
+        let separator = if name::is(wanted, "cookie") { "; " } else { ", " };
+        self.joined(|name| name::is(name, wanted), separator)
     }
 
     fn each(&self, visit: &mut dyn FnMut(&str, &str)) {
@@ -83,7 +81,7 @@ impl Headers for RuleView<'_> {
             if seen.contains(&name) {
                 continue;
             }
-            if let Some(value) = self.joined(&name) {
+            if let Some(value) = self.get(&name) {
                 visit(&name, &value);
             }
             seen.push(name);

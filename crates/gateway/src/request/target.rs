@@ -60,38 +60,52 @@ impl<'r> Target<'r> {
 }
 
 /// A host with an optional port (RFC 9110, section 7.2): letters, digits and
-/// what names, addresses and brackets need. User information is refused.
-pub(crate) fn host(value: &[u8]) -> Result<&str, Refusal> {
+/// what names, addresses and brackets need. User information is refused. `value`
+/// is best a part of `whole`.
+pub(crate) fn host<'r>(
+    whole: &'r str,
+    value: &'r [u8],
+) -> Result<&'r str, Refusal> {
     let refusal = Refusal::bad("malformed Host");
-    let is_plain = |&byte: &u8| {
-        byte.is_ascii_alphanumeric()
-            || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']' | b'~')
-    };
-    if value.is_empty() || value.len() > 300 || !value.iter().all(is_plain) {
+    if value.is_empty() || value.len() > 300 {
         return Err(refusal);
     }
-    let text = std::str::from_utf8(value).map_err(|_| refusal)?;
-    let port = match text.strip_prefix('[') {
-        Some(rest) => {
-            let (inside, after) = rest.split_once(']').ok_or(refusal)?;
+    let text = super::text::text(whole, value).ok_or(refusal)?;
+    let name = match value[0] {
+        b'[' => {
+            let end = value.iter().position(|&byte| byte == b']');
+            let end = end.ok_or(refusal)?;
+            let inside = text.get(1..end).ok_or(refusal)?;
             inside.parse::<std::net::Ipv6Addr>().map_err(|_| refusal)?;
-            after
+            end + 1
         }
-        None => &text[text.find(':').unwrap_or(text.len())..],
+        _ => {
+            let end = value.iter().position(|&byte| !is_of_name(byte));
+            end.unwrap_or(value.len())
+        }
     };
-    let digits = port.strip_prefix(':').unwrap_or(port);
-    let is_port = port.is_empty()
-        || port.starts_with(':')
-            && digits.len() <= 5
-            && digits.bytes().all(|b| b.is_ascii_digit());
-    let is_named = !text.starts_with(':') && !text[1..].contains('[');
-    if is_port && is_named { Ok(text) } else { Err(refusal) }
+    let is_port = match value[name..].split_first() {
+        None => true,
+        Some((b':', digits)) => {
+            digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit)
+        }
+        Some(_) => false,
+    };
+    if is_port && name > 0 { Ok(text) } else { Err(refusal) }
+}
+
+/// Bytes of names and of IPv4 addresses.
+fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'~')
 }
 
 /// The host without its port.
 pub(crate) fn without_port(host: &str) -> &str {
     match host.strip_prefix('[') {
         Some(rest) => rest.split_once(']').map_or(host, |(inside, _)| inside),
-        None => host.split_once(':').map_or(host, |(name, _)| name),
+        None => {
+            let end = host.bytes().position(|byte| byte == b':');
+            end.map_or(host, |end| &host[..end])
+        }
     }
 }

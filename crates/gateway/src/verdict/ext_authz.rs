@@ -129,8 +129,8 @@ fn answer(
     let fields = fields(http)?;
     within(&setup.config.limits, http, &fields)?;
     let question = question(worker, generation, peer, http, &fields)?;
-    let mut ruling =
-        Ruling::of(worker, generation, settings, &question, &fields)?;
+    let told = (fields.as_slice(), "");
+    let mut ruling = Ruling::of(worker, generation, settings, &question, told)?;
     let metadata = metadata(&ruling);
     let (response, status) = match ruling.own.take() {
         None => (passed(setup, &ruling, &fields, metadata), 200),
@@ -214,7 +214,7 @@ fn question<'r>(
     Ok(Question {
         client: found.client,
         method,
-        host: rule_host(target::host(&http.host)?),
+        host: rule_host(target::host("", &http.host)?),
         target: target.path_and_query,
         secure: proto == b"https",
     })

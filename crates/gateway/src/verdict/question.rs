@@ -15,17 +15,13 @@ use asgard_policy::gate::path;
 
 use super::Endpoint;
 use crate::{
-    client_address::{ClientHeader, client_address, hop},
+    client_address::{ClientHeader, client_address, hop_of},
     config::Contract,
     decide::{From, rule_host},
     generation::Generation,
-    request::Request,
+    request::{Request, name},
     worker::Worker,
 };
-
-/// What nginx tells.
-const OF_NGINX: [&str; 4] =
-    ["X-Original-URI", "X-Original-Method", "X-Original-Host", "X-Real-IP"];
 
 /// What is wrong with a question.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,42 +50,46 @@ impl<'r> Question<'r> {
         generation: &Generation,
         (worker, from): (&Worker, From),
     ) -> Result<Self, Problem> {
-        let one = |name| one(request, name);
+        let told = Told::by(request, endpoint.contract);
+        let text = |saying: Saying<'r>, name| saying.text(request, name);
         let client = || forwarded_for(request, generation, worker, from);
         let redeems = endpoint.target.is_some();
         Ok(match endpoint.contract {
             Contract::Nginx => Self {
-                client: hop(one("X-Real-IP")?.as_bytes())
+                client: hop_of(text(told.client, "X-Real-IP")?)
                     .ok_or(Problem::Malformed("X-Real-IP"))?,
                 method: match redeems {
                     true => request.method,
-                    false => one("X-Original-Method")?,
+                    false => text(told.method, "X-Original-Method")?,
                 },
                 host: rule_host(match redeems {
                     true => request.host,
-                    false => one("X-Original-Host")?,
+                    false => text(told.host, "X-Original-Host")?,
                 }),
                 target: match endpoint.target {
                     Some(target) => target,
-                    None => target(one("X-Original-URI")?)
+                    None => target(text(told.target, "X-Original-URI")?)
                         .ok_or(Problem::Malformed("X-Original-URI"))?,
                 },
-                secure: one("X-Forwarded-Proto")
+                secure: text(told.scheme, "X-Forwarded-Proto")
                     .is_ok_and(|scheme| scheme == "https"),
             },
             Contract::Forward => Self {
                 client: client()?,
                 method: match redeems {
                     true => request.method,
-                    false => one("X-Forwarded-Method")?,
+                    false => text(told.method, "X-Forwarded-Method")?,
                 },
-                host: rule_host(one("X-Forwarded-Host")?),
+                host: rule_host(text(told.host, "X-Forwarded-Host")?),
                 target: match endpoint.target {
                     Some(target) => target,
-                    None => target(one("X-Forwarded-Uri")?)
+                    None => target(text(told.target, "X-Forwarded-Uri")?)
                         .ok_or(Problem::Malformed("X-Forwarded-Uri"))?,
                 },
-                secure: matches!(one("X-Forwarded-Proto")?, "https" | "wss"),
+                secure: matches!(
+                    text(told.scheme, "X-Forwarded-Proto")?,
+                    "https" | "wss"
+                ),
             },
             Contract::Envoy => Self {
                 client: client()?,
@@ -98,7 +98,7 @@ impl<'r> Question<'r> {
                 target: endpoint
                     .target
                     .unwrap_or(request.target.path_and_query),
-                secure: one("X-Forwarded-Proto")
+                secure: text(told.scheme, "X-Forwarded-Proto")
                     .is_ok_and(|scheme| scheme == "https"),
             },
         })
@@ -115,37 +115,80 @@ pub(super) fn is_of_contract(name: &str) -> bool {
     if !matches!(name.as_bytes().first(), Some(b'x' | b'X')) {
         return false;
     }
-    let starts = |prefix: &str| {
-        name.get(..prefix.len())
-            .is_some_and(|head| head.eq_ignore_ascii_case(prefix))
-    };
-    starts("x-forwarded-")
-        || starts("x-envoy-")
-        || OF_NGINX.iter().any(|of| name.eq_ignore_ascii_case(of))
+    match name.len() {
+        9 if name::is(name, "X-Real-IP") => true,
+        14 if name::is(name, "X-Original-URI") => true,
+        15 if name::is(name, "X-Original-Host") => true,
+        17 if name::is(name, "X-Original-Method") => true,
+        _ => {
+            name::starts(name, "x-forwarded-") || name::starts(name, "x-envoy-")
+        }
+    }
 }
 
-/// The one value of a field.
-fn one<'r>(
-    request: &Request<'r>,
-    name: &'static str,
-) -> Result<&'r str, Problem> {
-    let mut found = request
-        .fields
-        .iter()
-        // Most differ in their length: that is seen first.
-        .filter(|field| field.name.len() == name.len())
-        .filter(|field| field.name.eq_ignore_ascii_case(name))
-        .map(|field| field.value);
-    let value = found.next().ok_or(Problem::Missing(name))?;
-    if found.next().is_some() {
-        return Err(Problem::Malformed(name));
+/// What the proxy says by the fields of a contract, collected in one pass.
+#[derive(Clone, Copy, Debug, Default)]
+struct Told<'r> {
+    client: Saying<'r>,
+    method: Saying<'r>,
+    host: Saying<'r>,
+    target: Saying<'r>,
+    scheme: Saying<'r>,
+}
+
+/// The value of a field that must be there once.
+#[derive(Clone, Copy, Debug, Default)]
+enum Saying<'r> {
+    #[default]
+    Missing,
+    Once(&'r [u8]),
+    Repeated,
+}
+
+impl<'r> Told<'r> {
+    fn by(request: &Request<'r>, contract: Contract) -> Self {
+        use Contract::{Forward, Nginx};
+        let mut told = Self::default();
+        for field in request.fields {
+            let is = |wanted| name::is(field.name, wanted);
+            let saying = match (contract, field.name.len()) {
+                (Nginx, 9) if is("X-Real-IP") => &mut told.client,
+                (Nginx, 17) if is("X-Original-Method") => &mut told.method,
+                (Nginx, 15) if is("X-Original-Host") => &mut told.host,
+                (Nginx, 14) if is("X-Original-URI") => &mut told.target,
+                (Forward, 18) if is("X-Forwarded-Method") => &mut told.method,
+                (Forward, 16) if is("X-Forwarded-Host") => &mut told.host,
+                (Forward, 15) if is("X-Forwarded-Uri") => &mut told.target,
+                (_, 17) if is("X-Forwarded-Proto") => &mut told.scheme,
+                _ => continue,
+            };
+            *saying = match saying {
+                Saying::Missing => Saying::Once(field.value),
+                Saying::Once(_) | Saying::Repeated => Saying::Repeated,
+            };
+        }
+        told
     }
-    let value = std::str::from_utf8(value)
-        .map_err(|_| Problem::Malformed(name))?
-        .trim();
-    match value {
-        "" => Err(Problem::Missing(name)),
-        value => Ok(value),
+}
+
+impl<'r> Saying<'r> {
+    /// The text of the field called `name`.
+    fn text(
+        self,
+        request: &Request<'r>,
+        name: &'static str,
+    ) -> Result<&'r str, Problem> {
+        let Self::Once(value) = self else {
+            return Err(match self {
+                Self::Repeated => Problem::Malformed(name),
+                _ => Problem::Missing(name),
+            });
+        };
+        match request.text(value.trim_ascii()) {
+            None => Err(Problem::Malformed(name)),
+            Some("") => Err(Problem::Missing(name)),
+            Some(value) => Ok(value),
+        }
     }
 }
 

@@ -35,14 +35,15 @@ pub(super) struct Ruling<'g> {
 }
 
 impl<'g> Ruling<'g> {
-    /// Asks the rules. `fields` are the client's, with those of its proxy; at
-    /// most [`MAX_FIELDS`].
+    /// Asks the rules. The fields are the client's, with those of its proxy, at
+    /// most [`MAX_FIELDS`]; with the head that they are parts of, if there is
+    /// one.
     pub(super) fn of(
         worker: &Worker,
         generation: &'g Generation,
         settings: &Settings,
         question: &Question<'_>,
-        fields: &[Header<'_>],
+        (fields, whole): (&[Header<'_>], &str),
     ) -> Result<Self, Refusal> {
         let setup = &*generation.setup;
         let path = path::normalise(question.path())?;
@@ -60,7 +61,7 @@ impl<'g> Ruling<'g> {
             host: &question.host,
             raw: question.target,
             path: &path,
-            headers: RuleView { fields, fates },
+            headers: RuleView { fields, fates, whole },
             content_length: None,
             secure: question.secure,
             told_id: None,

@@ -207,7 +207,7 @@ impl Compiler<'_> {
                 Some((name.value.clone(), self.pattern(rule, Some(pattern))?))
             })
             .collect();
-        let matchers = Matchers {
+        let mut matchers = Matchers {
             network,
             geoip,
             ip_list,
@@ -217,7 +217,10 @@ impl Compiler<'_> {
             user_agent_regex,
             headers_regex,
             expression,
+            only_expression: false,
         };
+        matchers.only_expression = matchers.expression.is_some()
+            && matchers.is_empty_but_for_expression();
         let faulty = self.found[before..].iter().any(Diagnostic::is_error);
         if matchers.is_empty() && !rule.all && !faulty {
             let message = "a rule without a matcher";

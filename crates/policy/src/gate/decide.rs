@@ -38,7 +38,7 @@ pub(super) fn decide<'p>(
     let asked = Asked::new(visit);
     let patterns = policy.dispatch.patterns(&asked);
     let mut run = Run::new(policy, visit);
-    for index in policy.dispatch.candidates(asked.asn()) {
+    for index in policy.dispatch.candidates(&asked, &patterns) {
         let rule = &policy.rules[index];
         let fit = rule.matchers.fit(&asked, &patterns);
         if run.step(RuleIndex(index), rule, &fit, counts) {

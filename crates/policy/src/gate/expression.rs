@@ -19,6 +19,7 @@ mod arithmetic;
 mod check;
 mod compare;
 mod cost;
+mod quick;
 
 pub mod declare;
 pub mod evaluate;
@@ -126,7 +127,9 @@ impl Program {
 
     /// Whether it holds for a request.
     pub fn holds(&self, of_visit: &OfVisit<'_>) -> Truth {
-        match evaluate::truth(&self.root, of_visit, None) {
+        let at_once = quick::holds(&self.root, of_visit).map(Ok);
+        let whole = || evaluate::truth(&self.root, of_visit, None);
+        match at_once.unwrap_or_else(whole) {
             Ok(true) => Truth::True,
             Ok(false) => Truth::False,
             Err(Fail::Unknown) => Truth::Unknown,

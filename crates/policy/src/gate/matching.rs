@@ -22,6 +22,8 @@ pub(super) struct Matchers {
     pub(super) user_agent_regex: Option<(Regex, usize)>,
     pub(super) headers_regex: Vec<(String, Regex)>,
     pub(super) expression: Option<Expression>,
+    /// Nothing but an expression: so are most rules that are looked at.
+    pub(super) only_expression: bool,
 }
 
 /// One or many expressions.
@@ -83,6 +85,9 @@ impl Matchers {
         asked: &Asked<'_>,
         patterns: &dyn Patterns,
     ) -> Fit {
+        if self.only_expression {
+            return self.expressions(asked);
+        }
         let visit = asked.visit;
         if let Some(networks) = &self.network
             && networks.binary_search(&asked.asn()).is_err()
@@ -156,6 +161,11 @@ impl Matchers {
 
     /// Whether nothing is asked for: `all: {}`.
     pub(super) fn is_empty(&self) -> bool {
+        self.expression.is_none() && self.is_empty_but_for_expression()
+    }
+
+    /// Whether nothing is asked for but what an expression may ask.
+    pub(super) fn is_empty_but_for_expression(&self) -> bool {
         self.network.is_none()
             && self.geoip.is_none()
             && self.ip_list.is_none()
@@ -164,7 +174,6 @@ impl Matchers {
             && self.path_regex.is_none()
             && self.user_agent_regex.is_none()
             && self.headers_regex.is_empty()
-            && self.expression.is_none()
     }
 }
 

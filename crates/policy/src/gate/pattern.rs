@@ -4,6 +4,10 @@
 //! compiled. There is no back-tracking, so no text can make a pattern slow.
 
 use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
+use regex_automata::{
+    Anchored, Input, MatchKind,
+    dfa::{Automaton as _, StartKind, dense},
+};
 
 use super::rule::Written;
 use crate::diagnostic::Diagnostic;
@@ -62,6 +66,35 @@ pub(super) fn set(patterns: &[&str]) -> Option<RegexSet> {
         .dfa_size_limit(8 << 20)
         .build()
         .ok()
+}
+
+/// Largest automaton of all patterns of a kind, and what may be needed to make
+/// it, in bytes.
+const AUTOMATON_LIMIT: usize = 1 << 19;
+
+/// Patterns determinised ahead: one table look-up a byte, and nothing that is
+/// built while requests wait.
+#[derive(Debug)]
+pub(super) struct Automaton(dense::DFA<Vec<u32>>);
+
+impl Automaton {
+    /// `None` if they need more room, or something that no automaton can say
+    /// (Unicode's `\b`).
+    pub(super) fn new(patterns: &[&str]) -> Option<Self> {
+        let config = dense::Config::new()
+            .match_kind(MatchKind::All)
+            .start_kind(StartKind::Unanchored)
+            .dfa_size_limit(Some(AUTOMATON_LIMIT))
+            .determinize_size_limit(Some(4 * AUTOMATON_LIMIT));
+        let mut builder = dense::Builder::new();
+        builder.configure(config).build_many(patterns).ok().map(Self)
+    }
+
+    /// Whether any pattern fits; `None` if it cannot say.
+    pub(super) fn is_match(&self, text: &str) -> Option<bool> {
+        let input = Input::new(text).anchored(Anchored::No).earliest(true);
+        self.0.try_search_fwd(&input).ok().map(|found| found.is_some())
+    }
 }
 
 /// The engine shows the pattern with a caret under it; we show the file.

@@ -157,48 +157,67 @@ impl<'v> OfVisit<'v> {
 
 impl Bindings for OfVisit<'_> {
     fn variable(&self, index: usize) -> Outcome<'_> {
-        let visit = self.visit;
+        if let Some(text) = self.text(index) {
+            return Ok(Value::text(text));
+        }
+        if let Some(number) = self.int(index) {
+            return Ok(Value::Int(number));
+        }
         let Some((_, variable)) = VARIABLES.get(index) else {
             return Err(Fail::Unknown);
         };
+        let visit = self.visit;
         Ok(match variable {
-            Variable::AsnNumber => {
-                Value::Int(visit.asn.map_or(0, |asn| i64::from(asn.0)))
-            }
-            Variable::AsnOrg => Value::text(visit.asn_org),
-            Variable::AsnScore => match visit.score {
-                Some(score) => Value::Int(i64::from(score)),
-                None => return Err(Fail::Unknown),
-            },
-            Variable::AsnLevel => {
-                Value::text(visit.level.map_or("UNKNOWN", |l| l.as_str()))
-            }
             Variable::AsnScored => Value::Bool(visit.score.is_some()),
-            Variable::GeoCountry => {
-                Value::text(visit.country.as_ref().map_or("", |c| c.as_str()))
-            }
             Variable::RemoteAddress => {
                 let write = || visit.address.to_string();
                 Value::text(self.address.get_or_init(write).as_str())
             }
-            Variable::Method => Value::text(visit.method),
-            Variable::Host => Value::text(visit.host),
-            Variable::Path => Value::text(visit.path),
-            Variable::RawPath => Value::text(visit.raw_path),
-            Variable::UserAgent => Value::text(visit.user_agent),
             Variable::Query => Value::Lazy(LazyMap::Query(visit.query)),
             Variable::Headers => Value::Lazy(LazyMap::Headers(visit.headers)),
-            Variable::ContentLength => Value::Int(
+            // Without a score, and while the proof is under way.
+            _ => return Err(Fail::Unknown),
+        })
+    }
+
+    fn text(&self, index: usize) -> Option<&str> {
+        let visit = self.visit;
+        let (_, variable) = VARIABLES.get(index)?;
+        Some(match variable {
+            Variable::AsnOrg => visit.asn_org,
+            Variable::AsnLevel => visit.level.map_or("UNKNOWN", |l| l.as_str()),
+            Variable::GeoCountry => {
+                visit.country.as_ref().map_or("", |c| c.as_str())
+            }
+            Variable::Method => visit.method,
+            Variable::Host => visit.host,
+            Variable::Path => visit.path,
+            Variable::RawPath => visit.raw_path,
+            Variable::UserAgent => visit.user_agent,
+            Variable::VerifiedCrawler => match visit.crawler {
+                Crawler::None => "",
+                Crawler::Pending { .. } => return None,
+                Crawler::Verified(name) => name,
+            },
+            _ => return None,
+        })
+    }
+
+    fn int(&self, index: usize) -> Option<i64> {
+        let visit = self.visit;
+        let (_, variable) = VARIABLES.get(index)?;
+        match variable {
+            Variable::AsnNumber => {
+                Some(visit.asn.map_or(0, |asn| i64::from(asn.0)))
+            }
+            Variable::AsnScore => visit.score.map(i64::from),
+            Variable::ContentLength => Some(
                 visit
                     .content_length
                     .map_or(-1, |n| i64::try_from(n).unwrap_or(i64::MAX)),
             ),
-            Variable::VerifiedCrawler => match visit.crawler {
-                Crawler::None => Value::text(""),
-                Crawler::Pending { .. } => return Err(Fail::Unknown),
-                Crawler::Verified(name) => Value::text(name),
-            },
-        })
+            _ => None,
+        }
     }
 
     fn visit(&self) -> Option<&Visit<'_>> {

@@ -11,6 +11,7 @@ use super::{
     compare::{self, equal},
     function,
     ir::{Body, Node, Relation},
+    quick,
     value::{Fail, Fault, Outcome, Text, Value},
 };
 use crate::gate::visit::{ReverseName, Visit};
@@ -22,6 +23,14 @@ const MAX_ITEMS: usize = 1_000_000;
 pub trait Bindings {
     /// The value of a declared variable.
     fn variable(&self, index: usize) -> Outcome<'_>;
+    /// The same without a value around it, if it is known, and text.
+    fn text(&self, _index: usize) -> Option<&str> {
+        None
+    }
+    /// The same for a number.
+    fn int(&self, _index: usize) -> Option<i64> {
+        None
+    }
     /// The request, for functions that ask it.
     fn visit(&self) -> Option<&Visit<'_>>;
 }
@@ -123,6 +132,9 @@ pub fn truth<'a>(
     bindings: &'a dyn Bindings,
     scope: Option<&Scope<'_, 'a>>,
 ) -> Result<bool, Fail> {
+    if let Some(holds) = quick::comparison(node, bindings) {
+        return Ok(holds);
+    }
     match node {
         Node::Not(inner) => Ok(!truth(inner, bindings, scope)?),
         Node::And(parts) => {
@@ -187,7 +199,8 @@ pub fn truth<'a>(
 }
 
 impl Relation {
-    fn holds(self, order: Ordering) -> bool {
+    /// Whether an order is of this relation.
+    pub(super) fn holds(self, order: Ordering) -> bool {
         match self {
             Self::Less => order == Ordering::Less,
             Self::LessEqual => order != Ordering::Greater,
