@@ -8,8 +8,12 @@
 //! shared connection took with it is repeated if it may be.
 
 use std::{
+    io,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -139,6 +143,9 @@ pub(crate) struct Shared {
     current: Mutex<Option<SendRequest<Upload>>>,
     // Whoever needs a connection first opens it; the others wait for that.
     opening: tokio::sync::Mutex<()>,
+    /// Attempts that have failed; and whether the last one was too slow.
+    failed: AtomicU64,
+    was_slow: AtomicBool,
 }
 
 impl Shared {
@@ -158,10 +165,33 @@ impl Shared {
         if let Some(sender) = self.usable() {
             return Ok((sender, true));
         }
+        let failed = self.failed.load(Relaxed);
         let _one = self.opening.lock().await;
         if let Some(sender) = self.usable() {
             return Ok((sender, true));
         }
+        if self.failed.load(Relaxed) != failed {
+            // One after the other, a queue would wait for a dead server.
+            return Err(match self.was_slow.load(Relaxed) {
+                true => Fault::ConnectTimeout,
+                false => {
+                    Fault::Connect(io::ErrorKind::ConnectionRefused.into())
+                }
+            });
+        }
+        let opened = self.open(server).await;
+        if let Err(fault) = &opened {
+            let slow = matches!(fault, Fault::ConnectTimeout);
+            self.was_slow.store(slow, Relaxed);
+            self.failed.fetch_add(1, Relaxed);
+        }
+        Ok((opened?, false))
+    }
+
+    async fn open(
+        &self,
+        server: &Server,
+    ) -> Result<SendRequest<Upload>, Fault> {
         let wire = server.connect().await?.wire;
         let handshake = Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -179,7 +209,7 @@ impl Shared {
         });
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) =
             Some(sender.clone());
-        Ok((sender, false))
+        Ok(sender)
     }
 }
 
@@ -305,7 +335,7 @@ fn fault(error: hyper::Error) -> Fault {
 }
 
 fn broken(error: hyper::Error) -> Fault {
-    Fault::Broken(std::io::Error::other(error))
+    Fault::Broken(io::Error::other(error))
 }
 
 /// The cause of a certain type among all causes.

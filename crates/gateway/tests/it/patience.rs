@@ -218,6 +218,11 @@ async fn behave(
             let [first, second] = body;
             return Ok(Response::new(BoxBody::new(Chain(first, second))));
         }
+        "/talk" => {
+            // The head at once, the body when the request is whole.
+            let whole = tokio::spawn(request.into_body().collect());
+            return Ok(Response::new(BoxBody::new(Later(Some(whole)))));
+        }
         "/big" => {
             let large = Full::new(Bytes::from(vec![b'x'; 3_000_000]));
             return Ok(Response::new(large.boxed()));
@@ -246,6 +251,28 @@ impl Body for Chain {
             Some(piece) => Poll::Ready(Some(piece)),
             None => Pin::new(&mut self.1).poll_frame(cx),
         }
+    }
+}
+
+type Collected = http_body_util::Collected<Bytes>;
+
+/// The length of a request, once it is there.
+struct Later(Option<tokio::task::JoinHandle<Result<Collected, hyper::Error>>>);
+
+impl Body for Later {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Piece<Bytes>, Infallible>>> {
+        let Some(whole) = &mut self.0 else { return Poll::Ready(None) };
+        let whole = std::task::ready!(Pin::new(whole).poll(cx)).unwrap();
+        self.0 = None;
+        let length = whole.map_or(0, |body| body.to_bytes().len());
+        let piece = Piece::data(Bytes::from(length.to_string()));
+        Poll::Ready(Some(Ok(piece)))
     }
 }
 
@@ -414,4 +441,72 @@ async fn a_flood_of_resets_closes_the_connection() {
     polite.ask(101, "POST", "/count").await;
     polite.send(&frame(DATA, END_STREAM, 101, b"abc")).await;
     polite.find(HEADERS, 101).await;
+}
+
+#[tokio::test]
+async fn a_backend_that_waits_for_the_rest_of_a_request_is_not_silent() {
+    let backend = http2_backend().await;
+    let stage = Stage::of(&config(backend, "true", "")).await;
+    // Longer than `timeouts.idle`, over both protocols.
+    let mut sender = library(stage.address()).await;
+    let over_http2 = tokio::spawn(async move {
+        let body = Drip::of(12, 1_000, SECOND / 2);
+        outcome(&mut sender, post("/talk", body)).await
+    });
+    let mut stream = stage.connect().await;
+    let head = "POST /talk HTTP/1.1\r\nHost: a\r\nContent-Length: 12000\r\n\
+                Connection: close\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let (mut reads, mut writes) = stream.into_split();
+    let sending = tokio::spawn(async move {
+        for _ in 0..12 {
+            writes.write_all(&[b'x'; 1_000]).await.unwrap();
+            tokio::time::sleep(SECOND / 2).await;
+        }
+        writes
+    });
+    let mut answer = String::new();
+    let read = async {
+        use tokio::io::AsyncReadExt;
+        reads.read_to_string(&mut answer).await.unwrap();
+    };
+    tokio::time::timeout(DEADLINE, read).await.expect("an answer");
+    assert_eq!(status(&answer), 200, "{answer}");
+    assert!(answer.contains("12000"), "{answer}");
+    sending.await.unwrap();
+    assert_eq!(over_http2.await.unwrap(), (200, Some("12000".into())));
+}
+
+#[tokio::test]
+async fn who_waits_for_the_connection_of_others_fails_with_it() {
+    // A queue that is full: the kernel lets further clients wait.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let full = socket.listen(1).unwrap();
+    let address = full.local_addr().unwrap();
+    let mut held = Vec::new();
+    while let Ok(Ok(stream)) =
+        tokio::time::timeout(SECOND / 2, TcpStream::connect(address)).await
+    {
+        held.push(stream);
+        assert!(held.len() < 100, "the queue is never full");
+    }
+    let stage = Stage::of(&format!(
+        "health: {{host: 127.0.0.1, port: 0}}\n\
+         listeners: [{{bind: '127.0.0.1:0', http2: true}}]\n\
+         backends: [{{name: app, servers: ['http://{address}'], \
+         http2: true, timeouts: {{connect: 1s}}}}]\n"
+    ))
+    .await;
+    let sender = library(stage.address()).await;
+    let begun = Instant::now();
+    let mut all = tokio::task::JoinSet::new();
+    for _ in 0..12 {
+        let mut sender = sender.clone();
+        all.spawn(async move { outcome(&mut sender, get("/")).await.0 });
+    }
+    let all = all.join_all().await;
+    assert!(all.iter().all(|status| *status == 504), "{all:?}");
+    assert!(begun.elapsed() < 6 * SECOND, "one after the other");
+    assert!(begun.elapsed() >= SECOND);
 }

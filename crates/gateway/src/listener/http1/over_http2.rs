@@ -104,6 +104,7 @@ pub(super) async fn forward(
         let manner = Manner {
             ready,
             strip: &setup.strip,
+            progress: &progress,
             idle: backend.config.timeouts.idle,
             rate: limits.min_rate_bytes,
         };
@@ -206,7 +207,8 @@ async fn fill(
 struct Manner<'m> {
     ready: &'m Ready,
     strip: &'m Strip,
-    /// How long the server may be silent; 0 is no limit.
+    progress: &'m Progress,
+    /// How long nothing may move while the server is waited for; 0 is no limit.
     idle: Duration,
     /// Bytes a second that the client must take; 0 is no limit.
     rate: u64,
@@ -219,7 +221,8 @@ async fn pass_on(
     mut writing: Writing<'_>,
     out: &mut Outgoing,
 ) -> Result<bool, Fault> {
-    let Manner { ready, strip, idle, rate } = *manner;
+    let Manner { ready, strip, progress, idle, rate } = *manner;
+    progress.answers();
     let mut pace = Pace::new(rate, 0);
     let (parts, mut body) = response.into_parts();
     let fields: Vec<Header<'_>> = parts
@@ -251,10 +254,16 @@ async fn pass_on(
         headers::response::write(&head, ready.version, close, &mut out.bytes);
     let mut trailers = Vec::new();
     loop {
+        progress.download_waits();
         let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx));
-        let frame = match idle.is_zero() {
-            true => frame.await,
-            false => timeout(idle, frame).await.map_err(|_| Fault::Idle)?,
+        let frame = match idle.saturating_sub(progress.silent()) {
+            _ if idle.is_zero() => frame.await,
+            Duration::ZERO => return Err(Fault::Idle),
+            rest => match timeout(rest, frame).await {
+                Ok(frame) => frame,
+                // The request may have moved meanwhile.
+                Err(_) => continue,
+            },
         };
         let Some(frame) = frame else { break };
         let frame = frame
@@ -270,6 +279,7 @@ async fn pass_on(
             }
         }
         write(&mut writing, out, &mut pace).await?;
+        progress.downloaded(0);
     }
     written.encoder.end(&trailers, &mut out.bytes);
     write(&mut writing, out, &mut pace).await?;
