@@ -5,6 +5,7 @@ nginx and Caddy run; for Traefik there is no binary here, and what it sends is
 replayed as its documentation shows it. Envoy runs in test_gateway_envoy.py.
 """
 
+import contextlib
 import pathlib
 import re
 import subprocess
@@ -41,9 +42,8 @@ def gateway(binary, app, tmp_path_factory):
     gateway.stop()
 
 
-@pytest.fixture
-def nginx(gateway, app, tmp_path, need):
-    need("nginx")
+@contextlib.contextmanager
+def nginx_before(gateway, app, tmp_path):
     port = free_port()
     server = block("nginx")
     server = server.replace("listen 8080;", f"listen 127.0.0.1:{port};\n"
@@ -68,9 +68,8 @@ def nginx(gateway, app, tmp_path, need):
         process.wait(10)
 
 
-@pytest.fixture
-def caddy(gateway, app, tmp_path, need):
-    need("caddy")
+@contextlib.contextmanager
+def caddy_before(gateway, app, tmp_path):
     port = free_port()
     site = block("caddy")
     site = site.replace(":8080 {", f"http://127.0.0.1:{port} {{", 1)
@@ -90,6 +89,33 @@ def caddy(gateway, app, tmp_path, need):
     finally:
         process.terminate()
         process.wait(10)
+
+
+@pytest.fixture
+def nginx(gateway, app, tmp_path, need):
+    need("nginx")
+    with nginx_before(gateway, app, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+def caddy(gateway, app, tmp_path, need):
+    need("caddy")
+    with caddy_before(gateway, app, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+def mortal(binary, app, tmp_path):
+    """A gateway of this test alone, which it may kill."""
+    gateway = Gateway(binary, tmp_path, app)
+    yield gateway
+    gateway.stop()
+
+
+def dies(gateway):
+    gateway.process.kill()
+    gateway.process.wait(10)
 
 
 def test_nginx_lets_pass_with_our_headers(nginx):
@@ -149,6 +175,36 @@ def test_caddy_challenges_and_lets_pass(caddy):
         assert asked.status_code == 403
         assert redeem(caddy, client, asked).status_code == 303
         assert client.get(f"{caddy}/work").status_code == 200
+
+
+def test_caddy_refuses(caddy):
+    """The answer of the rule, as it stands: status, body and header."""
+    answer = httpx.get(f"{caddy}/secret", headers=FORGED)
+    assert answer.status_code == 451
+    assert answer.text == "not here"
+    assert answer.headers["x-why"] == "policy"
+    posted = httpx.post(f"{caddy}/secret", content=b"x" * 5000)
+    assert posted.status_code == 451
+    assert httpx.get(caddy).status_code == 200
+
+
+def test_when_the_gateway_dies_nginx_answers_500(mortal, app, tmp_path, need):
+    """As docs/gateway/verdict.md says: nobody passes unjudged."""
+    need("nginx")
+    with nginx_before(mortal, app, tmp_path) as url:
+        assert httpx.get(url).status_code == 200
+        dies(mortal)
+        for _ in range(3):
+            assert httpx.get(f"{url}/a").status_code == 500
+
+
+def test_when_the_gateway_dies_caddy_answers_502(mortal, app, tmp_path, need):
+    need("caddy")
+    with caddy_before(mortal, app, tmp_path) as url:
+        assert httpx.get(url).status_code == 200
+        dies(mortal)
+        for _ in range(3):
+            assert httpx.get(f"{url}/a").status_code == 502
 
 
 # As Traefik's ForwardAuth sends it (documentation of the middleware, v3).

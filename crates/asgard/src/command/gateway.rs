@@ -59,6 +59,13 @@ pub(crate) fn run(
     for lint in &loaded.lints {
         tracing::warn!("{}", loaded.sources.render(lint));
     }
+    if !has_way_in(&loaded.config) {
+        return Err(exit::usage(anyhow!(
+            "{}: nothing to listen on; write `listeners`, `verdict` or \
+             `server`",
+            path.display()
+        )));
+    }
     raise_file_limit();
     let workers = match options.workers {
         Some(workers) => workers.get(),
@@ -78,6 +85,12 @@ pub(crate) fn run(
         gateway.load_data(cache.as_deref()).await?;
         serve(Arc::new(gateway), workers, out).await
     })
+}
+
+/// Whether somebody can come in; a file of rules alone may be checked.
+fn has_way_in(config: &Config) -> bool {
+    let verdict = config.verdict.as_ref().and_then(|verdict| verdict.bind);
+    !config.listeners.is_empty() || verdict.is_some() || config.server.is_some()
 }
 
 async fn serve(

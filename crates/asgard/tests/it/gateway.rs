@@ -15,6 +15,7 @@ use std::{
 
 mod decisions;
 mod echo;
+mod faulty;
 mod memory;
 mod restarts;
 mod swaps;

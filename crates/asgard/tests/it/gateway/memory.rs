@@ -16,7 +16,10 @@ use asgard_model::{
 };
 
 use super::{Load, Running, start};
-use crate::server::{DEADLINE, eventually, signal};
+use crate::{
+    http::Request,
+    server::{DEADLINE, eventually, signal},
+};
 
 /// Networks of the largest free ASN database (June 2026).
 const NETWORKS: u32 = 732_483;
@@ -26,6 +29,8 @@ const NETWORKS6: u32 = 182_000;
 const RECORDS: u32 = 91_065;
 /// What the gateway may take with it.
 const LIMIT_KIB: u64 = 40 * 1024;
+/// What 800 reloads may add, in the noise of an allocator: 2.5 KiB each.
+const GROWTH_KIB: u64 = 2 * 1024;
 /// How long after a change its memory may be looked at.
 const SETTLED: Duration = Duration::from_secs(20);
 
@@ -148,6 +153,41 @@ fn a_table_of_the_internet_fits_into_40_mib_also_after_twenty_reloads() {
     let good = load.ends();
     assert!(good > 1_000, "{good} requests");
     is_small(&running, "after twenty reloads");
+}
+
+/// Rules of every kind: what a reload makes anew and must give back.
+const RULES: &str = "\
+ip_lists: {office: {source: inline, entries: [192.0.2.0/24]}}
+crawlers: {robot: {user_agent_regex: robot, ip_list: office}}
+rules:
+  - {name: a, action: DENY, user_agent_regex: '(curl|wget)/[0-9.]+'}
+  - {name: b, action: DENY, path_regex: '^/(admin|wp-login)'}
+  - {name: c, action: DENY, ip_list: office}
+  - {name: d, action: DENY, expression: 'userAgent.matches(\"(a|b)+c\")'}
+  - {name: e, action: DENY, headers_regex: {accept: '^x{1,20}$'}}
+  - {name: f, action: DENY, expression: 'path.size() > 90'}
+";
+
+/// Each compiles all rules anew. The first fill the pools of the allocator;
+/// what they leave behind must not grow with their number.
+#[test]
+fn a_thousand_reloads_leave_nothing_behind() {
+    let running = start(RULES);
+    let load = Load::on(&running, 1);
+    let reload = || {
+        let request = Request::post("/-/reload", "");
+        let reply = request.send(running.admin).unwrap();
+        assert_eq!(reply.status, 200, "{reply:?}");
+    };
+    (0..200).for_each(|_| reload());
+    let before = resident_kib(&running);
+    (0..800).for_each(|_| reload());
+    let after = resident_kib(&running);
+    println!("after 200 reloads: {before} KiB, after 1,000: {after} KiB");
+    let good = load.ends();
+    assert!(good > 1_000, "{good} requests");
+    assert!(after < before + GROWTH_KIB, "{before} KiB became {after} KiB");
+    assert_eq!(running.rules(), 6);
 }
 
 #[test]
