@@ -1,6 +1,7 @@
 """Proves that a request gets one answer, however it is asked about: sent through
-the proxy, told by a proxy over HTTP, told by Envoy over gRPC, and written down as
-a test of `asgard rules test`.
+the proxy, told by a proxy over HTTP, told by Envoy over gRPC, written down as a
+test of `asgard rules test`, found in a log by `replay`, typed for `explain`, and
+asked about at `/v1/explain`.
 
 Thousands of random requests over real sockets; crates/gateway tries a hundred
 thousand inside one process.
@@ -9,8 +10,11 @@ thousand inside one process.
 import collections
 import http.client
 import json
+import pathlib
 import random
 import subprocess
+import urllib.parse
+import urllib.request
 
 import pytest
 
@@ -19,6 +23,8 @@ from gateway_server import Gateway, backend
 grpc = pytest.importorskip("grpc")
 
 CASES = 3000
+# Each of these starts a process.
+EXPLAINED = 150
 CONFIG = """
 health: {{host: 127.0.0.1, port: 0}}
 listeners: [{{bind: "127.0.0.1:0"}}]
@@ -30,8 +36,14 @@ features:
     enabled: true
     database: {{source: file, path: {database}}}
     policy_usage: {{enabled: true}}
+  geoip:
+    enabled: true
+    database: {{source: file, path: DIRECTORY/city.mmdb}}
+    policy_usage: {{enabled: true}}
 ip_lists:
   office: {{source: inline, entries: [198.51.100.0/28]}}
+  bad: {{source: file, path: DIRECTORY/bad.txt}}
+  nobody: {{source: inline, entries: []}}
 auto_challenge:
   thresholds:
     - {{name: work, threshold: 20, challenge: pow, difficulty: 2}}
@@ -40,6 +52,13 @@ rules:
   - {{name: git, action: DENY, path_regex: '(?i)/\\.git(/|$)',
      response: {{status: 404, headers: {{X-Why: git}}}}}}
   - {{name: watched, action: DENY, mode: shadow, network: 64496}}
+  - {{name: listed, action: DENY, ip_list: bad,
+     response: {{headers: {{X-Why: listed}}}}}}
+  - {{name: far, action: DENY, geoip: [NZ],
+     response: {{headers: {{X-Why: far}}}}}}
+  - {{name: nobody, action: DENY, expression:
+     'path == "/ADMIN" && !inList("nobody")',
+     response: {{headers: {{X-Why: nobody}}}}}}
   - {{name: bad-net, action: DENY, network: 64500,
      response: {{headers: {{X-Why: bad-net}}}}}}
   - {{name: admin, action: DENY, path: /admin,
@@ -52,7 +71,8 @@ rules:
   - {{name: query, action: DENY, expression: '"cmd" in query',
      response: {{headers: {{X-Why: query}}}}}}
   - {{name: spoofed, action: DENY, expression:
-     '"x-rescaled-asn-number" in headers || "host" in headers',
+     '["x-rescaled-asn-number", "host", "x-forwarded-port", "x-client-ip"]
+       .exists(name, name in headers)',
      response: {{headers: {{X-Why: spoofed}}}}}}
   - {{name: session, action: WEIGH, weight: -5, expression:
      'headers["cookie"].contains("sid=")'}}
@@ -66,6 +86,8 @@ server: {{host: 127.0.0.1, port: 0}}
 verdict: {{bind: "127.0.0.1:0", contract: forward,
   trusted_peers: [127.0.0.1/32], on_failure: deny}}
 """
+# As people write them: a mark of the order of bytes, both comments, a typing error.
+BAD = "\ufeff198.51.100.128/25 # half\n2001:db8::80/121 ; half\n192.0.2.\n"
 PIECES = [
     "a", "admin", "%61dmin", "ADMIN", "..", ".", "", "%2e%2e", "%2F", "a%2fb",
     "%C3%BC", "%ff", "wp-login.php", ".git", "%2Egit", "robots.txt", "%2561",
@@ -91,6 +113,7 @@ def sketch(dice):
         ("accept", "*/*"), ("accept-language", "de"), ("cookie", "sid=1; a=b"),
         ("x-rescaled-asn-number", "64500"), ("x-asgard-action", "ALLOW"),
         ("referer", "https://shop.example/"), ("x-original-url", "/admin"),
+        ("x-forwarded-port", "443"), ("x-client-ip", "192.0.2.1"),
     ]  # fmt: skip
     headers = dict(h for h in optional if dice.random() < 0.5)
     agent = dice.choice(["Mozilla/5.0", "a bot", "curl/8.5", "Mozilla", None])
@@ -101,11 +124,25 @@ def sketch(dice):
     return Request(ip, method, host, target, headers)
 
 
+def write_places(path):
+    import netaddr
+    from mmdb_writer import MMDBWriter
+
+    writer = MMDBWriter(6, "Test-City", ipv4_compatible=True)
+    for network, code in [("203.0.113.0/25", "NZ"), ("192.0.2.0/24", "NL")]:
+        place = {"country": {"iso_code": code}}
+        writer.insert_network(netaddr.IPSet([network]), place)
+    writer.to_db_file(str(path))
+
+
 @pytest.fixture(scope="module")
 def gateway(binary, tmp_path_factory):
     with backend() as port:
         directory = tmp_path_factory.mktemp("agreement")
-        gateway = Gateway(binary, directory, port, CONFIG)
+        write_places(directory / "city.mmdb")
+        (directory / "bad.txt").write_text(BAD)
+        text = CONFIG.replace("DIRECTORY", str(directory))
+        gateway = Gateway(binary, directory, port, text)
         yield gateway
         gateway.stop()
 
@@ -183,21 +220,72 @@ def told_over_grpc(gateway, requests):
 
 def as_tests(requests, outcomes):
     for number, (of, outcome) in enumerate(zip(requests, outcomes)):
-        headers = {
-            name: value for name, value in of.headers.items()
-            if not name.startswith(("x-rescaled-", "x-asgard-"))
-        }  # fmt: skip
         request = {
             "ip": of.ip, "method": of.method, "path": of.target,
-            "host": of.host.lower().split(":")[0], "headers": headers,
+            "host": of.host, "headers": of.headers,
         }  # fmt: skip
-        agent = headers.pop("user-agent", None)
-        if agent:
-            request["user_agent"] = agent
         expect = {"action": outcome.action}
         if outcome.rule:
             expect["rule"] = outcome.rule
         yield {"name": f"t{number}", "request": request, "expect": expect}
+
+
+def rules(binary, *words):
+    ran = subprocess.run(
+        [binary, "rules", *words], capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
+    return ran.stdout
+
+
+def explained(binary, gateway, of):
+    words = ["--ip", of.ip, "--path", of.target, "--host", of.host]
+    words += ["--method", of.method, "-o", "json"]
+    for name, value in of.headers.items():
+        words += ["--header", f"{name}={value}"]
+    shown = json.loads(rules(binary, "explain", gateway.config, *words))
+    return shown["action"], shown["rule"]
+
+
+def explained_by_the_gateway(gateway, of):
+    asked = [("ip", of.ip), ("path", of.target), ("host", of.host),
+             ("method", of.method)]  # fmt: skip
+    asked += [("header", f"{n}: {v}") for n, v in of.headers.items()]
+    query = urllib.parse.urlencode(asked)
+    place = f"{gateway.admin}/v1/explain?{query}"
+    with urllib.request.urlopen(place, timeout=30) as answer:
+        shown = json.load(answer)
+    return shown["action"], shown["rule"]
+
+
+def check_replay(binary, gateway, decided):
+    """A log knows no other headers than these."""
+    known = {"user-agent", "referer"}
+    of_rules = ("accept", "accept-language", "cookie")
+    decided = [(of, told) for of, told in decided
+               if not any(name in of.headers for name in of_rules)]  # fmt: skip
+    log = pathlib.Path(gateway.config).with_name("access.log")
+    log.write_text("".join(
+        json.dumps({
+            "ip": of.ip, "method": of.method, "path": of.target,
+            "host": of.host,
+            **{name.replace("-", "_"): of.headers[name]
+               for name in known & of.headers.keys()},
+        }) + "\n"
+        for of, _ in decided
+    ))  # fmt: skip
+    shown = rules(binary, "replay", gateway.config, log, "-o", "json")
+    report = json.loads(shown)
+    actions = collections.Counter(told.action for _, told in decided)
+    for action in ("ALLOW", "DENY", "CHALLENGE"):
+        assert report[action.lower()] == actions[action], report
+    by_rule = collections.Counter(told.rule for _, told in decided)
+    for rule in report["rules"]:
+        name = rule["rule"]
+        if rule["effect"] != "WEIGH" and name != "watched":
+            assert rule["hits"] == by_rule[name], (name, report)
+    assert by_rule["listed"] > 5 and by_rule["far"] > 5, by_rule
+    return len(decided)
 
 
 def test_all_ways_agree(binary, gateway, record_property):
@@ -216,7 +304,7 @@ def test_all_ways_agree(binary, gateway, record_property):
             assert envoy == told, of
         counts[told.rule or told.status] += 1
     for rule in ("office", "git", "bad-net", "admin", "bots", "written",
-                 "query", 200, 400, 403):  # fmt: skip
+                 "query", "listed", "far", "nobody", 200, 400, 403):  # fmt: skip
         assert counts[rule] > 5, counts
     assert counts["spoofed"] == 0
     decided = [
@@ -228,10 +316,15 @@ def test_all_ways_agree(binary, gateway, record_property):
     beside.write_text(
         gateway.config.read_text() + "tests: " + json.dumps(tests)
     )
-    ran = subprocess.run(
-        [binary, "rules", "test", beside], capture_output=True, text=True
-    )
-    assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
-    assert str(len(tests)) in ran.stdout, ran.stdout[-300:]
+    told = rules(binary, "test", beside)
+    assert f"{len(tests)} tests passed" in told, told[-300:]
+    for of, told in decided[:EXPLAINED]:
+        assert explained(binary, gateway, of) == (told.action, told.rule), of
+    for of, told in decided:
+        shown = explained_by_the_gateway(gateway, of)
+        assert shown == (told.action, told.rule), of
+    replayed = check_replay(binary, gateway, decided)
+    assert replayed > 100
+    record_property("replayed", replayed)
     record_property("requests", CASES)
     record_property("outcomes", dict(counts))

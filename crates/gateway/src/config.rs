@@ -21,7 +21,7 @@ mod read;
 pub(crate) mod trusted;
 
 pub(crate) use load::files_like;
-pub use load::{Faults, Loaded, Overrides, load};
+pub use load::{Faults, Loaded, Overrides, load, load_from};
 
 /// Everything that is configured. Names are indices: the n-th of `ip_lists` is
 /// [`asgard_policy::gate::ListIndex`] n, and so with `feeds`.
@@ -68,6 +68,18 @@ pub struct Config {
     /// `rule_files` as patterns of paths. A new file that fits one means: read
     /// again.
     pub rule_patterns: Vec<PathBuf>,
+}
+
+impl Config {
+    /// Whether both mean the same, wherever it is written in their files.
+    #[must_use]
+    pub fn means_the_same(&self, other: &Self) -> bool {
+        let meaning = |config: &Self| Self {
+            policy: config.policy.without_places(),
+            ..config.clone()
+        };
+        meaning(self) == meaning(other)
+    }
 }
 
 /// How and how much is logged.

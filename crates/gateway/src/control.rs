@@ -1,8 +1,8 @@
 //! One gateway: what its workers, its admin listener and its operator share.
 //!
-//! A reload reads the configuration anew, makes it ready, and swaps; whatever
-//! fails on the way leaves everything as it is, and `/healthz` says why. What
-//! only a restart can change (addresses of listeners, workers, the limit of
+//! A reload reads the configuration anew, makes it ready, runs its unit tests,
+//! and swaps; whatever fails on the way leaves everything as it is, and
+//! `/healthz` says why. What only a restart can change (addresses of listeners, workers, the limit of
 //! connections, the log) is named in the log when a reload brings it.
 
 use std::{
@@ -13,7 +13,10 @@ use std::{
 
 mod library;
 mod names;
+mod unit_tests;
 mod watched;
+
+pub use unit_tests::FailedTests;
 
 use tokio::{
     sync::{Semaphore, watch},
@@ -48,6 +51,9 @@ pub enum LoadError {
     /// A database or list cannot be loaded.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// The unit tests of the file fail.
+    #[error(transparent)]
+    Tests(#[from] FailedTests),
 }
 
 /// How the last reload went.
@@ -197,7 +203,7 @@ impl Gateway {
     async fn next(&self, setup: Setup) -> Result<(), LoadError> {
         let data = Watched::data_of(&setup.config);
         let marks = data.marks();
-        match self.next_library(&setup.config).await {
+        match self.next_library(&setup).await {
             Ok(library) => {
                 self.put_into_force(setup, library);
                 Ok(())

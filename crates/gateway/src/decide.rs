@@ -14,7 +14,7 @@ use std::{
 
 use asgard_model::{Asn, NetworkFacts, Place};
 use asgard_policy::gate::{
-    Action, Counts, Decision, Headers, RuleIndex, Visit, path,
+    Action, Counts, Decision, Headers, RuleIndex, Visit, path, told::rule_host,
 };
 
 use crate::{
@@ -31,7 +31,7 @@ use crate::{
     },
     http1::head::{MAX_FIELDS, Refusal},
     metrics::{Kind, Mode, RuleMetrics},
-    request::{Request, rule_view::RuleView, target::without_port},
+    request::{Request, rule_view::RuleView},
     setup::Setup,
     verdict,
     worker::{RequestId, Worker},
@@ -297,18 +297,8 @@ fn judge_fields(
         match fate {
             Fate::Forged => worker.metrics.forged.inc(),
             Fate::Claim => worker.metrics.claims.inc(),
-            Fate::Keep | Fate::Drop | Fate::Cookie => {}
+            Fate::Keep | Fate::Unseen | Fate::Drop | Fate::Cookie => {}
         }
-    }
-}
-
-/// The host as rules and backends know it: lower case, without port.
-#[must_use]
-pub fn rule_host(host: &str) -> Cow<'_, str> {
-    let host = without_port(host);
-    match host.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        true => Cow::Owned(host.to_ascii_lowercase()),
-        false => Cow::Borrowed(host),
     }
 }
 

@@ -15,7 +15,7 @@ use arc_swap::ArcSwap;
 use asgard_model::{NetworkTable, PlaceTable};
 use asgard_policy::{
     AddressSet,
-    gate::{FeedIndex, ListIndex, Lists},
+    gate::{Databases, FeedIndex, ListIndex, Lists, NetworkFacts},
 };
 
 use crate::{
@@ -67,6 +67,29 @@ impl Data {
             lists: config.ip_lists.iter().map(list).collect(),
             feeds: config.feeds.iter().map(feed).collect(),
         }
+    }
+}
+
+impl Databases for Data {
+    fn facts(&self, address: IpAddr) -> NetworkFacts {
+        let network = self.networks.as_ref().and_then(|t| t.lookup(address));
+        let place = self.places.as_ref().and_then(|t| t.lookup(address));
+        let risk = network.and_then(|network| network.risk);
+        NetworkFacts {
+            asn: network.map(|network| network.asn),
+            org: network.map_or("", |n| n.organisation).to_owned(),
+            score: risk.map(|(score, _)| score),
+            level: risk.map(|(_, level)| level),
+            country: place.and_then(|place| place.country),
+        }
+    }
+
+    fn in_list(&self, list: ListIndex, address: IpAddr) -> Option<bool> {
+        Membership { data: self, address }.in_list(list)
+    }
+
+    fn in_feed(&self, feed: FeedIndex, address: IpAddr) -> Option<bool> {
+        Membership { data: self, address }.in_feed(feed)
     }
 }
 

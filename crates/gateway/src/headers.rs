@@ -8,6 +8,9 @@
 
 use std::{io::Write as _, net::IpAddr};
 
+use asgard_policy::gate::hidden::{
+    CLAIMS, OF_CONNECTION, folded, is_forwarded, is_of_question, is_ours, same,
+};
 use httparse::Header;
 
 use crate::{
@@ -21,47 +24,15 @@ pub(crate) mod response;
 
 use injected::{Downstream, Known};
 
-/// Prefixes that only the gateway may use.
-const OURS: [&str; 3] = ["x-rescaled-asn-", "x-rescaled-geo-", "x-asgard-"];
-
-/// Fields by which proxies speak about clients, beside `x-forwarded-…`.
-const CLAIMS: [&str; 11] = [
-    "x-real-ip",
-    "x-client-ip",
-    "x-cluster-client-ip",
-    "x-original-forwarded-for",
-    "x-envoy-external-address",
-    "forwarded",
-    "cf-connecting-ip",
-    "client-ip",
-    "true-client-ip",
-    "fastly-client-ip",
-    "x-original-host",
-];
-
-/// Fields of the connection (RFC 9110, section 7.6.1), those that we write
-/// anew, and `Proxy`, which CGI would take for a setting (httpoxy).
-const OF_CONNECTION: [&str; 13] = [
-    "connection",
-    "content-length",
-    "expect",
-    "host",
-    "http2-settings",
-    "keep-alive",
-    "proxy",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "transfer-encoding",
-    "upgrade",
-    "x-request-id",
-];
-
 /// What happens to a field of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// It is passed on.
     Keep,
+    /// It is passed on, and rules do not see it ([`HiddenFields`]).
+    ///
+    /// [`HiddenFields`]: asgard_policy::gate::HiddenFields
+    Unseen,
     /// It is of the connection, or written anew.
     Drop,
     /// It pretends to be ours.
@@ -75,7 +46,7 @@ pub(crate) enum Fate {
 /// Which fields are stripped.
 #[derive(Clone, Debug, Default)]
 pub struct Strip {
-    /// Beyond [`OURS`]: lower case, `-` for `_`.
+    /// Beyond those that are always ours: lower case, `-` for `_`.
     names: Vec<Box<str>>,
     client_header: Box<str>,
     /// Cookie of passed challenges; empty if there is none.
@@ -90,15 +61,12 @@ impl Strip {
         client_header: &ClientHeader,
         cookie: &str,
     ) -> Self {
-        let folded = |name: &str| name.to_ascii_lowercase().replace('_', "-");
         let names = names
             .into_iter()
             .map(folded)
-            .filter(|name| !name.is_empty())
-            .filter(|name| !OURS.iter().any(|ours| name.starts_with(ours)))
-            .map(String::into_boxed_str)
+            .filter(|name| !name.is_empty() && !is_ours(name))
             .collect();
-        let client_header = folded(client_header.name()).into();
+        let client_header = folded(client_header.name());
         Self { names, client_header, cookie: cookie.into() }
     }
 
@@ -107,29 +75,33 @@ impl Strip {
         if self.is_ours(name) {
             return Fate::Forged;
         }
-        if !trusted && self.is_claim(name) {
-            return Fate::Claim;
+        if self.is_claim(name) {
+            return match trusted {
+                false => Fate::Claim,
+                // These were read; they are written anew.
+                true if is_rewritten(name) => Fate::Drop,
+                true => Fate::Unseen,
+            };
         }
         let first = name.as_bytes().first().map_or(0, u8::to_ascii_lowercase);
         match first {
             b'c' | b'e' | b'f' | b'h' | b'k' | b'p' | b't' | b'u' | b'x' => {}
             _ => return Fate::Keep,
         }
-        // From a trusted peer these were read; they are written anew.
-        if is_rewritten(name) || OF_CONNECTION.iter().any(|n| same(name, n)) {
+        if OF_CONNECTION.iter().any(|n| same(name, n)) {
             return Fate::Drop;
         }
-        if same(name, "cookie") { Fate::Cookie } else { Fate::Keep }
+        match name {
+            _ if same(name, "cookie") => Fate::Cookie,
+            _ if is_of_question(name) => Fate::Unseen,
+            _ => Fate::Keep,
+        }
     }
 
     /// Whether nobody but the gateway may use the name.
     pub(crate) fn is_ours(&self, name: &str) -> bool {
-        let starts_ours = matches!(name.as_bytes().first(), Some(b'x' | b'X'))
-            && OURS.iter().any(|ours| {
-                let head = name.as_bytes().get(..ours.len());
-                head.is_some_and(|head| same_bytes(head, ours.as_bytes()))
-            });
-        starts_ours || self.names.iter().any(|ours| same(name, ours))
+        let may = matches!(name.as_bytes().first(), Some(b'x' | b'X'));
+        may && is_ours(name) || self.names.iter().any(|ours| same(name, ours))
     }
 
     fn is_claim(&self, name: &str) -> bool {
@@ -138,12 +110,6 @@ impl Strip {
         may && (is_forwarded(name) || CLAIMS.iter().any(|c| same(name, c)))
             || same(name, &self.client_header)
     }
-}
-
-fn is_forwarded(name: &str) -> bool {
-    name.as_bytes()
-        .get(..12)
-        .is_some_and(|head| same_bytes(head, b"x-forwarded-"))
 }
 
 /// Fields about the client that we write ourselves.
@@ -157,19 +123,6 @@ fn is_rewritten(name: &str) -> bool {
     ]
     .iter()
     .any(|rewritten| same(name, rewritten))
-}
-
-/// Equality of names when case and `_` against `-` do not matter; `lower` is in
-/// its folded form.
-fn same(name: &str, lower: &str) -> bool {
-    same_bytes(name.as_bytes(), lower.as_bytes())
-}
-
-fn same_bytes(name: &[u8], lower: &[u8]) -> bool {
-    name.len() == lower.len()
-        && name.iter().zip(lower).all(|(&have, &want)| {
-            have.to_ascii_lowercase() == want || have == b'_' && want == b'-'
-        })
 }
 
 /// What is known about the sender, for the fields that we write.
@@ -214,7 +167,9 @@ impl Rewrite<'_> {
         put(out, &[b"Host: ", host.as_bytes(), b"\r\n"]);
         for (field, fate) in request.fields.iter().zip(self.fates) {
             match fate {
-                Fate::Keep if !request.connection.names(field.name) => {
+                Fate::Keep | Fate::Unseen
+                    if !request.connection.names(field.name) =>
+                {
                     put_field(out, field.name, field.value);
                 }
                 Fate::Cookie => self.put_cookie(out, field),
@@ -366,7 +321,7 @@ pub(crate) fn may_trail(strip: &Strip, name: &str) -> bool {
         "set-cookie",
         "trailer",
     ];
-    strip.fate(name, false) == Fate::Keep
+    matches!(strip.fate(name, false), Fate::Keep | Fate::Unseen)
         && !about_message.iter().any(|other| same(name, other))
 }
 

@@ -35,8 +35,7 @@ mod request;
 mod verdict;
 mod wire;
 
-pub use control::{Gateway, LoadError, listens};
-pub use decide::rule_host;
-pub use generation::{Data, Generation, Generations};
+pub use control::{FailedTests, Gateway, LoadError, listens};
+pub use generation::{Data, Generation, Generations, Membership};
 pub use lookup::{Facts, facts};
 pub use setup::{Setup, SetupError};

@@ -14,6 +14,7 @@ mod disk;
 pub(crate) mod evidence;
 mod fetch;
 mod judge;
+mod on_disk;
 mod refresh;
 mod subject;
 
@@ -29,6 +30,7 @@ use tokio::sync::watch;
 pub use archive::ArchiveError;
 pub use judge::Rejection;
 pub(crate) use judge::list;
+pub use on_disk::Unusable;
 pub(crate) use subject::Signature;
 pub use subject::{Status, Subject};
 
@@ -240,6 +242,13 @@ impl Library {
             }
         }
         Ok(updates)
+    }
+
+    /// Lets every file count as changed, so that the next look reads it.
+    pub fn forget_files(&self) {
+        for subject in self.subjects.iter().filter(|s| s.is_file()) {
+            subject.shelf.lock().signature = None;
+        }
     }
 
     /// Keeps everything fresh until `shutdown` changes or its sender is gone.

@@ -9,6 +9,10 @@
 
 use std::fmt::{self, Write as _};
 
+mod edit;
+
+pub use edit::{Edit, Replacement};
+
 /// Longest part of a line that is shown, in characters.
 const MAX_SHOWN: usize = 160;
 
@@ -64,7 +68,7 @@ pub struct Diagnostic {
     /// What would repair it, on a line of its own.
     pub fix: String,
     /// Changes of the text that say the same in the canonical form.
-    pub edits: Vec<(Place, String)>,
+    pub edits: Vec<Edit>,
 }
 
 impl Sources {
@@ -256,9 +260,15 @@ impl Diagnostic {
 
     /// A change of the text that says the same in the canonical form.
     #[must_use]
-    pub fn edit(mut self, place: Place, text: impl Into<String>) -> Self {
-        self.edits.push((place, text.into()));
+    pub fn edit(mut self, edit: Edit) -> Self {
+        self.edits.push(edit);
         self
+    }
+
+    /// The same, other text in one place.
+    #[must_use]
+    pub fn replace(self, place: Place, text: impl Into<String>) -> Self {
+        self.edit(Edit::Replace(place, text.into()))
     }
 
     /// Whether the file is refused.

@@ -15,22 +15,26 @@ mod matching;
 
 pub mod case;
 pub mod expression;
+pub mod hidden;
 pub mod path;
 pub mod pattern;
 mod pattern_set;
 pub mod policy;
 pub mod read;
 pub mod rule;
+pub mod told;
 pub mod trace;
 pub mod visit;
 
 pub use case::{Databases, HeaderMap, NetworkFacts, NoDatabases};
-pub use policy::{Decision, Feature, Needs, Offered, Policy};
+pub use hidden::HiddenFields;
+pub use policy::{Decision, Feature, Needs, Offered, Policy, RequestLimits};
 pub use rule::{
     Action, AutoChallenge, ChallengeKind, ChallengeSpec, DenyResponse, Effect,
     ExpressionSource, Mode, OnError, PolicySource, RuleSource, Strings,
     TestCase, Threshold, Written,
 };
+pub use told::Told;
 pub use trace::{Said, Step, Trace};
 pub use visit::{
     Counts, Crawler, FeedIndex, Headers, ListIndex, Lists, NoCounts,

@@ -72,17 +72,13 @@ pub(crate) fn run(
         None => std::thread::available_parallelism().map_or(1, usize::from),
     };
     let gateway = Gateway::new(path, overrides, loaded, workers, seconds())
-        .map_err(|error| match error {
-            LoadError::Faults(faults) => exit::usage(anyhow!("{faults}")),
-            LoadError::Setup(error) => exit::usage(error.into()),
-            LoadError::Data(error) => error.into(),
-        })?;
+        .map_err(refused)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let cache = common.data_dir.as_ref().map(|dir| dir.join("gateway"));
     runtime.block_on(async {
         // Without the data that rules need nobody is let in.
-        gateway.load_data(cache.as_deref()).await?;
+        gateway.load_data(cache.as_deref()).await.map_err(refused)?;
         serve(Arc::new(gateway), workers, out).await
     })
 }
@@ -91,6 +87,16 @@ pub(crate) fn run(
 fn has_way_in(config: &Config) -> bool {
     let verdict = config.verdict.as_ref().and_then(|verdict| verdict.bind);
     !config.listeners.is_empty() || verdict.is_some() || config.server.is_some()
+}
+
+/// What the operator has written is wrong, or what it needs is away.
+fn refused(error: LoadError) -> anyhow::Error {
+    match error {
+        LoadError::Faults(faults) => exit::usage(anyhow!("{faults}")),
+        LoadError::Setup(error) => exit::usage(error.into()),
+        LoadError::Tests(failed) => exit::usage(failed.into()),
+        LoadError::Data(error) => error.into(),
+    }
 }
 
 async fn serve(

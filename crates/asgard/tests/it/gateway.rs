@@ -266,3 +266,83 @@ fn a_faulty_file_ends_with_2_and_names_the_place() {
     let without = program().arg("gateway").output().unwrap();
     assert_eq!(without.status.code(), Some(2));
 }
+
+/// A rule, and a test of it that expects `wanted`.
+fn tested(wanted: &str) -> String {
+    format!(
+        "ip_lists: {{bad: {{source: file, path: bad.txt, \
+         refresh_interval: 1s}}}}\n\
+         rules:\n\
+         - {{name: listed, action: DENY, ip_list: bad}}\n\
+         tests:\n\
+         - {{name: from the file, request: {{ip: 192.0.2.7}}, \
+         expect: {{rule: listed}}}}\n\
+         - {{name: from nowhere, request: {{ip: 198.51.100.7}}, \
+         expect: {{action: {wanted}}}}}\n"
+    )
+}
+
+#[test]
+fn a_gateway_whose_own_tests_fail_does_not_start_and_says_what_differs() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("gateway.yaml");
+    let text = |wanted| {
+        let rest = tested(wanted);
+        format!(
+            "health: {{port: 0}}\nlisteners: [{{bind: '127.0.0.1:0'}}]\n\
+                 backends: [{{name: a, servers: ['http://127.0.0.1:1']}}]\n\
+                 {rest}"
+        )
+    };
+    std::fs::write(&file, text("DENY")).unwrap();
+    std::fs::write(home.path().join("bad.txt"), "192.0.2.0/24\n").unwrap();
+    let output = program()
+        .current_dir(home.path())
+        .args(["gateway", "--config"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(output.stdout.is_empty(), "it was listening");
+    assert!(stderr.contains("1 of 2 `tests`"), "{stderr}");
+    let difference = "\"from nowhere\": action: expected DENY, got ALLOW";
+    assert!(stderr.contains(difference), "{stderr}");
+}
+
+#[test]
+fn a_reload_whose_tests_fail_is_refused_and_the_old_policy_stays() {
+    let home = tempfile::tempdir().unwrap();
+    let list = home.path().join("bad.txt");
+    std::fs::write(&list, "192.0.2.0/24\n").unwrap();
+    let in_home = |text: String| {
+        text.replace("bad.txt", list.to_str().expect("a plain path"))
+    };
+    let running = start(&in_home(tested("ALLOW")));
+    assert_eq!(running.rules(), 1);
+    let more = "- {name: more, action: DENY, path: /more}\n";
+    let new = |wanted: &str| {
+        let rules =
+            tested(wanted).replace("rules:\n", &format!("rules:\n{more}"));
+        let (head, _) = running.text.split_once("ip_lists:").unwrap();
+        format!("{head}{}", in_home(rules))
+    };
+    std::fs::write(&list, "192.0.2.0/24\n203.0.113.0/24\n").unwrap();
+    std::fs::write(&running.file, new("DENY")).unwrap();
+    signal("HUP", running.child.id());
+    let fault = eventually("the refusal", DEADLINE, || {
+        let (_, body) = running.admin("/healthz");
+        body.contains("\"status\":\"degraded\"").then_some(body)
+    });
+    assert!(fault.contains("expected DENY, got ALLOW"), "{fault}");
+    assert_eq!(running.rules(), 1, "the old ones");
+    // What the refused one has read, the old one still reads.
+    eventually("the new list", DEADLINE, || {
+        let (_, shown) = running.admin("/v1/explain?ip=203.0.113.9");
+        shown.contains("\"rule\":\"listed\"").then_some(())
+    });
+    let (_, metrics) = running.admin("/metrics");
+    assert!(metrics.contains("asgard_gateway_config_reload_success 0\n"));
+    std::fs::write(&running.file, new("ALLOW")).unwrap();
+    eventually("both rules", DEADLINE, || (running.rules() == 2).then_some(()));
+}

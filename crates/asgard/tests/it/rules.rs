@@ -8,6 +8,9 @@ use std::{
 
 use asgard_model::mmdb::{Value, Writer};
 
+mod facts;
+mod fmt;
+
 const FILE: &str = "\
 features:
   asn:

@@ -9,13 +9,12 @@
 use std::{borrow::Cow, net::IpAddr};
 
 use asgard_policy::gate::{
-    FeedIndex, HeaderMap, ListIndex, Mode, Trace, Visit, path,
+    FeedIndex, HeaderMap, ListIndex, Mode, Told, Trace, Visit, path,
 };
 use serde_json::{Value, json};
 
 use crate::{
     crawler::reverse::Peek,
-    decide::rule_host,
     generation::{Generation, Membership},
     log::{kind_name, recent::Remembered},
 };
@@ -54,9 +53,9 @@ pub(super) fn explain(
     let lists = Membership { data, address: ip };
     let names = setup.crawlers.names().peek(ip);
     let risk = network.and_then(|network| network.risk);
-    let agent = question.headers.0.get("user-agent");
-    let agent = agent.map_or("", String::as_str);
-    let host = rule_host(&question.host);
+    let headers = question.headers;
+    let told = Told::new(&question.host, "", headers, setup.policy.hidden());
+    let agent = &*told.user_agent;
     let visit = Visit {
         asn: network.map(|network| network.asn),
         asn_org: network.map_or("", |network| network.organisation),
@@ -64,12 +63,13 @@ pub(super) fn explain(
         level: risk.map(|(_, level)| level),
         country: place.as_ref().and_then(|place| place.country),
         method: &question.method,
-        host: &host,
+        host: &told.host,
         path: &normal,
         raw_path: raw,
         query,
         user_agent: agent,
-        headers: &question.headers,
+        headers: &told.headers,
+        content_length: told.content_length,
         crawler: setup.crawlers.recall(agent, ip, &lists),
         lists: &lists,
         reverse: &names,

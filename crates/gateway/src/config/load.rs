@@ -9,7 +9,7 @@ use std::{
 
 use asgard_policy::{
     Diagnostic, Policy, Sources,
-    gate::{self, Feature, Offered},
+    gate::{self, Feature, HiddenFields, Offered, RequestLimits},
     yaml::{self, Reading, Section},
 };
 
@@ -64,10 +64,22 @@ impl std::error::Error for Faults {}
 /// # Errors
 /// Every fault at once; nothing is taken in part.
 pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Faults> {
+    load_from(path, overrides, &text)
+}
+
+/// The same with other texts of the files than those on disk.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_from(
+    path: &Path,
+    overrides: &Overrides,
+    read: &dyn Fn(&Path) -> io::Result<String>,
+) -> Result<Loaded, Faults> {
     let mut sources = Sources::default();
     let mut reading = Reading::default();
     let name = path.display().to_string();
-    let text = match text(path) {
+    let text = match read(path) {
         Ok(text) => text,
         Err(error) => {
             reading.note(unreadable(&name, &error));
@@ -95,7 +107,11 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Faults> {
         });
     };
     config.files.push(path.to_owned());
-    rule_files(&mut config, &root, &base, &mut sources, &mut reading);
+    for path in rule_files(&mut config, &root, &base, &mut reading) {
+        let text = read(&path);
+        rule_file(&mut config, &path, text, &mut sources, &mut reading);
+        config.files.push(path);
+    }
     finish(config, &root, reading, sources)
 }
 
@@ -180,14 +196,16 @@ fn offered(config: &Config, root: &yaml::Node, sources: &Sources) -> Offered {
             .ip_lists
             .iter()
             .map(|list| match &list.source {
-                ListSource::Inline(entries) => entries.clone(),
-                _ => Vec::new(),
+                ListSource::Inline(entries) => Some(entries.clone()),
+                _ => None,
             })
             .collect(),
         lists: config.ip_lists.iter().map(|l| l.name.clone()).collect(),
         feeds: config.feeds.iter().map(|f| f.name.clone()).collect(),
         crawlers: config.crawlers.iter().map(|c| c.name.clone()).collect(),
         own_networks: own_networks(config),
+        hidden: hidden(config),
+        limits: request_limits(config),
     }
 }
 
@@ -200,6 +218,29 @@ fn node<'n>(root: &'n yaml::Node, path: &[&str]) -> Option<&'n yaml::Node> {
         }
         _ => None,
     })
+}
+
+/// What the listeners let through, for the cost of expressions.
+fn request_limits(config: &Config) -> RequestLimits {
+    let count = |size: usize| u64::try_from(size).unwrap_or(u64::MAX);
+    let limits = &config.limits;
+    RequestLimits {
+        headers: count(limits.headers),
+        header_bytes: count(limits.header_bytes),
+        uri_bytes: count(limits.uri_bytes),
+    }
+}
+
+/// Beyond what rules never see: what backends are told, and by what name.
+fn hidden(config: &Config) -> HiddenFields {
+    let names = &config.features.asn.downstream_headers;
+    HiddenFields::new([
+        names.number.as_str(),
+        &names.org,
+        &names.score,
+        &names.level,
+        &config.features.client_ip_header,
+    ])
 }
 
 /// Blocks that an operator hardly wants to refuse: proxies, balancers and
@@ -224,54 +265,52 @@ fn own_networks(config: &Config) -> Vec<(String, asgard_model::Prefix)> {
     proxies.chain(askers.map(named("trusted peer"))).collect()
 }
 
-/// Appends the rules of `rule_files`, in the order of their names.
+/// The files that `rule_files` names, in the order of their names.
 fn rule_files(
     config: &mut Config,
     root: &yaml::Node,
     base: &Path,
-    sources: &mut Sources,
     reading: &mut Reading,
-) {
+) -> Vec<PathBuf> {
     // The keys were checked before.
     let mut scratch = Reading::default();
     let known = &["rule_files"];
     let Some(mut section) = Section::open(&mut scratch, root, "", known) else {
-        return;
+        return Vec::new();
     };
     let patterns = section.items("rule_files", |_, node, path| {
         let text = reading.text(node, path)?;
         Some((node.place, text.to_owned()))
     });
+    let mut all = Vec::new();
     for (place, pattern) in patterns {
         let whole = base.join(&pattern);
         config.rule_patterns.push(whole.clone());
-        let found = match files_like(&whole) {
-            Ok(found) => found,
+        match files_like(&whole) {
+            Ok(found) if found.is_empty() => {
+                let message = format!("no file is named like `{pattern}`");
+                reading.note(Diagnostic::lint("W216", message).at(place));
+            }
+            Ok(found) => all.extend(found),
             Err(why) => {
                 let message = format!("`{pattern}`: {why}");
                 reading.note(Diagnostic::error("E007", message).at(place));
-                continue;
             }
-        };
-        if found.is_empty() {
-            let message = format!("no file is named like `{pattern}`");
-            reading.note(Diagnostic::lint("W216", message).at(place));
-        }
-        for path in found {
-            rule_file(config, &path, sources, reading);
-            config.files.push(path);
         }
     }
+    all
 }
 
+/// Appends the rules of one file.
 fn rule_file(
     config: &mut Config,
     path: &Path,
+    text: io::Result<String>,
     sources: &mut Sources,
     reading: &mut Reading,
 ) {
     let name = path.display().to_string();
-    let text = match text(path) {
+    let text = match text {
         Ok(text) => text,
         Err(error) => return reading.note(unreadable(&name, &error)),
     };

@@ -12,11 +12,11 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{Gateway, LoadError};
+use super::{Gateway, LoadError, unit_tests};
 use crate::{
     clock,
-    config::Config,
     generation::Generation,
+    setup::Setup,
     supply::{Library, Status, Update, What},
 };
 
@@ -30,14 +30,17 @@ impl Gateway {
     /// `cache` is a directory for last good copies.
     ///
     /// # Errors
-    /// When a database is missing that must be there.
+    /// When a database is missing that must be there, or when the unit tests of
+    /// the file fail.
     pub async fn load_data(
         &self,
         cache: Option<&Path>,
     ) -> Result<(), LoadError> {
-        let config = &self.generations.load().setup.config;
+        let setup = &self.generations.load().setup;
+        let config = &setup.config;
         let library = Library::new(config, cache, None, clock::seconds)?;
         library.load().await?;
+        unit_tests::pass(&setup.policy, config, &library.data())?;
         self.generations.update_data(|_| library.data());
         let now = self.generations.load();
         now.setup.warn_of_everybody(&now.data);
@@ -46,19 +49,32 @@ impl Gateway {
         Ok(())
     }
 
-    /// The library for a new configuration; what must be there is loaded.
+    /// The library for a new configuration; what must be there is loaded, and
+    /// the unit tests of the file pass on it.
     pub(super) async fn next_library(
         &self,
-        config: &Config,
+        setup: &Setup,
     ) -> Result<Arc<Library>, LoadError> {
+        let config = &setup.config;
         let before = self.library.borrow().clone();
         let library = match &before {
             Some(before) => before.for_config(config)?,
             None => Library::new(config, None, None, clock::seconds)?,
         };
-        library.reread_files().await?;
-        library.load().await?;
-        Ok(Arc::new(library))
+        let ready = async {
+            library.reread_files().await?;
+            library.load().await?;
+            Ok(unit_tests::pass(&setup.policy, config, &library.data())?)
+        };
+        match ready.await {
+            Ok(()) => Ok(Arc::new(library)),
+            Err(error) => {
+                // The library in force shares what was read, and must not take
+                // it for published.
+                library.forget_files();
+                Err(error)
+            }
+        }
     }
 
     /// Keeps all data fresh until `shutdown` is true. The binary spawns and

@@ -211,3 +211,45 @@ fn trailers_can_not_say_what_heads_may_not() {
                 X-Forwarded-For: 1.1.1.1\r\n\r\n";
     assert_eq!(trailers(&strip(), raw), b"X-Sum: 1\r\n");
 }
+
+/// What is stripped and what rules see are told by two, who must agree.
+#[test]
+fn rules_see_of_a_request_what_tools_see_whoever_sent_it() {
+    use asgard_policy::gate::HiddenFields;
+    let client = ClientHeader::named("my-ip");
+    let strip = Strip::new(["X-Score", "X_Net"], &client, "asgard_pass");
+    let hidden = HiddenFields::new(["X-Score", "X_Net", "my-ip"]);
+    let some = [
+        "accept",
+        "cookie",
+        "user-agent",
+        "x-original-url",
+        "content-type",
+        "referer",
+        "x-scores",
+        "my_ip",
+        "My-IP",
+        "x-net",
+        "x_score",
+        "x-envoy",
+        "x-envoy-attempt-count",
+        "x-original-uri",
+        "X_Original_Method",
+        "x-forwarded-port",
+        "x-forwarded-for",
+        "x-forwarded",
+        "X-Asgard-Rule",
+        "x-rescaled-geo-country",
+        "priority",
+        "tea",
+        "",
+    ];
+    let all = some.iter().chain(&CLAIMS).chain(&OF_CONNECTION);
+    for name in all {
+        for trusted in [false, true] {
+            let fate = strip.fate(name, trusted);
+            let seen = matches!(fate, Fate::Keep | Fate::Cookie);
+            assert_eq!(seen, !hidden.hides(name), "{name}: {fate:?}");
+        }
+    }
+}

@@ -1,9 +1,7 @@
-//! The fields of a request as rules see them: what the client says about its
-//! request.
+//! The fields of a request as rules see them, without copies: repeats joined,
+//! what [`HiddenFields`] names left out, which the fates say.
 //!
-//! Not those of the connection, which a proxy in between has made anew, nor those
-//! by which proxies speak: else a rule would say one thing here and another
-//! when nginx or Envoy asks about the same request.
+//! [`HiddenFields`]: asgard_policy::gate::HiddenFields
 
 use std::borrow::Cow;
 

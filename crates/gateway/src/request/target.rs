@@ -98,14 +98,3 @@ pub(crate) fn host<'r>(
 fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'~')
 }
-
-/// The host without its port.
-pub(crate) fn without_port(host: &str) -> &str {
-    match host.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').map_or(host, |(inside, _)| inside),
-        None => {
-            let end = host.bytes().position(|byte| byte == b':');
-            end.map_or(host, |end| &host[..end])
-        }
-    }
-}

@@ -15,7 +15,7 @@ use crate::config::{
 };
 
 /// Largest list or feed, in bytes.
-const LIST_BYTES: u64 = 64 << 20;
+pub(super) const LIST_BYTES: u64 = 64 << 20;
 
 /// Something that is read from elsewhere.
 #[derive(Debug)]

@@ -8,7 +8,7 @@
 
 use std::net::IpAddr;
 
-use asgard_policy::gate::{HeaderMap, NoCounts, RuleIndex, Visit, path};
+use asgard_policy::gate::{HeaderMap, NoCounts, RuleIndex, Told, Visit, path};
 
 use super::{
     ext_authz::{self, tests::raw},
@@ -59,7 +59,9 @@ rules:
      'method in ["PUT", "PROPFIND"] && host == "shop.example"'}
   - {name: query, action: DENY, expression: '"cmd" in query'}
   - {name: spoofed, action: DENY, expression:
-     '"x-rescaled-asn-number" in headers || "x-real-ip" in headers'}
+     '["x-rescaled-asn-number", "x-real-ip", "x-score", "x-forwarded-port",
+       "x-client-ip", "x-envoy-peer-metadata", "keep-alive", "host"]
+       .exists(name, name in headers)'}
   - {name: odd, action: DENY, expression: 'headers["x-odd"].contains("\ufffd\ufffd")'}
   - {name: twice, action: DENY, expression: 'headers["x-twice"] == "1, 2"'}
   - {name: sid, action: WEIGH, weight: -5, expression:
@@ -163,7 +165,7 @@ impl Dice {
     }
 
     fn fields(&mut self) -> Vec<(&'static str, &'static [u8])> {
-        let all: [(&str, &[u8]); 22] = [
+        let all: [(&str, &[u8]); 26] = [
             ("accept", b"*/*"),
             ("Accept", b"text/html"),
             ("accept-language", b"de"),
@@ -186,6 +188,10 @@ impl Dice {
             ("X-Score", b"100"),
             ("X-Original-URL", b"/admin"),
             ("DNT", b"1"),
+            ("X-Forwarded-Port", b"443"),
+            ("X-Client-IP", b"192.0.2.1"),
+            ("x-envoy-peer-metadata", b"1"),
+            ("Keep-Alive", b"timeout=5"),
         ];
         (0..self.roll(9)).map(|_| self.pick(&all)).collect()
     }
@@ -352,9 +358,6 @@ impl Bench {
         let address = sketch.address().to_canonical();
         let mut headers = HeaderMap::default();
         for &(name, value) in &sketch.fields {
-            if setup.strip.is_ours(name) {
-                continue; // nobody would type these
-            }
             headers.add(name, &String::from_utf8_lossy(value));
         }
         let agents = sketch.fields.iter();
@@ -365,17 +368,19 @@ impl Bench {
             .unwrap_or_default();
         let lists = Membership { data, address };
         let network = data.networks.as_ref().unwrap().lookup(address);
-        let host = decide::rule_host(sketch.host);
+        let hidden = setup.policy.hidden();
+        let told = Told::new(sketch.host, &agent, headers, hidden);
         let visit = Visit {
             asn: network.map(|network| network.asn),
             asn_org: network.map_or("", |network| network.organisation),
             method: sketch.method,
-            host: &host,
+            host: &told.host,
             path: &normal,
             raw_path,
             query,
             user_agent: &agent,
-            headers: &headers,
+            headers: &told.headers,
+            content_length: told.content_length,
             crawler: setup.crawlers.identify(&agent, address, &lists),
             lists: &lists,
             ..Visit::of(address)

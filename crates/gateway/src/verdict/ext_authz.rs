@@ -11,6 +11,7 @@
 
 use std::net::IpAddr;
 
+use asgard_policy::gate::told::rule_host;
 use httparse::Header;
 use hyper::body::Bytes;
 use prost::Message as _;
@@ -20,7 +21,7 @@ use crate::{
     answer::Answer,
     client_address::{ClientHeader, client_address, hop},
     config::{Limits, WhenUnknown},
-    decide::{From, Record, rule_host},
+    decide::{From, Record},
     generation::Generation,
     headers::Fate,
     http1::head::{MAX_FIELDS, Refusal},

@@ -11,13 +11,13 @@
 
 use std::{borrow::Cow, net::IpAddr};
 
-use asgard_policy::gate::path;
+use asgard_policy::gate::{path, told::rule_host};
 
 use super::Endpoint;
 use crate::{
     client_address::{ClientHeader, client_address, hop_of},
     config::Contract,
-    decide::{From, rule_host},
+    decide::From,
     generation::Generation,
     request::{Request, name},
     worker::Worker,
@@ -107,22 +107,6 @@ impl<'r> Question<'r> {
     /// The path, without the query.
     pub(super) fn path(&self) -> &'r str {
         path::split(self.target).0
-    }
-}
-
-/// Whether a field belongs to a contract and not to the client.
-pub(super) fn is_of_contract(name: &str) -> bool {
-    if !matches!(name.as_bytes().first(), Some(b'x' | b'X')) {
-        return false;
-    }
-    match name.len() {
-        9 if name::is(name, "X-Real-IP") => true,
-        14 if name::is(name, "X-Original-URI") => true,
-        15 if name::is(name, "X-Original-Host") => true,
-        17 if name::is(name, "X-Original-Method") => true,
-        _ => {
-            name::starts(name, "x-forwarded-") || name::starts(name, "x-envoy-")
-        }
     }
 }
 

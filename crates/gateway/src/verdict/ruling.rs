@@ -7,7 +7,7 @@ use asgard_model::{NetworkFacts, Place};
 use asgard_policy::gate::{Action, path};
 use httparse::Header;
 
-use super::question::{Question, is_of_contract};
+use super::question::Question;
 use crate::{
     answer::Answer,
     config::{OnFailure, Verdict as Settings},
@@ -50,10 +50,7 @@ impl<'g> Ruling<'g> {
         let mut fates = [Fate::Keep; MAX_FIELDS];
         let fates = &mut fates[..fields.len()];
         for (field, fate) in fields.iter().zip(&mut *fates) {
-            *fate = match is_of_contract(field.name) {
-                true => Fate::Claim,
-                false => setup.strip.fate(field.name, false),
-            };
+            *fate = setup.strip.fate(field.name, false);
         }
         let facts = Facts {
             client: question.client,

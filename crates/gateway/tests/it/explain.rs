@@ -29,6 +29,7 @@ rules:
   - {name: watched, action: DENY, mode: shadow, path: /admin}
   - {name: admin, action: DENY, path: /admin}
   - {name: accept, action: DENY, expression: 'headers[\"accept\"] == \"a, b\"'}
+  - {name: never, action: DENY, expression: '\"host\" in headers || \"x-real-ip\" in headers'}
 ";
 
 /// A gateway with its admin listener.
@@ -152,6 +153,14 @@ async fn headers_may_be_given_as_a_client_sends_them() {
     let (_, found) = explained(*admin, query).await;
     assert_eq!(found["rule"], "accept");
     assert_eq!(found["variables"]["host"], "\"shop.example\"");
+    assert_eq!(found["variables"]["contentLength"], "0");
+    // As a request that came would be seen.
+    let query = "ip=192.0.2.9&header=Host:%20Shop.Example:81\
+                 &header=content-length:7&header=X-Real-IP:192.0.2.1";
+    let (_, found) = explained(*admin, query).await;
+    assert_eq!(found["variables"]["host"], "\"shop.example\"");
+    assert_eq!(found["variables"]["contentLength"], "7");
+    assert_eq!(found["rule"], Value::Null, "{found}");
     for (query, wrong) in [
         ("ip=me", "`me` is no address"),
         ("", "which client?"),

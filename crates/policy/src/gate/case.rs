@@ -12,7 +12,8 @@ use super::{
     Action, NoCounts, Policy, TestCase, Visit,
     known_lists::KnownLists,
     path,
-    visit::{Crawler, Headers, Nothing},
+    told::Told,
+    visit::{Crawler, FeedIndex, Headers, ListIndex, Nothing},
 };
 
 /// What a database says about an address.
@@ -34,9 +35,13 @@ pub struct NetworkFacts {
 pub trait Databases {
     /// About one address.
     fn facts(&self, address: IpAddr) -> NetworkFacts;
+    /// Whether a list names an address; `None` if its entries are not known.
+    fn in_list(&self, list: ListIndex, address: IpAddr) -> Option<bool>;
+    /// The same of a feed.
+    fn in_feed(&self, feed: FeedIndex, address: IpAddr) -> Option<bool>;
 }
 
-/// Nothing is known but what is pinned.
+/// Nothing is known but what is pinned, and lists that the file itself holds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoDatabases;
 
@@ -44,10 +49,16 @@ impl Databases for NoDatabases {
     fn facts(&self, _: IpAddr) -> NetworkFacts {
         NetworkFacts::default()
     }
+    fn in_list(&self, _: ListIndex, _: IpAddr) -> Option<bool> {
+        None
+    }
+    fn in_feed(&self, _: FeedIndex, _: IpAddr) -> Option<bool> {
+        None
+    }
 }
 
 /// Headers in memory, by lower-case name.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HeaderMap(pub BTreeMap<String, String>);
 
 impl HeaderMap {
@@ -108,26 +119,10 @@ impl Policy {
 
     fn run_test(&self, test: &TestCase, databases: &dyn Databases) -> Outcome {
         let facts = pinned(test, databases);
-        let mut lists = KnownLists::of(&self.entries, test.ip);
-        let names = |all: &Option<super::Strings>| -> Option<Vec<String>> {
-            let all = all.as_ref()?;
-            Some(all.iter().map(|name| name.value.clone()).collect())
-        };
-        let (in_lists, in_feeds) =
-            (names(&test.in_lists), names(&test.in_feeds));
-        if let Some(named) = &in_lists {
-            let named: Vec<&str> = named.iter().map(String::as_str).collect();
-            lists.pin_lists(&self.lists, &named);
-        }
-        if let Some(named) = &in_feeds {
-            let named: Vec<&str> = named.iter().map(String::as_str).collect();
-            lists.pin_feeds(&self.feeds, &named);
-        }
-        let mut headers = HeaderMap(test.headers.clone());
-        if !test.user_agent.is_empty() {
-            let name = "user-agent".to_owned();
-            headers.0.insert(name, test.user_agent.clone());
-        }
+        let lists = self.lists_of(test, databases);
+        let headers = HeaderMap(test.headers.clone());
+        let (host, agent) = (&test.host, &test.user_agent);
+        let told = Told::new(host, agent, headers, &self.hidden);
         let (raw_path, query) = path::split(&test.path);
         let normal =
             path::normalise(raw_path).unwrap_or_else(|_| raw_path.into());
@@ -138,13 +133,13 @@ impl Policy {
             level: facts.level,
             country: facts.country,
             method: &test.method,
-            host: &test.host,
+            host: &told.host,
             path: &normal,
             raw_path,
             query,
-            user_agent: &test.user_agent,
-            headers: &headers,
-            content_length: test.content_length,
+            user_agent: &told.user_agent,
+            headers: &told.headers,
+            content_length: test.content_length.or(told.content_length),
             crawler: match &test.crawler {
                 Some(name) if !name.value.is_empty() => {
                     Crawler::Verified(&name.value)
@@ -166,6 +161,34 @@ impl Policy {
         };
         outcome.differences = differences(test, &outcome);
         outcome
+    }
+
+    /// What is pinned, else what files say, else what the configuration holds.
+    fn lists_of(
+        &self,
+        test: &TestCase,
+        databases: &dyn Databases,
+    ) -> KnownLists {
+        let inline = KnownLists::of(&self.entries, test.ip);
+        let is_pinned = |pins: &super::Strings, name: &String| {
+            Some(pins.iter().any(|pin| pin.value == *name))
+        };
+        let list = |(at, name)| match &test.in_lists {
+            Some(pins) => is_pinned(pins, name),
+            None => {
+                let on_disk = databases.in_list(ListIndex(at), test.ip);
+                let inline = inline.lists.get(at).copied().flatten();
+                on_disk.or(inline)
+            }
+        };
+        let feed = |(at, name)| match &test.in_feeds {
+            Some(pins) => is_pinned(pins, name),
+            None => databases.in_feed(FeedIndex(at), test.ip),
+        };
+        KnownLists {
+            lists: self.lists.iter().enumerate().map(list).collect(),
+            feeds: self.feeds.iter().enumerate().map(feed).collect(),
+        }
     }
 }
 

@@ -57,6 +57,7 @@ pub(super) fn policy(
         entries: offered.entries.clone(),
         own_networks: offered.own_networks.clone(),
         feeds: offered.feeds.clone(),
+        hidden: offered.hidden.clone(),
     };
     found.extend(lint::lint(&policy, offered));
     Ok((policy, found))
@@ -134,7 +135,11 @@ impl Compiler<'_> {
             if !seen.insert(threshold.threshold) {
                 let message =
                     format!("two thresholds at {}", threshold.threshold);
-                self.found.push(Diagnostic::error("E156", message));
+                let fault = Diagnostic::error("E156", message)
+                    .at(threshold.place)
+                    .within(format!("threshold {:?}", threshold.name))
+                    .hint("a weight leads to one challenge: remove one");
+                self.found.push(fault);
             }
         }
     }
@@ -185,6 +190,7 @@ impl Compiler<'_> {
         rule: &RuleSource,
     ) -> Option<Rule> {
         let before = self.found.len();
+        let cheaper = self.cost;
         let mut needs = Needs::default();
         let network = self.network(rule, &mut needs);
         let geoip = self.geoip(rule, &mut needs);
@@ -236,6 +242,7 @@ impl Compiler<'_> {
             matchers,
             place: rule.name.place,
             needs,
+            cost: self.cost - cheaper,
         })
     }
 

@@ -12,7 +12,10 @@
 
 use cel::parser::Parser;
 
-use super::{policy::Needs, rule::Written};
+use super::{
+    policy::{Needs, RequestLimits},
+    rule::Written,
+};
 use crate::diagnostic::Diagnostic;
 
 mod arithmetic;
@@ -107,12 +110,12 @@ impl Program {
             let hint = "compare it with something";
             checker.fault(&tree, "E112", message, hint);
         }
-        let cost = checked.as_ref().map_or(0, |(node, _)| cost::cost(node));
+        let limits = declarations
+            .offered
+            .map_or_else(RequestLimits::default, |offered| offered.limits);
+        let cost = checked.as_ref().map_or(0, |(n, _)| cost::cost(n, &limits));
         if rules && cost > MAX_COST {
-            let message = format!(
-                "this may cost {cost} units, at most {MAX_COST} are allowed"
-            );
-            let hint = "bound what is gone through: `split(\" \", 10)`";
+            let (message, hint) = too_dear(cost, limits);
             checker.fault(&tree, "E140", message, hint);
         }
         let needs = needs(&checker);
@@ -162,6 +165,20 @@ impl Program {
     pub fn needs(&self) -> Needs {
         self.needs
     }
+}
+
+fn too_dear(cost: u64, limits: RequestLimits) -> (String, &'static str) {
+    let units = match cost {
+        u64::MAX => "more units than can be counted".into(),
+        cost => format!("{cost} units"),
+    };
+    let message =
+        format!("this may cost {units}, at most {MAX_COST} are allowed");
+    let hint = match limits == RequestLimits::default() {
+        true => "bound what is gone through: `split(\" \", 10)`",
+        false => "bound what is gone through, or lower `limits`",
+    };
+    (message, hint)
 }
 
 fn needs(checker: &check::Checker<'_>) -> Needs {

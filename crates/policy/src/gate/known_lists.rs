@@ -1,4 +1,5 @@
-//! Lists whose entries are known: a linear look, for lint and unit tests.
+//! Lists of which is known whether they name one address, for lint and unit
+//! tests.
 
 use std::net::IpAddr;
 
@@ -6,34 +7,21 @@ use asgard_model::Prefix;
 
 use super::visit::{FeedIndex, ListIndex, Lists};
 
-/// Which lists and feeds name one address.
+/// Which lists and feeds name one address; `None` is not known.
 #[derive(Clone, Debug, Default)]
 pub(super) struct KnownLists {
-    lists: Vec<Option<bool>>,
-    feeds: Vec<Option<bool>>,
+    pub(super) lists: Vec<Option<bool>>,
+    pub(super) feeds: Vec<Option<bool>>,
 }
 
 impl KnownLists {
-    /// By entries; a list without entries is unknown.
-    pub(super) fn of(entries: &[Vec<Prefix>], address: IpAddr) -> Self {
-        let known = |list: &Vec<Prefix>| {
-            (!list.is_empty())
-                .then(|| list.iter().any(|prefix| prefix.contains(address)))
+    /// By entries; of a list without them nothing is known.
+    pub(super) fn of(entries: &[Option<Vec<Prefix>>], address: IpAddr) -> Self {
+        let names = |list: &Vec<Prefix>| {
+            list.iter().any(|prefix| prefix.contains(address))
         };
-        let lists = entries.iter().map(known).collect();
-        Self { lists, feeds: Vec::new() }
-    }
-
-    /// By names; what is not named does not contain the address.
-    pub(super) fn pin_lists(&mut self, all: &[String], named: &[&str]) {
-        let named = |name: &String| Some(named.contains(&name.as_str()));
-        self.lists = all.iter().map(named).collect();
-    }
-
-    /// By names; what is not named does not name the address.
-    pub(super) fn pin_feeds(&mut self, all: &[String], named: &[&str]) {
-        let named = |name: &String| Some(named.contains(&name.as_str()));
-        self.feeds = all.iter().map(named).collect();
+        let lists = entries.iter().map(|list| list.as_ref().map(names));
+        Self { lists: lists.collect(), feeds: Vec::new() }
     }
 }
 

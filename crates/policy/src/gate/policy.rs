@@ -7,8 +7,8 @@ use asgard_model::Prefix;
 use crate::diagnostic::{Diagnostic, Place};
 
 use super::{
-    Action, ChallengeSpec, Counts, DenyResponse, PolicySource, RuleIndex,
-    TestCase, Visit, compile,
+    Action, ChallengeSpec, Counts, DenyResponse, HiddenFields, PolicySource,
+    RuleIndex, TestCase, Visit, compile,
     dispatch::Dispatch,
     matching::Matchers,
     rule::{AutoChallenge, Effect, Mode, OnError},
@@ -25,14 +25,36 @@ pub struct Offered {
     pub geoip: Feature,
     /// `ip_lists`: [`super::ListIndex`] counts in this order.
     pub lists: Vec<String>,
-    /// What is known of each list at load (inline ones), for lint and tests.
-    pub entries: Vec<Vec<Prefix>>,
+    /// What is known of each list at load (inline ones), for lint and tests;
+    /// `None` for lists from elsewhere.
+    pub entries: Vec<Option<Vec<Prefix>>>,
     /// `feeds`: [`super::FeedIndex`] counts in this order.
     pub feeds: Vec<String>,
     /// `crawlers`.
     pub crawlers: Vec<String>,
     /// Blocks that an operator hardly wants to refuse, with their meaning.
     pub own_networks: Vec<(String, Prefix)>,
+    /// Fields of requests that rules do not see.
+    pub hidden: HiddenFields,
+    /// How large a request may be, for the cost of expressions.
+    pub limits: RequestLimits,
+}
+
+/// How large a request may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestLimits {
+    /// Header fields.
+    pub headers: u64,
+    /// All header fields together, in bytes.
+    pub header_bytes: u64,
+    /// Path and query together, in bytes.
+    pub uri_bytes: u64,
+}
+
+impl Default for RequestLimits {
+    fn default() -> Self {
+        Self { headers: 100, header_bytes: 32_768, uri_bytes: 8_192 }
+    }
 }
 
 /// Whether rules may use something, and else what would help.
@@ -118,6 +140,8 @@ pub(super) struct Rule {
     pub(super) matchers: Matchers,
     pub(super) place: Place,
     pub(super) needs: Needs,
+    /// Of its expressions, in units.
+    pub(super) cost: u64,
 }
 
 /// Rules, compiled.
@@ -133,10 +157,11 @@ pub struct Policy {
     pub(super) cost: u64,
     pub(super) tests: Vec<TestCase>,
     pub(super) lists: Vec<String>,
-    pub(super) entries: Vec<Vec<Prefix>>,
+    pub(super) entries: Vec<Option<Vec<Prefix>>>,
     /// [`Offered::own_networks`], for remarks.
     pub(super) own_networks: Vec<(String, Prefix)>,
     pub(super) feeds: Vec<String>,
+    pub(super) hidden: HiddenFields,
 }
 
 impl Policy {
@@ -187,10 +212,20 @@ impl Policy {
         self.cost
     }
 
+    /// The most that the expressions of a rule may cost, in units.
+    pub fn rule_cost(&self, rule: RuleIndex) -> u64 {
+        self.rules.get(rule.0).map_or(0, |rule| rule.cost)
+    }
+
     /// Name of a threshold, by its place in the configuration.
     pub fn threshold_name(&self, threshold: usize) -> &str {
         let found = self.auto_challenge.thresholds.get(threshold);
         found.map_or("", |threshold| &threshold.name)
+    }
+
+    /// Fields of requests that its rules do not see.
+    pub fn hidden(&self) -> &HiddenFields {
+        &self.hidden
     }
 
     /// Unit tests of the file.

@@ -115,15 +115,16 @@ fn threshold(
 ) -> Option<Threshold> {
     let keys = ["name", "threshold", "challenge", "difficulty"];
     let mut section = Section::open(reading, node, path, &keys)?;
-    if section.get("threshold").is_none() {
+    let Some(node) = section.get("threshold") else {
         section.missing("threshold", "threshold: 10");
         return None;
-    }
+    };
+    let place = node.place;
     let threshold = section.integer("threshold", 0, -WEIGHT..=WEIGHT);
     let name = section.text("name");
     let challenge = challenge::flat(&mut section)?;
     let name = name.unwrap_or_else(|| format!("threshold {threshold}"));
-    Some(Threshold { name, threshold, challenge })
+    Some(Threshold { name, threshold, challenge, place })
 }
 
 /// Largest weight of a rule.
@@ -145,7 +146,7 @@ pub(super) fn action<T: Clone>(
             let message = format!("`{text}` is written `{upper}`");
             let lint = Diagnostic::lint("W206", message).at(node.place);
             let lint = lint.hint("actions are upper case");
-            reading.note(lint.edit(node.place, upper));
+            reading.note(lint.replace(node.place, upper));
             Some(value.clone())
         }
         None => reading.choice(node, path, values),

@@ -162,6 +162,8 @@ pub struct Threshold {
     pub threshold: i64,
     /// What is asked.
     pub challenge: ChallengeSpec,
+    /// Of the weight.
+    pub place: Place,
 }
 
 /// What the weight of a request leads to.
@@ -239,6 +241,71 @@ pub struct PolicySource {
 
 /// Issuing certificates (RFC 8555 section 8.3) is never challenged.
 pub const ACME_PATH: &str = "/.well-known/acme-challenge/";
+
+impl PolicySource {
+    /// The same without places: two that say the same in other words, or in
+    /// another order of keys, are equal then.
+    #[must_use]
+    pub fn without_places(&self) -> Self {
+        let mut source = self.clone();
+        for threshold in &mut source.auto_challenge.thresholds {
+            threshold.place = Place::default();
+        }
+        for rule in &mut source.rules {
+            rule.forget_places();
+        }
+        for test in &mut source.tests {
+            test.forget_places();
+        }
+        source
+    }
+}
+
+fn forget<'w, T: 'w>(written: impl IntoIterator<Item = &'w mut Written<T>>) {
+    for one in written {
+        (one.place, one.map) = (Place::default(), None);
+    }
+}
+
+impl RuleSource {
+    fn forget_places(&mut self) {
+        self.place = Place::default();
+        forget([&mut self.name]);
+        let texts = [
+            &mut self.path,
+            &mut self.path_regex,
+            &mut self.user_agent,
+            &mut self.user_agent_regex,
+        ];
+        forget(texts.into_iter().flatten());
+        forget(self.ip_list.iter_mut().flatten());
+        forget(self.geoip.iter_mut().flatten());
+        forget(self.network.iter_mut().flatten());
+        for (name, pattern) in self.headers_regex.iter_mut().flatten() {
+            forget([name, pattern]);
+        }
+        match &mut self.expression {
+            Some(ExpressionSource::One(text)) => forget([text]),
+            Some(
+                ExpressionSource::All(texts) | ExpressionSource::Any(texts),
+            ) => {
+                forget(texts);
+            }
+            None => {}
+        }
+    }
+}
+
+impl TestCase {
+    fn forget_places(&mut self) {
+        self.place = Place::default();
+        forget([&mut self.name]);
+        forget(self.in_lists.iter_mut().flatten());
+        forget(self.in_feeds.iter_mut().flatten());
+        forget(&mut self.crawler);
+        forget(self.rule.iter_mut().flatten());
+    }
+}
 
 impl Default for PolicySource {
     fn default() -> Self {

@@ -7,7 +7,7 @@ use asgard_model::{Asn, Level};
 use asgard_policy::{
     diagnostic::Place,
     gate::{
-        Crawler, Feature, HeaderMap, Offered, Visit, Written,
+        Crawler, Feature, HeaderMap, Offered, RequestLimits, Visit, Written,
         expression::Truth,
         expression::{
             Declarations, Fault, MAX_COST, OfVisit, Program, declare::VARIABLES,
@@ -163,6 +163,10 @@ fn faults_are_found_before_the_first_request() {
     let long = vec!["path == 'x'"; 500].join(" || ");
     let huge = format!("path.matches('{}')", "a".repeat(1_000_000));
     let sum = "asnNumber == ".to_owned() + &"1 + ".repeat(900) + "1";
+    let grown = format!(
+        "userAgent{}.split('').size() > 0",
+        ".replace('a', userAgent)".repeat(5)
+    );
     for (text, code) in [
         ("asnNumbr == 1", "E104"),
         ("path.startWith('a')", "E105"),
@@ -184,6 +188,7 @@ fn faults_are_found_before_the_first_request() {
         ("dyn(1) == 2", "E105"),
         ("headers.all(a, headers.all(b, headers.all(c, a == b)))", "E142"),
         ("userAgent.split('').all(a, userAgent.contains(a))", "E140"),
+        (&grown, "E140"),
         ("headers.?x == 'a'", "E101"),
         ("path == ", "E101"),
         ("google.protobuf.Int32Value{value: 1} == 1", "E106"),
@@ -216,6 +221,34 @@ fn costs_grow_with_what_is_gone_through() {
     let all = cost("headers.all(h, h != 'x')");
     assert!((100..MAX_COST).contains(&all), "{all}");
     assert!(cost("userAgent.contains('bot')") > cost("method == 'GET'"));
+}
+
+#[test]
+fn what_a_gateway_lets_through_counts_for_the_cost() {
+    let cost = |limits: RequestLimits, text: &str| {
+        let offered = Offered { limits, ..offered() };
+        let declarations = Declarations::of_rules(&offered);
+        let place = Place { file: 0, start: 0, end: text.len() };
+        let source = Written { value: text.to_owned(), place, map: None };
+        Program::compile(&source, &declarations, "")
+            .map(|(program, _)| program.cost())
+            .map_err(|faults| faults[0].clone())
+    };
+    let usual = RequestLimits::default();
+    let large = RequestLimits {
+        headers: 512,
+        header_bytes: 1 << 20,
+        uri_bytes: 65_536,
+    };
+    for text in ["'a' in userAgent", "size(headers) > 1", "path == rawPath"] {
+        let (less, more) = (cost(usual, text), cost(large, text));
+        assert!(less.unwrap() * 5 < more.unwrap(), "{text}");
+    }
+    let each = "headers.exists(h, h.contains('bot'))";
+    assert!(cost(usual, each).is_ok());
+    let fault = cost(large, each).unwrap_err();
+    assert_eq!(fault.code, "E140");
+    assert!(fault.hint.contains("limits"), "{}", fault.hint);
 }
 
 /// Seeded, the same on every machine.

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, anyhow};
-use asgard_gateway::config::Loaded;
+use asgard_gateway::{Data, Membership, config::Loaded};
 use asgard_model::{Asn, Bands};
 use asgard_policy::gate::{
-    Crawler, Databases, HeaderMap, Mode, NetworkFacts, Trace, Visit, path,
+    Crawler, Databases, HeaderMap, Mode, NetworkFacts, Told, Trace, Visit, path,
 };
 use serde::Serialize;
 
-use super::{Explain, Form, facts::Facts, load};
+use super::{Explain, Form, facts, load};
 use crate::{
     exit::{Exit, usage},
     output::Out,
@@ -42,23 +42,19 @@ struct Step<'t> {
 pub(super) fn run(options: &Explain, out: &mut Out) -> anyhow::Result<Exit> {
     let common = &options.common;
     let loaded = load(&common.file, common.output, out)?;
-    let facts = Facts::load(&loaded.config, common.mmdb.as_deref())?;
-    let network = network(options, &facts);
-    let mut headers = headers(options).map_err(usage)?;
-    let agent = match options.ua.is_empty() {
-        true => headers.0.get("user-agent").cloned().unwrap_or_default(),
-        false => options.ua.clone(),
-    };
-    if !agent.is_empty() {
-        headers.0.insert("user-agent".into(), agent.clone());
-    }
+    let (file, mmdb) = (&common.file, common.mmdb.as_deref());
+    let shown_as = (common.output, &mut *out);
+    let data = facts::load(&loaded, file, mmdb, shown_as)?;
+    let network = network(options, &data);
+    let headers = headers(options).map_err(usage)?;
+    let hidden = loaded.policy.hidden();
+    let told = Told::new(&options.host, &options.ua, headers, hidden);
     let (raw_path, query) = path::split(&options.path);
     let normal = path::normalise(raw_path)
         .with_context(|| format!("--path `{}`", options.path))
         .map_err(usage)?;
     let address = options.ip.to_canonical();
-    let lists = facts.membership(address);
-    let host = asgard_gateway::rule_host(&options.host);
+    let lists = Membership { data: &data, address };
     let visit = Visit {
         asn: network.asn,
         asn_org: &network.org,
@@ -66,12 +62,13 @@ pub(super) fn run(options: &Explain, out: &mut Out) -> anyhow::Result<Exit> {
         level: network.level,
         country: network.country,
         method: &options.method,
-        host: &host,
+        host: &told.host,
         path: &normal,
         raw_path,
         query,
-        user_agent: &agent,
-        headers: &headers,
+        user_agent: &told.user_agent,
+        headers: &told.headers,
+        content_length: told.content_length,
         crawler: match &options.crawler {
             Some(name) => Crawler::Verified(name),
             None => Crawler::None,
@@ -80,7 +77,7 @@ pub(super) fn run(options: &Explain, out: &mut Out) -> anyhow::Result<Exit> {
         ..Visit::of(address)
     };
     let trace = loaded.policy.explain(&visit);
-    let shown = shown(&loaded, &trace, facts.build_epoch());
+    let shown = shown(&loaded, &trace, facts::build_epoch(&data));
     match common.output {
         Form::Json => out.json(&shown)?,
         Form::Jsonl => out.line(serde_json::to_string(&shown)?)?,
@@ -89,8 +86,8 @@ pub(super) fn run(options: &Explain, out: &mut Out) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-fn network(options: &Explain, facts: &Facts) -> NetworkFacts {
-    let mut network = facts.facts(options.ip);
+fn network(options: &Explain, data: &Data) -> NetworkFacts {
+    let mut network = data.facts(options.ip.to_canonical());
     if let Some(asn) = options.asn {
         network = NetworkFacts {
             asn: (asn != 0).then_some(Asn(asn)),

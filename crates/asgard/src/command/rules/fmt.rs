@@ -1,67 +1,117 @@
 //! `asgard rules fmt`: spellings of others in the canonical form.
 //!
 //! Only what a remark proposes is changed; comments and layout stay. A file
-//! that is refused is not touched.
+//! that is refused is not touched, and nothing is written that does not mean
+//! the same when it is read again.
 
-use std::{fs, io::Write as _, path::Path};
+use std::{fs, io, io::Write as _, path::Path};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
+use asgard_gateway::config::{self, Loaded, Overrides};
+use asgard_policy::{Diagnostic, diagnostic::Replacement};
 
 use super::{Fmt, Form, load};
 use crate::{exit::Exit, output::Out};
 
+/// A file with another text.
+struct Rewritten<'l> {
+    path: &'l Path,
+    text: String,
+    changes: usize,
+}
+
 pub(super) fn run(options: &Fmt, out: &mut Out) -> anyhow::Result<Exit> {
     let loaded = load(&options.file, Form::Table, out)?;
-    let mut edits: Vec<_> =
-        loaded.lints.iter().flat_map(|lint| &lint.edits).collect();
-    edits.sort_by_key(|(place, _)| *place);
-    edits.dedup();
-    let mut changed = 0;
+    let mut rewritten = Vec::new();
     for (number, path) in loaded.config.files.iter().enumerate() {
-        let mut text = loaded.sources.text(number).to_owned();
-        // Backwards, so that offsets stay true.
-        let own = edits.iter().rev().filter(|(place, _)| place.file == number);
-        let mut count = 0;
-        for (place, replacement) in own {
-            if !is_one_piece(&text[place.start..place.end]) {
-                continue;
-            }
-            text.replace_range(place.start..place.end, replacement);
-            count += 1;
-        }
-        if count == 0 {
-            continue;
-        }
-        changed += count;
-        out.line(format!("{}: {count} changes", path.display()))?;
+        rewritten.extend(rewrite(&loaded, number, path)?);
+    }
+    means_the_same(&options.file, &loaded, &rewritten)?;
+    for file in &rewritten {
+        let (path, changes) = (file.path.display(), file.changes);
+        out.line(format!("{path}: {changes} changes"))?;
         if !options.check {
-            write(path, &text)?;
+            write(file.path, &file.text)?;
         }
     }
-    if options.check && changed > 0 {
-        bail!("{changed} changes would be made");
+    let changes: usize = rewritten.iter().map(|file| file.changes).sum();
+    if options.check && changes > 0 {
+        bail!("{changes} changes would be made");
     }
     Ok(Exit::Ok)
 }
 
-/// A word, or a mapping between braces: what is spread over lines is left to
-/// its author.
-fn is_one_piece(text: &str) -> bool {
-    let braces = text.starts_with('{') && text.ends_with('}');
-    !text.contains('\n') && (braces || !text.contains(':'))
+/// The text of a file with the edits of every remark whose edits can all be
+/// made; `None` if there are none.
+fn rewrite<'l>(
+    loaded: &Loaded,
+    number: usize,
+    path: &'l Path,
+) -> anyhow::Result<Option<Rewritten<'l>>> {
+    let mut text = loaded.sources.text(number).to_owned();
+    let of_file = |lint: &&Diagnostic| {
+        let mut edits = lint.edits.iter();
+        !lint.edits.is_empty() && edits.all(|edit| edit.file() == number)
+    };
+    let lints = loaded.lints.iter().filter(of_file);
+    let mut edits: Vec<Replacement> = Vec::new();
+    for lint in lints {
+        edits.extend(lint.replacements(&text).unwrap_or_default());
+    }
+    edits.sort_by_key(|(range, _)| (range.start, range.end));
+    // What an alias repeats is in the file once.
+    edits.dedup();
+    if edits.is_empty() {
+        return Ok(None);
+    }
+    let overlap = |two: &[Replacement]| two[0].0.end > two[1].0.start;
+    if edits.windows(2).any(overlap) {
+        bail!("`{}`: two changes of one place", path.display());
+    }
+    // Backwards, so that offsets stay true.
+    for (range, with) in edits.iter().rev() {
+        text.replace_range(range.clone(), with);
+    }
+    Ok(Some(Rewritten { path, text, changes: edits.len() }))
+}
+
+/// Reads the new texts as a gateway would.
+fn means_the_same(
+    file: &Path,
+    loaded: &Loaded,
+    rewritten: &[Rewritten<'_>],
+) -> anyhow::Result<()> {
+    let files = &loaded.config.files;
+    let text = |path: &Path| -> io::Result<String> {
+        if let Some(new) = rewritten.iter().find(|new| new.path == path) {
+            return Ok(new.text.clone());
+        }
+        let number = files.iter().position(|known| known == path);
+        let number = number.ok_or(io::ErrorKind::NotFound)?;
+        Ok(loaded.sources.text(number).to_owned())
+    };
+    let untouched = "the files are left as they are: what would be written";
+    let again = config::load_from(file, &Overrides::default(), &text)
+        .map_err(|faults| anyhow!("{untouched} is refused\n{faults}"))?;
+    if !again.config.means_the_same(&loaded.config) {
+        bail!("{untouched} would mean something else");
+    }
+    Ok(())
 }
 
 /// By rename, so that a gateway that reads it sees the old or the new file.
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     let shown = path.display();
     let context = || format!("`{shown}` cannot be written");
+    // A link stays one.
+    let path = fs::canonicalize(path).with_context(context)?;
     let mut name = path.as_os_str().to_owned();
     name.push(".asgard-fmt");
     let beside = Path::new(&name);
     let mut file = fs::File::create(beside).with_context(context)?;
     file.write_all(text.as_bytes()).with_context(context)?;
-    let permissions = fs::metadata(path).with_context(context)?.permissions();
+    let permissions = fs::metadata(&path).with_context(context)?.permissions();
     file.set_permissions(permissions).with_context(context)?;
     file.sync_all().with_context(context)?;
-    fs::rename(beside, path).with_context(context)
+    fs::rename(beside, &path).with_context(context)
 }

@@ -11,16 +11,15 @@ use std::{
 };
 
 use anyhow::Context;
-use asgard_gateway::config::Loaded;
+use asgard_gateway::{Data, Membership, config::Loaded};
 use asgard_policy::gate::{
-    Action, Counts, Databases, Decision, HeaderMap, RuleIndex, Visit, path,
+    Action, Counts, Databases, Decision, HeaderMap, RuleIndex, Told, Visit,
+    path,
 };
 use serde::Serialize;
 
 use super::{
-    Form, Replay,
-    facts::Facts,
-    load,
+    Form, Replay, facts, load,
     log_line::{LogLine, parse},
 };
 use crate::{exit::Exit, output::Out};
@@ -98,11 +97,13 @@ struct Change {
 pub(super) fn run(options: &Replay, out: &mut Out) -> anyhow::Result<Exit> {
     let common = &options.common;
     let new = load(&common.file, common.output, out)?;
-    let facts = Facts::load(&new.config, common.mmdb.as_deref())?;
+    let mmdb = common.mmdb.as_deref();
+    let form = common.output;
+    let facts = facts::load(&new, &common.file, mmdb, (form, out))?;
     let old = match &options.against {
         Some(file) => {
             let old = load(file, common.output, out)?;
-            let facts = Facts::load(&old.config, common.mmdb.as_deref())?;
+            let facts = facts::load(&old, file, mmdb, (form, out))?;
             Some((old, facts))
         }
         None => None,
@@ -128,8 +129,8 @@ fn open(path: &Path) -> anyhow::Result<Box<dyn BufRead>> {
 
 fn replay(
     options: &Replay,
-    (new, facts): (&Loaded, &Facts),
-    old: Option<&(Loaded, Facts)>,
+    (new, facts): (&Loaded, &Data),
+    old: Option<&(Loaded, Data)>,
     mut reader: Box<dyn BufRead>,
 ) -> anyhow::Result<Report> {
     let rules = new.policy.rule_count();
@@ -221,25 +222,20 @@ fn next_line(
 /// `None`: a gateway would have answered 400.
 fn decide(
     loaded: &Loaded,
-    facts: &Facts,
+    data: &Data,
     line: &LogLine<'_>,
     counts: &mut dyn Counts,
 ) -> Option<Action> {
     let (raw_path, query) = path::split(&line.target);
     let normal = path::normalise(raw_path).ok()?;
-    let network = facts.facts(line.address);
-    let lists = facts.membership(line.address);
+    let network = data.facts(line.address);
+    let lists = Membership { data, address: line.address };
     let mut headers = HeaderMap::default();
-    let host = line.host.to_ascii_lowercase();
-    for (name, value) in [
-        ("user-agent", &*line.user_agent),
-        ("referer", &*line.referer),
-        ("host", &host),
-    ] {
-        if !value.is_empty() {
-            headers.0.insert(name.to_owned(), value.to_owned());
-        }
+    if !line.referer.is_empty() {
+        headers.0.insert("referer".into(), line.referer.clone().into_owned());
     }
+    let hidden = loaded.policy.hidden();
+    let told = Told::new(&line.host, &line.user_agent, headers, hidden);
     let visit = Visit {
         asn: network.asn,
         asn_org: &network.org,
@@ -247,12 +243,13 @@ fn decide(
         level: network.level,
         country: network.country,
         method: &line.method,
-        host: &host,
+        host: &told.host,
         path: &normal,
         raw_path,
         query,
-        user_agent: &line.user_agent,
-        headers: &headers,
+        user_agent: &told.user_agent,
+        headers: &told.headers,
+        content_length: told.content_length,
         lists: &lists,
         ..Visit::of(line.address)
     };

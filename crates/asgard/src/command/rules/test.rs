@@ -4,7 +4,7 @@ use anyhow::bail;
 use asgard_policy::gate::case::Outcome;
 use serde::Serialize;
 
-use super::{Common, Form, facts::Facts, jsonl, load};
+use super::{Common, Form, facts, jsonl, load};
 use crate::{exit::Exit, output::Out};
 
 #[derive(Serialize)]
@@ -32,7 +32,9 @@ impl<'o> From<&'o Outcome> for Shown<'o> {
 
 pub(super) fn run(options: &Common, out: &mut Out) -> anyhow::Result<Exit> {
     let loaded = load(&options.file, options.output, out)?;
-    let facts = Facts::load(&loaded.config, options.mmdb.as_deref())?;
+    let mmdb = options.mmdb.as_deref();
+    let shown = (options.output, &mut *out);
+    let facts = facts::load(&loaded, &options.file, mmdb, shown)?;
     let outcomes = loaded.policy.run_tests(&facts);
     let shown = outcomes.iter().map(Shown::from);
     match options.output {

@@ -168,7 +168,7 @@ fn headers_key(own: &mut Section<'_, '_>) -> Option<&'static str> {
         let lint = Diagnostic::lint("W201", message).at(alias.place);
         let lint = match down {
             Some(_) => lint,
-            None => lint.edit(alias.place, "downstream_headers"),
+            None => lint.replace(alias.place, "downstream_headers"),
         };
         own.reading.note(lint);
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use asgard_policy::yaml::Section;
 
-use crate::config::Limits;
+use crate::{config::Limits, http1::head::MAX_FIELDS};
 
 const KEYS: [&str; 12] = [
     "connections",
@@ -20,6 +20,10 @@ const KEYS: [&str; 12] = [
     "drain_delay",
     "drain_timeout",
 ];
+
+/// There is no room for more.
+const MOST_HEADERS: u32 = 512;
+const _: () = assert!(MOST_HEADERS as usize == MAX_FIELDS);
 
 impl Default for Limits {
     fn default() -> Self {
@@ -47,7 +51,7 @@ pub(super) fn limits(section: &mut Section<'_, '_>) -> Limits {
     Limits {
         connections: own.size("connections", 20_000, 1..=1_000_000),
         header_bytes: own.size("header_bytes", 32_768, 1_024..=1_048_576),
-        headers: own.size("headers", 100, 10..=1_000),
+        headers: own.size("headers", 100, 10..=MOST_HEADERS),
         uri_bytes: own.size("uri_bytes", 8_192, 256..=65_536),
         body_bytes: own.integer("body_bytes", 0, 0..=u64::MAX >> 1),
         h2_streams: own.integer("h2_streams", 128, 1..=10_000),

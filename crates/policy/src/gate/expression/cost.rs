@@ -1,8 +1,9 @@
 //! What an expression may cost at most, before it has seen a request.
 //!
 //! One unit is about one comparison of numbers; text is counted in blocks of
-//! 256 bytes. Bounds come from the limits of a gateway: 100 headers, 32 KiB of
-//! them, 8 KiB of path and query. Beyond 100,000 units an expression is refused.
+//! 256 bytes. Bounds come from the limits of the gateway ([`RequestLimits`]).
+//! Beyond 100,000 units an expression is refused. Sums stop at the largest
+//! number: what is that dear is refused, however much dearer it is.
 
 use super::{
     declare::{VARIABLES, Variable},
@@ -10,14 +11,16 @@ use super::{
     ir::{Body, Node},
     value::Value,
 };
+use crate::gate::policy::RequestLimits;
 
 /// Most units.
 pub const MAX_COST: u64 = 100_000;
 
-const HEADER_BYTES: u64 = 32_768;
-const HEADERS: u64 = 100;
-const URI_BYTES: u64 = 8_192;
+/// Pairs of a query that are looked at.
+const PAIRS: u64 = 1_000;
 const BLOCK: u64 = 256;
+/// A number, an address, a moment as text.
+const SHORT: u64 = 20;
 
 /// Cost, and how large the value may be: bytes of text, elements of a list,
 /// and bytes of each element.
@@ -28,9 +31,19 @@ struct Bound {
     item: u64,
 }
 
+impl Bound {
+    /// Of a text, or of all elements together.
+    fn bytes(self) -> u64 {
+        match self.item {
+            0 => self.size,
+            item => self.size.saturating_mul(item),
+        }
+    }
+}
+
 /// The worst case, in units.
-pub(super) fn cost(node: &Node) -> u64 {
-    bound(node, &mut Vec::new()).cost
+pub(super) fn cost(node: &Node, limits: &RequestLimits) -> u64 {
+    Costing { limits, scopes: Vec::new() }.bound(node).cost
 }
 
 /// Whether a node depends on nothing: no variable, no request.
@@ -70,150 +83,201 @@ fn blocks(bytes: u64) -> u64 {
     1 + bytes / BLOCK
 }
 
+fn sum(costs: impl IntoIterator<Item = u64>) -> u64 {
+    costs.into_iter().fold(0, u64::saturating_add)
+}
+
 fn scalar(cost: u64) -> Bound {
-    Bound { cost, size: 20, item: 0 }
+    Bound { cost, size: SHORT, item: 0 }
 }
 
-#[expect(clippy::too_many_lines, reason = "one flat match over all nodes")]
-fn bound(node: &Node, scopes: &mut Vec<u64>) -> Bound {
-    match node {
-        Node::Const(value) => constant(value),
-        Node::Variable(index) => variable(*index),
-        Node::Local(depth) => {
-            let size = scopes.iter().rev().nth(*depth).copied().unwrap_or(20);
-            Bound { cost: 1, size, item: 20 }
-        }
-        Node::Not(inner) | Node::Negate(inner) => {
-            scalar(1 + bound(inner, scopes).cost)
-        }
-        Node::And(parts) | Node::Or(parts) => {
-            scalar(parts.iter().map(|n| 1 + bound(n, scopes).cost).sum())
-        }
-        Node::Conditional(parts) => {
-            let [a, b, c] = parts.each_ref().map(|n| bound(n, scopes));
-            Bound {
-                cost: 1 + a.cost + b.cost.max(c.cost),
-                size: b.size.max(c.size),
-                item: b.item.max(c.item),
+struct Costing<'l> {
+    limits: &'l RequestLimits,
+    /// Sizes of the variables of macros, and of their parts, innermost last.
+    scopes: Vec<(u64, u64)>,
+}
+
+impl Costing<'_> {
+    fn bound(&mut self, node: &Node) -> Bound {
+        match node {
+            Node::Const(value) => {
+                let (size, item) = extent(value);
+                Bound { cost: 1, size, item }
             }
-        }
-        Node::Equal { sides, .. } | Node::Order { sides, .. } => {
-            let [a, b] = sides.each_ref().map(|n| bound(n, scopes));
-            scalar(
-                a.cost
-                    + b.cost
-                    + compare(a.size.min(b.size), a.item.min(b.item)),
-            )
-        }
-        Node::Arithmetic { sides, .. } => {
-            let [a, b] = sides.each_ref().map(|n| bound(n, scopes));
-            let size = a.size.saturating_add(b.size);
-            Bound {
-                cost: a.cost + b.cost + blocks(size),
-                size,
-                item: a.item.max(b.item),
+            Node::Variable(index) => self.variable(*index),
+            Node::Local(depth) => {
+                let scope = self.scopes.iter().rev().nth(*depth).copied();
+                let (size, item) = scope.unwrap_or((SHORT, SHORT));
+                Bound { cost: 1, size, item }
             }
-        }
-        Node::In(sides) | Node::Index(sides) => {
-            let [a, b] = sides.each_ref().map(|n| bound(n, scopes));
-            let (whole, part) = match node {
-                Node::In(_) => (b, a),
-                _ => (a, b),
-            };
-            Bound {
-                cost: a.cost
-                    + b.cost
-                    + match whole.item {
-                        0 => blocks(whole.size),
-                        _ => whole.size.saturating_mul(blocks(part.size)),
-                    },
-                size: whole.item,
-                item: 20,
+            Node::Not(inner) | Node::Negate(inner) => {
+                scalar(self.cost(inner).saturating_add(1))
             }
-        }
-        Node::Has(inner, _) => {
-            let inner = bound(inner, scopes);
-            scalar(inner.cost + inner.size)
-        }
-        Node::List(items) => {
-            let items: Vec<Bound> =
-                items.iter().map(|n| bound(n, scopes)).collect();
-            Bound {
-                cost: 1 + items.iter().map(|i| i.cost).sum::<u64>(),
-                size: items.len() as u64,
-                item: items.iter().map(|i| i.size).max().unwrap_or(0).max(1),
+            Node::And(parts) | Node::Or(parts) => {
+                let parts = parts.iter().map(|n| self.cost(n));
+                scalar(sum(parts.map(|cost| cost.saturating_add(1))))
             }
-        }
-        Node::Map(entries) => {
-            let mut cost = 1 + (entries.len() * entries.len()) as u64;
-            let mut item = 1;
-            for (key, value) in entries {
-                let value = bound(value, scopes);
-                cost += bound(key, scopes).cost + value.cost;
-                item = item.max(value.size);
+            Node::Conditional(parts) => {
+                let [a, b, c] = parts.each_ref().map(|n| self.bound(n));
+                Bound {
+                    cost: sum([1, a.cost, b.cost.max(c.cost)]),
+                    size: b.size.max(c.size),
+                    item: b.item.max(c.item),
+                }
             }
-            Bound { cost, size: entries.len() as u64, item }
+            Node::Equal { sides, .. } | Node::Order { sides, .. } => {
+                self.comparison(sides)
+            }
+            Node::Arithmetic { sides, .. } => {
+                let [a, b] = sides.each_ref().map(|n| self.bound(n));
+                let size = a.size.saturating_add(b.size);
+                let cost = sum([a.cost, b.cost, blocks(size)]);
+                Bound { cost, size, item: a.item.max(b.item) }
+            }
+            Node::In(sides) => self.look_up(&sides[1], &sides[0]),
+            Node::Index(sides) => self.look_up(&sides[0], &sides[1]),
+            Node::Has(inner, _) => {
+                let inner = self.bound(inner);
+                scalar(inner.cost.saturating_add(inner.size))
+            }
+            Node::List(items) => self.list(items),
+            Node::Map(entries) => self.map(entries),
+            Node::Call(function, args) => self.call(*function, args),
+            // The engine looks at each byte once, slower than a comparison.
+            Node::Matches(inner, _) => {
+                let inner = self.bound(inner);
+                scalar(sum([inner.cost, 4 * blocks(inner.size)]))
+            }
+            Node::Loop { range, body } => self.each(range, body),
+            Node::MissingHeader(name) => {
+                scalar(sum([self.cost(name), self.limits.headers]))
+            }
+            Node::InList(_) | Node::InFeed(_) | Node::Reverse(_) => scalar(10),
+            Node::Random(_) | Node::Raise(_) => scalar(1),
         }
-        Node::Call(function, args) => call(*function, args, scopes),
-        // The engine looks at each byte once, slower than a comparison.
-        Node::Matches(inner, _) => {
-            let inner = bound(inner, scopes);
-            scalar(inner.cost + 4 * blocks(inner.size))
+    }
+
+    fn cost(&mut self, node: &Node) -> u64 {
+        self.bound(node).cost
+    }
+
+    fn variable(&self, index: usize) -> Bound {
+        let limits = self.limits;
+        let variable = VARIABLES.get(index).map(|(_, variable)| *variable);
+        let (size, item) = match variable {
+            Some(Variable::Headers) => (limits.headers, limits.header_bytes),
+            Some(Variable::Query) => (PAIRS, limits.uri_bytes),
+            Some(Variable::Path | Variable::RawPath) => (limits.uri_bytes, 0),
+            Some(Variable::UserAgent) => (limits.header_bytes, 0),
+            Some(Variable::Host | Variable::AsnOrg) => (256, 0),
+            _ => (64, 0),
+        };
+        Bound { cost: 1, size, item }
+    }
+
+    /// What it costs beyond its own bound to have all of a map of the request:
+    /// each name is compared with those before it, most by their length.
+    fn whole(&self, node: &Node) -> u64 {
+        let Node::Variable(index) = node else { return 0 };
+        let Bound { size, item, .. } = self.variable(*index);
+        match item {
+            0 => 0,
+            item => sum([size.saturating_mul(size) / 16, blocks(item)]),
         }
-        Node::Loop { range, body } => each(range, body, scopes),
-        Node::MissingHeader(name) => scalar(bound(name, scopes).cost + HEADERS),
-        Node::InList(_) | Node::InFeed(_) | Node::Reverse(_) => scalar(10),
-        Node::Random(_) | Node::Raise(_) => scalar(1),
+    }
+
+    fn comparison(&mut self, sides: &[Node; 2]) -> Bound {
+        let whole = sum(sides.each_ref().map(|n| self.whole(n)));
+        let [a, b] = sides.each_ref().map(|n| self.bound(n));
+        let size = a.size.min(b.size);
+        let compared = match a.item.min(b.item) {
+            0 => blocks(size),
+            item => size.saturating_mul(blocks(item)).max(1),
+        };
+        scalar(sum([a.cost, b.cost, whole, compared]))
+    }
+
+    fn look_up(&mut self, whole: &Node, part: &Node) -> Bound {
+        let item = self::part(whole);
+        let (whole, part) = (self.bound(whole), self.bound(part));
+        let looked = match whole.item {
+            0 => blocks(whole.size),
+            _ => whole.size.saturating_mul(blocks(part.size)),
+        };
+        let cost = sum([whole.cost, part.cost, looked]);
+        Bound { cost, size: whole.item, item }
+    }
+
+    fn list(&mut self, items: &[Node]) -> Bound {
+        let items: Vec<Bound> = items.iter().map(|n| self.bound(n)).collect();
+        let largest = items.iter().map(|item| item.bytes()).max();
+        Bound {
+            cost: sum(items.iter().map(|item| item.cost)).saturating_add(1),
+            size: count(items.len()),
+            item: largest.unwrap_or(0).max(1),
+        }
+    }
+
+    fn map(&mut self, entries: &[(Node, Node)]) -> Bound {
+        let size = count(entries.len());
+        // Each key is compared with those before it.
+        let mut cost = size.saturating_mul(size).saturating_add(1);
+        let mut item = 1;
+        for (key, value) in entries {
+            let (key, value) = (self.cost(key), self.bound(value));
+            cost = sum([cost, key, value.cost]);
+            item = item.max(value.bytes());
+        }
+        Bound { cost, size, item }
+    }
+
+    fn call(&mut self, function: Function, args: &[Node]) -> Bound {
+        let whole = sum(args.iter().map(|n| self.whole(n)));
+        let bounds: Vec<Bound> = args.iter().map(|n| self.bound(n)).collect();
+        let (size, item) = made(function, args, &bounds);
+        let costs = bounds.iter().map(|bound| bound.cost);
+        let read = bounds.iter().map(|bound| blocks(bound.size));
+        let written = match function {
+            Function::Split | Function::Segments => size,
+            _ => blocks(size),
+        };
+        let cost = sum(costs.chain(read).chain([whole, written]));
+        Bound { cost, size, item }
+    }
+
+    fn each(&mut self, range: &Node, body: &Body) -> Bound {
+        let (whole, part) = (self.whole(range), part(range));
+        let range = self.bound(range);
+        // Values of a map are its items, but its keys are gone through: both
+        // are bounded by the same bytes.
+        self.scopes.push((range.item, part));
+        let (step, item) = match body {
+            Body::All(node) | Body::Exists(node) | Body::ExistsOne(node) => {
+                (self.cost(node), 0)
+            }
+            Body::Map { filter, to } => {
+                let filter = filter.as_ref().map_or(0, |n| self.cost(n));
+                let to = self.bound(to);
+                (filter.saturating_add(to.cost), to.bytes().max(1))
+            }
+        };
+        self.scopes.pop();
+        let times = range.size;
+        let steps = times.saturating_mul(step.saturating_add(1));
+        Bound {
+            cost: sum([range.cost, whole, steps]),
+            size: if item == 0 { SHORT } else { times },
+            item,
+        }
     }
 }
 
-fn compare(size: u64, item: u64) -> u64 {
-    match item {
-        0 => blocks(size),
-        item => size.saturating_mul(blocks(item)).max(1),
-    }
-}
-
-fn constant(value: &Value<'_>) -> Bound {
-    let (size, item) = extent(value);
-    Bound { cost: 1, size, item }
-}
-
-fn extent(value: &Value<'_>) -> (u64, u64) {
-    match value {
-        Value::String(text) => (text.as_str().len() as u64, 0),
-        Value::Bytes(bytes) => (bytes.len() as u64, 0),
-        Value::List(items) => {
-            let item = items.iter().map(|i| extent(i).0).max().unwrap_or(0);
-            (items.len() as u64, item.max(1))
-        }
-        Value::Map(entries) => {
-            let item = entries.iter().map(|(_, v)| extent(v).0).max();
-            (entries.len() as u64, item.unwrap_or(0).max(1))
-        }
-        _ => (20, 0),
-    }
-}
-
-fn variable(index: usize) -> Bound {
-    let variable = VARIABLES.get(index).map(|(_, variable)| *variable);
-    let (size, item) = match variable {
-        Some(Variable::Headers) => (HEADERS, HEADER_BYTES),
-        Some(Variable::Query) => (1_000, URI_BYTES),
-        Some(Variable::Path | Variable::RawPath) => (URI_BYTES, 0),
-        Some(Variable::UserAgent) => (HEADER_BYTES, 0),
-        Some(Variable::Host | Variable::AsnOrg) => (256, 0),
-        _ => (64, 0),
-    };
-    Bound { cost: 1, size, item }
-}
-
-fn call(function: Function, args: &[Node], scopes: &mut Vec<u64>) -> Bound {
-    let bounds: Vec<Bound> = args.iter().map(|n| bound(n, scopes)).collect();
-    let cost: u64 = bounds.iter().map(|b| b.cost).sum();
-    let first = bounds.first().map_or(0, |b| b.size);
-    let whole: u64 = bounds.iter().map(|b| blocks(b.size)).sum();
-    let (size, item) = match function {
+/// Size of what a function makes, and of each part of it.
+fn made(function: Function, args: &[Node], bounds: &[Bound]) -> (u64, u64) {
+    let size = |at: usize| bounds.get(at).map_or(0, |bound| bound.size);
+    let item = |at: usize| bounds.get(at).map_or(0, |bound| bound.item);
+    let first = size(0);
+    match function {
         Function::Split => {
             // A literal limit bounds the parts.
             let limit = match args.get(2) {
@@ -223,44 +287,59 @@ fn call(function: Function, args: &[Node], scopes: &mut Vec<u64>) -> Bound {
             (first.min(limit.unwrap_or(u64::MAX)), first)
         }
         Function::Segments => (first / 2, first),
-        Function::Join | Function::Format => {
-            let item = bounds.first().map_or(0, |b| b.item);
-            (first.saturating_mul(item.max(20)), 0)
+        // Between two parts stands the separator.
+        Function::Join => {
+            let part = item(0).max(SHORT).saturating_add(size(1));
+            (first.saturating_mul(part), 0)
         }
+        // Every argument is shown once, bytes as two digits each; a number has
+        // a hundred digits behind the point at most, and 309 before it.
+        Function::Format => {
+            let part = item(1).saturating_mul(2).saturating_add(512);
+            (sum([first, size(1).saturating_mul(part)]), 0)
+        }
+        // Of an empty text there is one more than characters.
         Function::Replace => {
-            let to = bounds.get(2).map_or(1, |b| b.size);
-            (first.saturating_mul(to.max(1)), 0)
+            let places = first.saturating_add(1);
+            (sum([first, places.saturating_mul(size(2))]), 0)
         }
-        Function::Size => (20, 0),
-        Function::Quote | Function::RegexSafe => (first * 2, 0),
+        Function::Size => (SHORT, 0),
+        Function::Quote | Function::RegexSafe => (first.saturating_mul(2), 0),
         _ => (first, 0),
-    };
-    let made = match function {
-        Function::Split | Function::Segments => size,
-        _ => blocks(size),
-    };
-    Bound { cost: cost + whole + made, size, item }
+    }
 }
 
-fn each(range: &Node, body: &Body, scopes: &mut Vec<u64>) -> Bound {
-    let range = bound(range, scopes);
-    // Values of a map are its items, but its keys are gone through: both are
-    // bounded by the same bytes.
-    scopes.push(range.item);
-    let inner = |node: &Node, scopes: &mut Vec<u64>| bound(node, scopes);
-    let (step, item) = match body {
-        Body::All(node) | Body::Exists(node) | Body::ExistsOne(node) => {
-            (inner(node, scopes).cost, 0)
+/// What the elements of a range are made of: nothing, where they are text for
+/// certain.
+fn part(range: &Node) -> u64 {
+    let texts = match range {
+        Node::Variable(index) => VARIABLES.get(*index).is_some_and(|(_, v)| {
+            matches!(v, Variable::Headers | Variable::Query)
+        }),
+        Node::Call(function, _) => {
+            matches!(function, Function::Split | Function::Segments)
         }
-        Body::Map { filter, to } => {
-            let filter = filter.as_ref().map_or(0, |n| inner(n, scopes).cost);
-            let to = inner(to, scopes);
-            (filter + to.cost, to.size.max(1))
-        }
+        _ => false,
     };
-    scopes.pop();
-    // All parts of a text together are no longer than the text.
-    let times = range.size;
-    let cost = range.cost.saturating_add(times.saturating_mul(step + 1));
-    Bound { cost, size: if item == 0 { 20 } else { times }, item }
+    if texts { 0 } else { SHORT }
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+fn extent(value: &Value<'_>) -> (u64, u64) {
+    match value {
+        Value::String(text) => (count(text.as_str().len()), 0),
+        Value::Bytes(bytes) => (count(bytes.len()), 0),
+        Value::List(items) => {
+            let item = items.iter().map(|i| extent(i).0).max().unwrap_or(0);
+            (count(items.len()), item.max(1))
+        }
+        Value::Map(entries) => {
+            let item = entries.iter().map(|(_, v)| extent(v).0).max();
+            (count(entries.len()), item.unwrap_or(0).max(1))
+        }
+        _ => (SHORT, 0),
+    }
 }

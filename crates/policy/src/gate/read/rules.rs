@@ -11,7 +11,7 @@ use super::{
     MODES, ON_ERRORS, WEIGHT, action, challenge,
 };
 use crate::{
-    diagnostic::Diagnostic,
+    diagnostic::{Diagnostic, Edit},
     yaml::{Node, Reading, Section, Value, fields::short},
 };
 
@@ -205,7 +205,8 @@ fn weight(section: &mut Section<'_, '_>) -> i64 {
     let weight = inner.integer("adjust", 5, -WEIGHT..=WEIGHT);
     let message = format!("this is written `weight: {weight}`");
     let lint = Diagnostic::lint("W204", message).at(node.place);
-    inner.reading.note(lint.edit(node.place, weight.to_string()));
+    let lint = unwrapped(lint, node, "adjust");
+    section.reading.note(lint);
     weight
 }
 
@@ -276,6 +277,21 @@ pub fn is_of_connection(name: &str) -> bool {
     NAMES.contains(&name.to_ascii_lowercase().replace('_', "-").as_str())
 }
 
+/// With the edit that puts the value of a key in the place of its mapping;
+/// without, if `node` is no mapping.
+fn unwrapped(lint: Diagnostic, node: &Node, key: &str) -> Diagnostic {
+    let Value::Map(entries) = &node.value else { return lint };
+    let Some((key, value)) = entries.iter().find(|(k, _)| k.value == key)
+    else {
+        return lint;
+    };
+    lint.edit(Edit::Unwrap {
+        mapping: node.place,
+        key: key.place,
+        value: value.place,
+    })
+}
+
 /// Countries; and integers, which others write here for networks.
 fn geoip(
     section: &mut Section<'_, '_>,
@@ -292,7 +308,8 @@ fn geoip(
                 "W203",
                 "`geoip: {countries: […]}` is written `geoip: […]`",
             );
-            section.reading.note(lint.at(node.place));
+            let lint = unwrapped(lint.at(node.place), node, "countries");
+            section.reading.note(lint);
             Reading::one_or_many(inner)
         }
         _ => Reading::one_or_many(node),
@@ -332,7 +349,7 @@ fn geoip(
     let key = section.fields.key("geoip").map(|key| key.place);
     let mut lint = Diagnostic::lint("W202", message).at_opt(key);
     if let Some(key) = key {
-        lint = lint.edit(key, "network");
+        lint = lint.replace(key, "network");
     }
     section.reading.note(lint.hint("`geoip` is for countries"));
     (None, asns)
@@ -401,15 +418,9 @@ fn networks(
             let place = section.fields.key(key).map(|key| key.place);
             let mut lint = Diagnostic::lint("W203", message).at_opt(place);
             if let Some(place) = place {
-                lint = lint.edit(place, "network");
+                lint = lint.replace(place, "network");
             }
-            if matches!(node.value, Value::Map(_)) {
-                let all: Vec<String> =
-                    read.iter().map(|a| a.value.0.to_string()).collect();
-                let list = format!("[{}]", all.join(", "));
-                lint = lint.edit(node.place, list);
-            }
-            section.reading.note(lint);
+            section.reading.note(unwrapped(lint, node, "match"));
         }
         asns.extend(read);
     }
