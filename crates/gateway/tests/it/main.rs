@@ -9,6 +9,7 @@ mod configuration;
 mod decisions;
 mod explain;
 mod ext_authz;
+mod floods;
 mod frames;
 mod http2;
 mod lifecycle;

@@ -162,4 +162,40 @@ mod tests {
         assert!(frames.read(&frame(9, 4, 0)));
         assert_eq!(frames.within(), Within::Nothing);
     }
+
+    /// What a client sends may be anything, in any pieces.
+    #[test]
+    fn no_bytes_in_any_pieces_make_a_difference() {
+        let mut state = 88_172_645_463_325_252_u64;
+        let mut below = |limit: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state % 1_000_003).unwrap() % limit
+        };
+        for _ in 0..20_000 {
+            let mut bytes = BEGIN.to_vec();
+            for _ in 0..below(6) {
+                let [kind, flags, length] = [below(12), below(8), below(30)]
+                    .map(|number| u8::try_from(number).unwrap());
+                bytes.extend(frame(kind, flags, length));
+            }
+            // Sometimes garbage, always cut somewhere.
+            if below(3) == 0 {
+                let at = below(bytes.len());
+                bytes[at] = u8::try_from(below(256)).unwrap();
+            }
+            bytes.truncate(1 + below(bytes.len()));
+            let mut whole = Frames::default();
+            let ended = whole.read(&bytes);
+            let mut torn = Frames::default();
+            let (mut rest, mut any) = (&bytes[..], false);
+            while !rest.is_empty() {
+                let (piece, after) = rest.split_at(1 + below(rest.len()));
+                any |= torn.read(piece);
+                rest = after;
+            }
+            assert_eq!((whole.within(), ended), (torn.within(), any));
+        }
+    }
 }
