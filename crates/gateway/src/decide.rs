@@ -130,7 +130,8 @@ pub(crate) struct Judged<'g> {
     pub(crate) answer: Option<Answer>,
 }
 
-/// Decides about a request; the head for the backend is appended to `out`.
+/// Decides about a request; the head for the backend is appended to `out`, which
+/// is empty. A verdict takes it for the head of its answer.
 pub(crate) fn decide(
     worker: &Worker,
     generation: &Generation,
@@ -139,7 +140,7 @@ pub(crate) fn decide(
     out: &mut Vec<u8>,
 ) -> Result<(Verdict, Record), Refusal> {
     if from.surface == Surface::Verdict {
-        return verdict::decide(worker, generation, from, request);
+        return verdict::decide(worker, generation, from, request, out);
     }
     let (setup, data) = (&*generation.setup, &*generation.data);
     let trusted = setup.trusted(data);

@@ -17,7 +17,7 @@ pub(crate) mod ext_authz;
 mod question;
 mod ruling;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, mem};
 
 use crate::{
     answer::Answer,
@@ -59,12 +59,13 @@ struct Endpoint<'r> {
     target: Option<&'r str>,
 }
 
-/// Decides about a question.
+/// Decides about a question; `room` becomes the head of the answer.
 pub(crate) fn decide(
     worker: &Worker,
     generation: &Generation,
     from: From,
     request: &Request<'_>,
+    room: &mut Vec<u8>,
 ) -> Result<(Verdict, Record), Refusal> {
     let setup = &*generation.setup;
     let Some(settings) = &setup.config.verdict else {
@@ -92,7 +93,8 @@ pub(crate) fn decide(
     };
     let fields = (request.fields, request.whole);
     let ruling = Ruling::of(worker, generation, settings, &question, fields)?;
-    Ok(answer(generation, &endpoint, ruling, question.target))
+    let head = mem::take(room);
+    Ok(answer(generation, &endpoint, ruling, question.target, head))
 }
 
 /// Which endpoint a question goes to.
@@ -133,14 +135,15 @@ fn endpoint<'r>(
     }
 }
 
-/// The answer in the manner of the proxy; `target` is the client's.
+/// The answer in the manner of the proxy; `target` is the client's. `head` is
+/// empty.
 fn answer(
     generation: &Generation,
     endpoint: &Endpoint<'_>,
     ruling: Ruling<'_>,
     target: &str,
+    mut head: Vec<u8>,
 ) -> (Verdict, Record) {
-    let mut head = Vec::with_capacity(256);
     ruling.each_header(&generation.setup, |name, value| {
         crate::headers::put_field(&mut head, name, value);
     });

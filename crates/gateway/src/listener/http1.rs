@@ -302,6 +302,9 @@ impl<'w> Connection<'w> {
                 self.forward(backend, &generation, &ready, begun).await
             }
         };
+        if let Err(answer) = ready.to {
+            self.head = answer.head; // its room serves the next one, too
+        }
         *now = Instant::now();
         let taken = now.duration_since(begun);
         let second = now.duration_since(worker.born).as_secs();
