@@ -11,10 +11,10 @@
 //! finds no room ([`Limits`]) is refused and counted ([`Refused`]); the routes
 //! that are there stay true.
 
-use asgard_model::{Asn, scoring::VisibilityRule};
+use asgard_model::scoring::VisibilityRule;
 
 use crate::{
-    event::{Attributes, Envelope, Event, Nlri, Peer, State, What},
+    event::{Attributes, Envelope, Event, Nlri, State, What},
     path::{PathArena, PathId, Room},
 };
 

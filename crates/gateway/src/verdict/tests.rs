@@ -101,8 +101,14 @@ impl Bench {
             secure: false,
             surface: Surface::Verdict,
         };
-        let (verdict, _) =
-            decide(&self.worker, &self.generation, from, &request).unwrap();
+        let (verdict, _) = decide(
+            &self.worker,
+            &self.generation,
+            from,
+            &request,
+            &mut Vec::new(),
+        )
+        .unwrap();
         let Verdict::Answer(answer) = verdict else { panic!("forwarded") };
         let mut out = Vec::new();
         answer.write_head(request.connection.version, true, &mut out);

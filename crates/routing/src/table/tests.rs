@@ -3,11 +3,11 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use asgard_model::{AsPath, Model};
+use asgard_model::{AsPath, Asn, Model};
 use proptest::prelude::*;
 
 use super::*;
-use crate::event::{Details, Moment};
+use crate::event::{Details, Moment, Peer};
 
 /// What the tests look at of a transition.
 type Seen = (u32, u8, String, Option<String>, Option<String>, Cause);
