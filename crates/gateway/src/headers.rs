@@ -88,7 +88,7 @@ impl Strip {
             b'c' | b'e' | b'f' | b'h' | b'k' | b'p' | b't' | b'u' | b'x' => {}
             _ => return Fate::Keep,
         }
-        if OF_CONNECTION.iter().any(|n| same(name, n)) {
+        if OF_CONNECTION.has(name) {
             return Fate::Drop;
         }
         match name {
@@ -107,7 +107,7 @@ impl Strip {
     fn is_claim(&self, name: &str) -> bool {
         let first = name.as_bytes().first().map_or(0, u8::to_ascii_lowercase);
         let may = matches!(first, b'x' | b'f' | b'c' | b't');
-        may && (is_forwarded(name) || CLAIMS.iter().any(|c| same(name, c)))
+        may && (is_forwarded(name) || CLAIMS.has(name))
             || same(name, &self.client_header)
     }
 }

@@ -244,7 +244,7 @@ fn rules_see_of_a_request_what_tools_see_whoever_sent_it() {
         "tea",
         "",
     ];
-    let all = some.iter().chain(&CLAIMS).chain(&OF_CONNECTION);
+    let all = some.iter().chain(&CLAIMS.names).chain(&OF_CONNECTION.names);
     for name in all {
         for trusted in [false, true] {
             let fate = strip.fate(name, trusted);

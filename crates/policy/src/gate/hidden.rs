@@ -10,7 +10,7 @@
 pub const OURS: [&str; 3] = ["x-rescaled-asn-", "x-rescaled-geo-", "x-asgard-"];
 
 /// Fields by which proxies speak about clients, beside `x-forwarded-…`.
-pub const CLAIMS: [&str; 11] = [
+pub const CLAIMS: Names<11> = Names::new([
     "x-real-ip",
     "x-client-ip",
     "x-cluster-client-ip",
@@ -22,11 +22,11 @@ pub const CLAIMS: [&str; 11] = [
     "true-client-ip",
     "fastly-client-ip",
     "x-original-host",
-];
+]);
 
 /// Fields of the connection (RFC 9110, section 7.6.1), those that a gateway
 /// writes anew, and `Proxy`, which CGI would take for a setting (httpoxy).
-pub const OF_CONNECTION: [&str; 13] = [
+pub const OF_CONNECTION: Names<13> = Names::new([
     "connection",
     "content-length",
     "expect",
@@ -40,9 +40,42 @@ pub const OF_CONNECTION: [&str; 13] = [
     "transfer-encoding",
     "upgrade",
     "x-request-id",
-];
+]);
 
-const OF_QUESTIONS: [&str; 2] = ["x-original-uri", "x-original-method"];
+const OF_QUESTIONS: Names<2> =
+    Names::new(["x-original-uri", "x-original-method"]);
+
+/// Names in their folded form ([`same`]), shorter than 32 bytes. Most fields
+/// differ from all of them by their length: that is seen first.
+#[derive(Clone, Copy, Debug)]
+pub struct Names<const N: usize> {
+    /// Each of them.
+    pub names: [&'static str; N],
+    /// A bit for each length.
+    lengths: u32,
+}
+
+impl<const N: usize> Names<N> {
+    /// Of names in their folded form; longer ones do not compile.
+    #[must_use]
+    pub const fn new(names: [&'static str; N]) -> Self {
+        let (mut lengths, mut at) = (0, 0);
+        while at < N {
+            lengths |= 1 << names[at].len();
+            at += 1;
+        }
+        Self { names, lengths }
+    }
+
+    /// Whether a name is one of them, in any spelling.
+    #[must_use]
+    #[inline]
+    pub fn has(&self, name: &str) -> bool {
+        name.len() < 32
+            && self.lengths & (1 << name.len()) != 0
+            && self.names.iter().any(|other| same(name, other))
+    }
+}
 
 /// What rules do not see, with the names that a configuration adds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,17 +97,16 @@ impl HiddenFields {
     #[must_use]
     pub fn hides(&self, name: &str) -> bool {
         let first = name.as_bytes().first().map_or(0, u8::to_ascii_lowercase);
-        let is_any = |of: &[&str]| of.iter().any(|other| same(name, other));
         let fixed = match first {
             b'x' => {
                 is_ours(name)
                     || is_forwarded(name)
                     || is_of_question(name)
-                    || is_any(&CLAIMS)
-                    || is_any(&OF_CONNECTION)
+                    || CLAIMS.has(name)
+                    || OF_CONNECTION.has(name)
             }
             b'c' | b'e' | b'f' | b'h' | b'k' | b'p' | b't' | b'u' => {
-                is_any(&CLAIMS) || is_any(&OF_CONNECTION)
+                CLAIMS.has(name) || OF_CONNECTION.has(name)
             }
             _ => false,
         };
@@ -100,7 +132,7 @@ pub fn is_forwarded(name: &str) -> bool {
 #[must_use]
 #[inline]
 pub fn is_of_question(name: &str) -> bool {
-    starts_with(name, "x-envoy-") || OF_QUESTIONS.iter().any(|n| same(name, n))
+    starts_with(name, "x-envoy-") || OF_QUESTIONS.has(name)
 }
 
 /// The form of a name in which [`same`] compares: lower case, `-` for `_`, as

@@ -409,7 +409,7 @@ fn a_policy_changed_anywhere_is_read_or_refused_and_never_panics() {
         usize::try_from(seed >> 16).unwrap() % limit.max(1)
     };
     let (mut taken, total) = (0, cases(2_000));
-    let mut slowest = std::time::Duration::ZERO;
+    let mut slowest = (std::time::Duration::ZERO, String::new());
     for _ in 0..total {
         let mut text: Vec<char> = EVERYTHING.chars().collect();
         let is_gentle = next(2) == 0;
@@ -430,11 +430,21 @@ fn a_policy_changed_anywhere_is_read_or_refused_and_never_panics() {
         let text: String = text.into_iter().collect();
         let begun = std::time::Instant::now();
         taken += usize::from(is_taken(&text));
-        slowest = slowest.max(begun.elapsed());
+        let took = begun.elapsed();
+        if took > slowest.0 {
+            slowest = (took, text);
+        }
     }
-    println!("{taken} of {total} taken, the slowest in {slowest:?}");
+    // Once more: a busy machine may have stopped us in the middle.
+    let again = (0..5).map(|_| {
+        let begun = std::time::Instant::now();
+        is_taken(&slowest.1);
+        begun.elapsed()
+    });
+    let took = again.min().unwrap_or_default();
+    println!("{taken} of {total} taken, the slowest in {took:?}");
     assert!(taken > total / 20 && taken < total, "{taken}");
-    assert!(slowest.as_secs() < 2, "{slowest:?}");
+    assert!(took.as_secs() < 2, "{took:?} for {:?}", slowest.1);
 }
 
 fn is_taken(text: &str) -> bool {
