@@ -1,25 +1,23 @@
 //! A connection of HTTP/1: one request after the other.
 //!
-//! Read a head, decide, exchange, and again. Requests that were sent ahead
-//! wait in the buffer. After an answer that ends the connection, what the
-//! client still sends is read for a moment: a reset would destroy the answer on
-//! its way.
+//! Read a head, decide, pass it on or answer, and again. Requests that were sent
+//! ahead wait in the buffer.
 
 use std::{
     future::poll_fn,
-    io,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-use tokio::{
-    io::AsyncWrite as _,
-    time::{Instant, timeout},
-};
+use tokio::time::Instant;
 
+mod answering;
 mod over_http2;
+mod passing;
+
+use answering::CURT;
 
 use crate::{
     alarm::Alarm,
@@ -27,13 +25,7 @@ use crate::{
     config::Limits,
     decide::{From, Record, Verdict, decide},
     drain::{Phase, reached},
-    forward::{
-        backend::Backend,
-        exchange::{self, Ended, Failed, Job},
-        fault::{Fault, Side},
-        server::{Connection as ServerConnection, Server, Underway},
-        tunnel,
-    },
+    forward::backend::Backend,
     generation::Generation,
     http1::{
         body::Framing,
@@ -50,10 +42,6 @@ use crate::{
 const GRACE: Duration = Duration::from_millis(500);
 /// As good as at once.
 const NOW: Duration = Duration::from_nanos(1);
-/// How long a connection that ends is still read.
-const LINGER: Duration = Duration::from_secs(2);
-/// And how many bytes.
-const LINGER_BYTES: usize = 1024 * 1024;
 
 /// One client.
 pub(super) struct Connection<'w> {
@@ -96,18 +84,6 @@ struct Ready {
     repeatable: bool,
 }
 
-/// How an answer of ours is written.
-#[derive(Clone, Copy)]
-struct Manner {
-    version: Version,
-    to_head: bool,
-    keep_alive: bool,
-}
-
-/// To a request that is none.
-const CURT: Manner =
-    Manner { version: Version::Http11, to_head: false, keep_alive: false };
-
 /// Whether another request may follow.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Next {
@@ -115,12 +91,6 @@ enum Next {
     End,
     /// The client may still be sending.
     Linger,
-}
-
-impl Ready {
-    fn manner(&self, keep_alive: bool) -> Manner {
-        Manner { version: self.version, to_head: self.to_head, keep_alive }
-    }
 }
 
 impl<'w> Connection<'w> {
@@ -372,259 +342,4 @@ impl<'w> Connection<'w> {
         self.incoming.consume(length);
         Ok(ready)
     }
-
-    /// To a server of HTTP/2.
-    async fn forward_over_http2(
-        &mut self,
-        backend: &Backend,
-        generation: &Generation,
-        ready: &Ready,
-        begun: Instant,
-    ) -> (u16, Next) {
-        let sent = over_http2::forward(self, backend, generation, ready, begun);
-        match Box::pin(sent).await {
-            Ok(ended) => ended,
-            Err((answered, fault)) => {
-                let failed = Failed { fault, answered };
-                self.broke(failed, backend, ready).await
-            }
-        }
-    }
-
-    /// Passes a request on; tries once more where that is safe.
-    async fn forward(
-        &mut self,
-        backend: &Backend,
-        generation: &Generation,
-        ready: &Ready,
-        begun: Instant,
-    ) -> (u16, Next) {
-        if backend.config.http2 {
-            return self
-                .forward_over_http2(backend, generation, ready, begun)
-                .await;
-        }
-        let mut tried: Option<Arc<Server>> = None;
-        let mut stale = false;
-        loop {
-            let again = tried.is_some() || stale;
-            let picked = backend.pick(begun, tried.as_ref());
-            let Some(server) = picked.map(Arc::clone) else {
-                return self.failed(502, ready).await;
-            };
-            let underway = Underway::at(&server);
-            let idle = match stale {
-                true => None,
-                false => server.idle(self.worker.index, begun),
-            };
-            let connected = match idle {
-                Some(connection) => Ok(connection),
-                None => server.connect().await,
-            };
-            let mut connection = match connected {
-                Ok(connection) => connection,
-                Err(fault) => {
-                    self.note(backend, &fault);
-                    if again {
-                        return self.failed(fault.status(), ready).await;
-                    }
-                    tried = Some(server);
-                    continue;
-                }
-            };
-            let result = self
-                .exchange(&mut connection, backend, generation, ready, begun)
-                .await;
-            match result {
-                Ok(ended) => {
-                    return self
-                        .ended(ended, connection, &underway, generation)
-                        .await;
-                }
-                Err(Failed { fault, answered: None })
-                    if fault.is_stale_connection()
-                        && connection.reused
-                        && ready.repeatable
-                        && !again =>
-                {
-                    stale = true;
-                }
-                Err(failed) => {
-                    return self.broke(failed, backend, ready).await;
-                }
-            }
-        }
-    }
-
-    async fn exchange(
-        &mut self,
-        connection: &mut ServerConnection,
-        backend: &Backend,
-        generation: &Generation,
-        ready: &Ready,
-        begun: Instant,
-    ) -> Result<Ended, Failed> {
-        connection.outgoing.clear();
-        connection.outgoing.bytes.extend_from_slice(&self.head);
-        let setup = &generation.setup;
-        exchange::run(
-            exchange::Client {
-                wire: &mut self.wire,
-                incoming: &mut self.incoming,
-                outgoing: &mut self.outgoing,
-                alarm: &mut self.alarm,
-            },
-            exchange::Server {
-                wire: &mut connection.wire,
-                incoming: &mut connection.incoming,
-                outgoing: &mut connection.outgoing,
-            },
-            Job {
-                framing: ready.framing,
-                version: ready.version,
-                to_head: ready.to_head,
-                websocket: ready.websocket,
-                expects_continue: ready.expects_continue,
-                keep_alive: ready.keep_alive,
-                begun,
-                limits: &setup.config.limits,
-                timeouts: &backend.config.timeouts,
-                strip: &setup.strip,
-            },
-        )
-        .await
-    }
-
-    /// The exchange ended well.
-    async fn ended(
-        &mut self,
-        ended: Ended,
-        mut connection: ServerConnection,
-        underway: &Underway,
-        generation: &Generation,
-    ) -> (u16, Next) {
-        if ended.upgraded {
-            let tunnels = &self.worker.metrics.tunnels;
-            tunnels.inc();
-            tunnel::run(
-                (&mut self.wire, &mut self.incoming),
-                (&mut connection.wire, &mut connection.incoming),
-                &mut self.alarm,
-                generation.setup.config.limits.tunnel_idle,
-            )
-            .await;
-            tunnels.dec();
-            return (ended.status, Next::End);
-        }
-        if ended.server_reusable {
-            let now = Instant::now();
-            underway.server().keep(self.worker.index, connection, now);
-        }
-        let next = match ended.client_reusable {
-            true => Next::Request,
-            false => Next::Linger,
-        };
-        (ended.status, next)
-    }
-
-    /// The exchange failed.
-    async fn broke(
-        &mut self,
-        failed: Failed,
-        backend: &Backend,
-        ready: &Ready,
-    ) -> (u16, Next) {
-        let Failed { fault, answered } = failed;
-        if fault.side() == Side::Backend {
-            self.note(backend, &fault);
-        } else {
-            tracing::debug!(peer = %self.from.peer, %fault, "request ended");
-        }
-        // Half a response cannot be taken back: the end of the connection is
-        // the only way to say that it is not whole.
-        match (answered, &fault) {
-            (Some(status), _) => (status, Next::End),
-            (None, Fault::ClientGone(_)) => (fault.status(), Next::End),
-            (None, Fault::Client(refusal)) => {
-                let answer = Answer::refusal(*refusal);
-                self.outgoing.clear();
-                self.answer(&answer, ready.manner(false)).await;
-                (answer.status, Next::Linger)
-            }
-            (None, _) => self.failed(fault.status(), ready).await,
-        }
-    }
-
-    /// Tells the client about a fault before anything else was told.
-    async fn failed(&mut self, status: u16, ready: &Ready) -> (u16, Next) {
-        self.outgoing.clear();
-        let answer = Answer::fault(status, ready.record.id.as_str());
-        let whole = matches!(ready.framing, Framing::None | Framing::Length(0));
-        let keep_alive = ready.keep_alive && whole;
-        let sent = self.answer(&answer, ready.manner(keep_alive)).await;
-        let next = match (sent, keep_alive) {
-            (false, _) => Next::End,
-            (true, true) => Next::Request,
-            (true, false) => Next::Linger,
-        };
-        (status, next)
-    }
-
-    fn note(&self, backend: &Backend, fault: &Fault) {
-        note(self.worker, backend, fault);
-    }
-
-    /// Writes an answer of ours; whether it could be written in time.
-    async fn answer(&mut self, answer: &Answer, manner: Manner) -> bool {
-        let out = &mut self.outgoing.bytes;
-        let Manner { version, to_head, keep_alive } = manner;
-        answer.write_head(version, keep_alive, out);
-        if !to_head {
-            out.extend_from_slice(&answer.body);
-        }
-        // The kernel takes most answers at once, and then no time is measured.
-        let mut waits = false;
-        poll_fn(|cx| match self.outgoing.poll_write(cx, &mut self.wire) {
-            Poll::Ready(written) => Poll::Ready(written.is_ok()),
-            Poll::Pending => {
-                if !waits {
-                    let end = Instant::now() + exchange::RATE_WINDOW;
-                    self.alarm.set(end);
-                    waits = true;
-                }
-                self.alarm.poll(cx).map(|()| false)
-            }
-        })
-        .await
-    }
-
-    /// Ends our side, and reads what still comes, for a moment.
-    async fn linger(&mut self) {
-        let ended = async {
-            poll_fn(|cx| Pin::new(&mut self.wire).poll_shutdown(cx)).await?;
-            let mut read = 0;
-            while read < LINGER_BYTES {
-                self.incoming.consume(self.incoming.data().len());
-                let room = 16 * 1024;
-                let more = poll_fn(|cx| {
-                    self.incoming.poll_fill(cx, &mut self.wire, room)
-                });
-                match more.await? {
-                    0 => break,
-                    count => read += count,
-                }
-            }
-            io::Result::Ok(())
-        };
-        // Whoever sends longer than that is cut.
-        let _ = timeout(LINGER, ended).await;
-    }
-}
-
-/// Counts what a backend did wrong.
-fn note(worker: &Worker, backend: &Backend, fault: &Fault) {
-    let name = backend.config.name.as_str();
-    tracing::debug!(backend = name, %fault, "exchange failed");
-    let errors = &worker.metrics.backend_errors;
-    errors.with_label_values(&[name, fault.label()]).inc();
 }

@@ -20,7 +20,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{Connection, Next, Ready, note};
+use super::{Connection, Next, Ready, passing::note};
 use crate::{
     forward::{
         backend::Backend,
