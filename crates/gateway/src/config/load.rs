@@ -349,6 +349,8 @@ pub(crate) fn files_like(pattern: &Path) -> Result<Vec<PathBuf>, String> {
         .filter(|path| {
             path.file_name()
                 .and_then(|file| file.to_str())
+                // As in a shell, `*` is no hidden file: an editor's, say.
+                .filter(|file| !file.starts_with('.') || name.starts_with('.'))
                 .is_some_and(|file| fits(name.as_bytes(), file.as_bytes()))
         })
         .collect();

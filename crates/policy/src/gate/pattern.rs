@@ -7,6 +7,7 @@ use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use regex_automata::{
     Anchored, Input, MatchKind,
     dfa::{Automaton as _, StartKind, dense},
+    nfa::thompson,
 };
 
 use super::rule::Written;
@@ -86,11 +87,15 @@ impl Automaton {
             .start_kind(StartKind::Unanchored)
             .dfa_size_limit(Some(AUTOMATON_LIMIT))
             .determinize_size_limit(Some(4 * AUTOMATON_LIMIT));
+        // An empty match inside a character counts: then too much is said to
+        // fit, which the set corrects. Else such a match would hide others.
+        let bytes = thompson::Config::new().utf8(false);
         let mut builder = dense::Builder::new();
-        builder.configure(config).build_many(patterns).ok().map(Self)
+        let builder = builder.configure(config).thompson(bytes);
+        builder.build_many(patterns).ok().map(Self)
     }
 
-    /// Whether any pattern fits; `None` if it cannot say.
+    /// Whether any pattern fits, or seems to; `None` if it cannot say.
     pub(super) fn is_match(&self, text: &str) -> Option<bool> {
         let input = Input::new(text).anchored(Anchored::No).earliest(true);
         self.0.try_search_fwd(&input).ok().map(|found| found.is_some())

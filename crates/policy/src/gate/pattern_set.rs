@@ -63,7 +63,8 @@ impl Matches<'_> {
             let any = self.set.any.as_ref();
             let any = any.and_then(|any| any.is_match(self.text));
             let any = any.unwrap_or_else(|| set.is_match(self.text));
-            any.then(|| set.matches(self.text))
+            let which = any.then(|| set.matches(self.text));
+            which.filter(SetMatches::matched_any)
         }))
     }
 }
@@ -74,6 +75,8 @@ mod tests {
 
     const PATTERNS: [&str; 6] =
         ["^/\\.git/", "\\.(bak|sql)$", "^$", "bot", "(?i)Grüße", "\\d{3}"];
+    /// One that would fit inside a character, if texts were bytes.
+    const INSIDE: [&str; 2] = ["(?-u:\\B)", "^aéa"];
 
     #[test]
     fn a_set_says_what_its_patterns_say_alone() {
@@ -86,17 +89,21 @@ mod tests {
             "/dump.sqlx",
             "GRÜSSE",
             "grüße",
+            "aéa",
             "12",
             "1234",
             "/.git/robot.bak",
             "\u{0}\n",
         ];
         // One that an automaton cannot have: Unicode's word boundary.
-        for more in ["z", "\\bword\\b"] {
-            let patterns: Vec<&str> =
-                PATTERNS.iter().copied().chain([more]).collect();
+        let sets = [["z", "y"], ["\\bword\\b", "y"], INSIDE];
+        for more in sets {
+            let mut patterns = more.to_vec();
+            if more != INSIDE {
+                patterns.extend(PATTERNS);
+            }
             let set = PatternSet::new(&patterns);
-            assert_eq!(set.any.is_none(), more != "z");
+            assert_eq!(set.any.is_none(), more[0].starts_with("\\b"));
             let alone: Vec<(Regex, usize)> = patterns
                 .iter()
                 .enumerate()

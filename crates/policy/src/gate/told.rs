@@ -54,15 +54,16 @@ impl Told {
     }
 }
 
-/// The host as rules and backends know it: lower case, without port.
+/// The host as rules and backends know it: lower case, without port. What is in
+/// that form stays so, also an IPv6 address without brackets.
 #[must_use]
 pub fn rule_host(host: &str) -> Cow<'_, str> {
     let host = match host.strip_prefix('[') {
         Some(rest) => rest.split_once(']').map_or(host, |(inside, _)| inside),
-        None => {
-            let end = host.bytes().position(|byte| byte == b':');
-            end.map_or(host, |end| &host[..end])
-        }
+        None => match host.bytes().position(|byte| byte == b':') {
+            Some(end) if !host[end + 1..].contains(':') => &host[..end],
+            _ => host,
+        },
     };
     match host.bytes().any(|byte| byte.is_ascii_uppercase()) {
         true => Cow::Owned(host.to_ascii_lowercase()),
@@ -73,6 +74,22 @@ pub fn rule_host(host: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_host_of_rules_is_the_same_however_often_it_is_asked_for() {
+        for (told, host) in [
+            ("Shop.Example:8443", "shop.example"),
+            ("192.0.2.1:80", "192.0.2.1"),
+            ("[2001:DB8::1]:443", "2001:db8::1"),
+            ("[::1]", "::1"),
+            ("::1", "::1"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("", ""),
+        ] {
+            assert_eq!(rule_host(told), host, "{told}");
+            assert_eq!(rule_host(host), host, "{told}");
+        }
+    }
 
     fn told(host: &str, agent: &str, fields: &[(&str, &str)]) -> Told {
         let mut headers = HeaderMap::default();

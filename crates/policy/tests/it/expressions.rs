@@ -221,6 +221,9 @@ fn costs_grow_with_what_is_gone_through() {
     let all = cost("headers.all(h, h != 'x')");
     assert!((100..MAX_COST).contains(&all), "{all}");
     assert!(cost("userAgent.contains('bot')") > cost("method == 'GET'"));
+    // Also behind a choice.
+    let chosen = "(method == 'GET' ? headers : headers).all(h, h != 'x')";
+    assert!(cost(chosen) >= all, "{} < {all}", cost(chosen));
 }
 
 #[test]

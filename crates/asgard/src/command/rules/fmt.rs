@@ -4,7 +4,13 @@
 //! that is refused is not touched, and nothing is written that does not mean
 //! the same when it is read again.
 
-use std::{fs, io, io::Write as _, path::Path};
+use std::{
+    ffi::OsString,
+    fs, io,
+    io::Write as _,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown},
+    path::Path,
+};
 
 use anyhow::{Context, anyhow, bail};
 use asgard_gateway::config::{self, Loaded, Overrides};
@@ -105,13 +111,38 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     let context = || format!("`{shown}` cannot be written");
     // A link stays one.
     let path = fs::canonicalize(path).with_context(context)?;
-    let mut name = path.as_os_str().to_owned();
+    // Hidden, so that `rule_files: rules.d/*` does not see it.
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
     name.push(".asgard-fmt");
-    let beside = Path::new(&name);
-    let mut file = fs::File::create(beside).with_context(context)?;
-    file.write_all(text.as_bytes()).with_context(context)?;
-    let permissions = fs::metadata(&path).with_context(context)?.permissions();
-    file.set_permissions(permissions).with_context(context)?;
-    file.sync_all().with_context(context)?;
-    fs::rename(beside, &path).with_context(context)
+    let beside = path.with_file_name(name);
+    let written = write_beside(&beside, &path, text);
+    let written = written.and_then(|()| fs::rename(&beside, &path));
+    if written.is_err() {
+        let _ = fs::remove_file(&beside); // what failed is told below
+    }
+    written.with_context(context)
+}
+
+/// A new file with owner and rights of another: who reads that one, reads this.
+fn write_beside(beside: &Path, like: &Path, text: &str) -> io::Result<()> {
+    let old = fs::metadata(like)?;
+    match fs::remove_file(beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(error);
+        }
+        _ => {} // left by a run that was ended
+    }
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(beside)?;
+    file.write_all(text.as_bytes())?;
+    let new = file.metadata()?;
+    if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
+        fchown(&file, Some(old.uid()), Some(old.gid()))?;
+    }
+    file.set_permissions(old.permissions())?;
+    file.sync_all()
 }

@@ -219,3 +219,26 @@ fn files_of_rules_are_rewritten_behind_their_links() {
     assert_eq!(written, rule.replace("deny", "DENY"));
     assert!(fs::symlink_metadata(path("r.yaml")).unwrap().is_symlink());
 }
+
+#[test]
+fn a_rewritten_file_keeps_its_owner_and_its_rights() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("g.yaml");
+    let rule = "- {name: r, action: deny, path: /x}\n";
+    fs::write(&file, format!("{HEAD}  {rule}")).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    let before = fs::metadata(&file).unwrap();
+    // Only root can give a file away.
+    let owner = if before.uid() == 0 { 65_534 } else { before.uid() };
+    std::os::unix::fs::chown(&file, Some(owner), None).unwrap();
+    // What a run that was ended has left is in nobody's way.
+    fs::write(dir.path().join(".g.yaml.asgard-fmt"), "half").unwrap();
+    let output = asgard(dir.path(), &["rules", "fmt", "g.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(fs::read_to_string(&file).unwrap().contains("DENY"));
+    let after = fs::metadata(&file).unwrap();
+    assert_eq!((after.uid(), after.gid()), (owner, before.gid()));
+    assert_eq!(after.mode() & 0o777, 0o640);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+}

@@ -178,6 +178,9 @@ impl Costing<'_> {
     /// What it costs beyond its own bound to have all of a map of the request:
     /// each name is compared with those before it, most by their length.
     fn whole(&self, node: &Node) -> u64 {
+        if let Node::Conditional(parts) = node {
+            return self.whole(&parts[1]).max(self.whole(&parts[2]));
+        }
         let Node::Variable(index) = node else { return 0 };
         let Bound { size, item, .. } = self.variable(*index);
         match item {
