@@ -17,6 +17,7 @@ mod judge;
 mod on_disk;
 mod refresh;
 mod subject;
+mod takeover;
 
 use std::{
     path::{Path, PathBuf},
@@ -137,8 +138,8 @@ pub struct Library {
 
 impl Library {
     /// The subjects of a configuration. `cache` is a directory for last good
-    /// copies of what has no `path`; what `before` has loaded from the same
-    /// place is kept.
+    /// copies of what has no `path`; it begins with a copy of what `before` has
+    /// loaded from the same places, until [`Self::settle`].
     ///
     /// # Errors
     /// [`DataError::NoAsgard`], [`DataError::Client`].
@@ -149,20 +150,15 @@ impl Library {
         clock: Clock,
     ) -> Result<Self, DataError> {
         let mut subjects = subject::of(config, cache)?;
-        for subject in &mut subjects {
-            let old = before.and_then(|before| {
-                before.subjects.iter().find(|old| old.spec == subject.spec)
-            });
-            if let Some(old) = old {
-                subject.shelf = Arc::clone(&old.shelf);
-            }
+        if let Some(before) = before {
+            takeover::borrow(&mut subjects, &before.subjects);
         }
         let cache = cache.map(Path::to_owned);
         Ok(Self { subjects, fetcher: Fetcher::new()?, cache, clock })
     }
 
-    /// The library of another configuration, which takes over what this one has
-    /// loaded.
+    /// The library of another configuration, which begins with a copy of what
+    /// this one has loaded.
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -242,13 +238,6 @@ impl Library {
             }
         }
         Ok(updates)
-    }
-
-    /// Lets every file count as changed, so that the next look reads it.
-    pub fn forget_files(&self) {
-        for subject in self.subjects.iter().filter(|s| s.is_file()) {
-            subject.shelf.lock().signature = None;
-        }
     }
 
     /// Keeps everything fresh until `shutdown` changes or its sender is gone.

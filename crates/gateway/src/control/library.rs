@@ -1,9 +1,10 @@
 //! The data of a gateway: loaded before the first request, kept fresh, carried
 //! over a reload.
 //!
-//! A reload makes a new [`Library`], which takes over what the old one has
-//! loaded from the same places. The old one ends its work before the new one
-//! begins, and whatever it still brings is not published.
+//! A reload makes a new [`Library`], which works on copies of what the old one
+//! has loaded from the same places, and takes its place only with all that the
+//! configuration needs. The old one ends its work before the new one begins, and
+//! whatever it still brings is not published.
 
 use std::{
     path::Path,
@@ -57,7 +58,7 @@ impl Gateway {
     ) -> Result<Arc<Library>, LoadError> {
         let config = &setup.config;
         let before = self.library.borrow().clone();
-        let library = match &before {
+        let mut library = match &before {
             Some(before) => before.for_config(config)?,
             None => Library::new(config, None, None, clock::seconds)?,
         };
@@ -66,12 +67,14 @@ impl Gateway {
             library.load().await?;
             Ok(unit_tests::pass(&setup.policy, config, &library.data())?)
         };
-        match ready.await {
-            Ok(()) => Ok(Arc::new(library)),
+        let done: Result<(), LoadError> = ready.await;
+        match done {
+            Ok(()) => {
+                library.settle();
+                Ok(Arc::new(library))
+            }
             Err(error) => {
-                // The library in force shares what was read, and must not take
-                // it for published.
-                library.forget_files();
+                library.abandon();
                 Err(error)
             }
         }

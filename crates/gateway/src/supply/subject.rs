@@ -4,11 +4,14 @@ use std::{
     fs::Metadata,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
-use super::{DataError, Version, What, cached, judge::Good};
+use super::{DataError, Version, What, cached, judge::Good, takeover::Loan};
 use crate::config::{
     AsgardLink, Config, Database, DatabaseSource, Feed, FeedSource, IpList,
     ListSource, OnMissing,
@@ -29,6 +32,9 @@ pub struct Subject {
     /// Whether rules need it.
     pub(super) needed: bool,
     pub(super) shelf: Arc<Shelf>,
+    /// Whose copy the shelf is, while it is undecided whether this subject
+    /// comes into force.
+    pub(super) loan: Option<Loan>,
 }
 
 /// What makes two subjects the same across a reload.
@@ -74,9 +80,11 @@ pub(super) struct Shelf(
     Mutex<State>,
 );
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct State {
     pub(super) version: Option<Version>,
+    /// Of two versions, the one with the higher number was taken later; 0: none.
+    pub(super) taken: u64,
     pub(super) entries: u64,
     pub(super) build_epoch: u64,
     pub(super) last_success: u64,
@@ -137,6 +145,8 @@ impl Signature {
 impl State {
     /// A new version is there, whole.
     pub(super) fn take(&mut self, good: &Good) {
+        static TAKEN: AtomicU64 = AtomicU64::new(0);
+        self.taken = TAKEN.fetch_add(1, Ordering::Relaxed) + 1;
         self.version = Some(good.version.clone());
         self.entries = good.entries;
         self.build_epoch = good.build_epoch;
@@ -144,6 +154,10 @@ impl State {
 }
 
 impl Shelf {
+    pub(super) fn of(state: State) -> Self {
+        Self(Mutex::new(state))
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -265,6 +279,7 @@ fn database(
         on_missing: database.on_missing,
         needed: false,
         shelf: Arc::default(),
+        loan: None,
     })
 }
 
@@ -288,6 +303,7 @@ fn list(index: usize, list: &IpList, cache: Option<&Path>) -> Subject {
         on_missing,
         needed: false,
         shelf: Arc::default(),
+        loan: None,
     }
 }
 
@@ -321,6 +337,7 @@ fn feed(
         on_missing,
         needed: false,
         shelf: Arc::default(),
+        loan: None,
     })
 }
 

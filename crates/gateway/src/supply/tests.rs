@@ -66,6 +66,7 @@ fn subject(origin: Origin, database: Option<Database>) -> Subject {
         on_missing: OnMissing::Fail,
         needed: true,
         shelf: Arc::default(),
+        loan: None,
     }
 }
 

@@ -18,6 +18,7 @@ mod old_data;
 mod patience;
 mod places;
 mod proxy_header;
+mod refused_reloads;
 mod reloads;
 mod rule_errors;
 mod smuggling;
