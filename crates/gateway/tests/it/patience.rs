@@ -18,12 +18,15 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
     io::AsyncWriteExt,
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
 };
 
 use crate::{
     backend::Backend,
-    frames::{Client, HEADERS, RST_STREAM, WINDOW},
+    frames::{
+        Client, DATA, END_STREAM, HEADERS, PREFACE, RST_STREAM, WINDOW,
+        WINDOW_UPDATE, frame, settings,
+    },
     stage::{DEADLINE, Stage, one_response, status},
 };
 
@@ -67,6 +70,47 @@ async fn a_client_that_does_not_read_loses_its_stream_and_frees_the_backend() {
     // The connection lives: another stream of it is answered.
     client.ask(3, "GET", "/status/204").await;
     client.find(HEADERS, 3).await;
+}
+
+/// All answers are short, so the gateway has given all of them to hyper long
+/// before the client has read them.
+#[tokio::test]
+async fn a_client_that_reads_slowly_gets_the_rest_of_its_answers() {
+    const STREAMS: usize = 250;
+    const LENGTH: usize = 32_000;
+    const PORTION: usize = 16_000;
+    let backend = Backend::start().await;
+    let limits = "idle_timeout: 1s, h2_streams: 250";
+    let stage = stage(backend.address, limits).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(16 * 1024).unwrap();
+    let stream = socket.connect(stage.address()).await.unwrap();
+    let mut client = Client::silent(stream);
+    let room = 1_u32 << 30;
+    client.send(PREFACE).await;
+    client.send(&settings(&[(WINDOW, room)])).await;
+    client.send(&frame(WINDOW_UPDATE, 0, 0, &room.to_be_bytes())).await;
+    for at in 0..STREAMS {
+        let stream = u32::try_from(2 * at + 1).unwrap();
+        client.ask(stream, "GET", &format!("/big/{LENGTH}")).await;
+    }
+    // Longer than `idle_timeout` and the farewell.
+    let (begun, mut read, mut ends) = (Instant::now(), 0, 0);
+    while ends < STREAMS {
+        let frame = client.next().await.expect("all answers are whole");
+        if frame.kind == DATA {
+            let portions = read / PORTION;
+            read += frame.payload.len();
+            ends += usize::from(frame.flags & END_STREAM);
+            if read / PORTION > portions && begun.elapsed() < 14 * SECOND {
+                tokio::time::sleep(SECOND / 20).await;
+            }
+        }
+    }
+    assert_eq!(read, STREAMS * LENGTH);
+    assert!(begun.elapsed() >= 14 * SECOND, "it was not slow");
+    // Now it is idle.
+    client.end(15 * SECOND).await;
 }
 
 type Sent = BoxBody<Bytes, Infallible>;
@@ -357,7 +401,7 @@ async fn a_backend_that_waits_for_the_rest_of_a_request_is_not_silent() {
 #[tokio::test]
 async fn who_waits_for_the_connection_of_others_fails_with_it() {
     // A queue that is full: the kernel lets further clients wait.
-    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let full = socket.listen(1).unwrap();
     let address = full.local_addr().unwrap();

@@ -46,6 +46,11 @@ const PROBE: Duration = Duration::from_secs(30);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a client that was told to go may take.
 const FAREWELL: Duration = Duration::from_secs(10);
+/// Bytes of one answer that hyper may take before the client does.
+const AHEAD: usize = 32 * 1024;
+/// What is written at once and is no longer than this is no part of an answer
+/// that somebody reads: it acknowledges pings and settings.
+const SMALL_TALK: usize = 128;
 
 tokio::task_local! {
     /// Of the stream whose task this is.
@@ -91,6 +96,7 @@ pub(in crate::listener) async fn drive<S, B>(
         .keep_alive_interval(PROBE)
         .keep_alive_timeout(PROBE_TIMEOUT)
         .max_concurrent_streams(limits.h2_streams)
+        .max_send_buf_size(AHEAD)
         .max_header_list_size(
             u32::try_from(limits.header_bytes).unwrap_or(u32::MAX),
         );
@@ -130,13 +136,16 @@ struct Vitals {
     born: Instant,
     /// Streams that are served.
     open: AtomicUsize,
-    /// Since when there is none, in milliseconds after `born`.
+    /// Since when there is none, or nothing of what was left of them was taken,
+    /// in milliseconds after `born`.
     idle_since: AtomicU64,
     /// Since when it is in a head, or another frame that is not whole: so many
     /// milliseconds after `born`, and one; 0 if it is in none.
     block_since: AtomicU64,
     /// It is in a frame with a part of a body.
     in_data: Arc<AtomicBool>,
+    /// There is more to write than the kernel takes.
+    full: AtomicBool,
 }
 
 /// What is wrong with a connection.
@@ -157,6 +166,7 @@ impl Default for Vitals {
             // The preface is due.
             block_since: AtomicU64::new(1),
             in_data: Arc::default(),
+            full: AtomicBool::new(false),
         }
     }
 }
@@ -185,8 +195,13 @@ impl Vitals {
 
     /// Resolves when the connection is late; `told` if it was told to go.
     async fn late(&self, limits: &Limits, told: bool) -> Late {
-        let idle = if told { FAREWELL } else { limits.idle_timeout };
         loop {
+            let idle = match (told, self.full.load(Relaxed)) {
+                (false, _) => limits.idle_timeout,
+                (true, false) => FAREWELL,
+                // The kernel asks for more when much of what it has is read.
+                (true, true) => FAREWELL.max(limits.idle_timeout),
+            };
             let now = self.born.elapsed();
             let after = |since: u64, wait| Duration::from_millis(since) + wait;
             let head = match self.block_since.load(Relaxed) {
@@ -251,7 +266,8 @@ where
     }
 }
 
-/// A wire that tells where in the client's frames it is.
+/// A wire that tells where in the client's frames it is, and whether the client
+/// takes what is left of answers whose streams have ended.
 struct Watched {
     wire: Wire,
     frames: Frames,
@@ -279,7 +295,13 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.wire).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.wire).poll_write(cx, bytes);
+        self.vitals.full.store(written.is_pending(), Relaxed);
+        let written = ready!(written)?;
+        if written > SMALL_TALK {
+            self.vitals.rests();
+        }
+        Poll::Ready(Ok(written))
     }
 
     fn poll_flush(
