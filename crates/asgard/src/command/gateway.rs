@@ -147,7 +147,7 @@ async fn serve(
         close_admin.send_replace(true);
         (&mut admin).await.ok();
     }
-    drain(&gateway, &config, threads).await?;
+    drain(&gateway, threads).await?;
     stop.send_replace(true);
     watcher.await.ok();
     if !close_admin.send_replace(true) {
@@ -258,20 +258,18 @@ impl Signals {
 }
 
 /// The end, in the order of [`Phase`].
-async fn drain(
-    gateway: &Gateway,
-    config: &Config,
-    threads: Vec<JoinHandle<()>>,
-) -> Result<()> {
+async fn drain(gateway: &Gateway, threads: Vec<JoinHandle<()>>) -> Result<()> {
     tracing::info!("draining");
+    // A reload may have changed them.
+    let limits = gateway.generations.load().setup.config.limits;
     gateway.enter(Phase::Draining);
-    sleep(config.limits.drain_delay).await;
+    sleep(limits.drain_delay).await;
     gateway.enter(Phase::Closing);
     let ended = tokio::task::spawn_blocking(move || {
         threads.into_iter().all(|thread| thread.join().is_ok())
     });
     tokio::pin!(ended);
-    let whole = match timeout(config.limits.drain_timeout, &mut ended).await {
+    let whole = match timeout(limits.drain_timeout, &mut ended).await {
         Ok(whole) => whole?,
         Err(_) => {
             tracing::warn!("connections were cut at the end of drain_timeout");

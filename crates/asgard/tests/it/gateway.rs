@@ -15,6 +15,7 @@ use std::{
 
 mod decisions;
 mod echo;
+mod ends;
 mod faulty;
 mod memory;
 mod restarts;
