@@ -244,15 +244,20 @@ impl Signals {
 
     /// Waits for the signal that ends; reloads on the one that does not.
     async fn until_the_end(&mut self, gateway: &Arc<Gateway>) {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
+        let Self { terminate, interrupt, hangup } = self;
+        let reloads = async {
+            while hangup.recv().await.is_some() {
                 // A refusal is logged where it happens.
-                _ = self.hangup.recv() => {
-                    drop(gateway.reload(seconds()).await);
-                }
+                drop(gateway.reload(seconds()).await);
             }
+            std::future::pending::<()>().await;
+        };
+        // The end does not wait for a reload, which may wait for a server; one
+        // that is given up changes nothing.
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            () = reloads => {}
         }
     }
 }
@@ -285,17 +290,20 @@ async fn drain(gateway: &Gateway, threads: Vec<JoinHandle<()>>) -> Result<()> {
 
 /// Reloads when a file that was read has changed.
 async fn watch_files(gateway: Arc<Gateway>, mut stop: watch::Receiver<bool>) {
-    loop {
-        tokio::select! {
-            () = sleep(POLL) => {}
-            _ = stop.wait_for(|stop| *stop) => return,
+    let reloads = async {
+        loop {
+            sleep(POLL).await;
+            let looking = Arc::clone(&gateway);
+            let look = move || looking.files_have_changed();
+            if tokio::task::spawn_blocking(look).await.unwrap_or(false) {
+                // A refusal is logged where it happens.
+                drop(gateway.reload(seconds()).await);
+            }
         }
-        let looking = Arc::clone(&gateway);
-        let look = move || looking.files_have_changed();
-        if tokio::task::spawn_blocking(look).await.unwrap_or(false) {
-            // A refusal is logged where it happens.
-            drop(gateway.reload(seconds()).await);
-        }
+    };
+    tokio::select! {
+        () = reloads => {}
+        _ = stop.wait_for(|stop| *stop) => {}
     }
 }
 

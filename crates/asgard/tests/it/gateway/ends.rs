@@ -1,6 +1,12 @@
-//! The end of a gateway whose configuration has changed.
+//! The end of a gateway whose configuration has changed, also while a reload is
+//! under way.
 
-use std::time::{Duration, Instant};
+use std::{
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use super::{Running, start};
 use crate::server::{DEADLINE, eventually, signal};
@@ -37,4 +43,28 @@ fn the_end_takes_as_long_as_the_last_reload_says() {
     });
     let took = running.end();
     assert!(took >= Duration::from_secs(3), "{took:?}");
+}
+
+/// Takes connections and never answers; tells of each.
+fn silent() -> (String, mpsc::Receiver<TcpStream>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/list", listener.local_addr().unwrap());
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        let streams = listener.incoming().map_while(Result::ok);
+        streams.map_while(|stream| tell.send(stream).ok()).count()
+    });
+    (url, told)
+}
+
+#[test]
+fn the_end_does_not_wait_for_a_reload_that_waits_for_a_server() {
+    let mut running = start("");
+    let (url, asked) = silent();
+    let list = format!("ip_lists: {{l: {{url: '{url}'}}}}\n");
+    running.configure(&format!("{}{list}", running.text));
+    let _open = asked.recv_timeout(DEADLINE).expect("the reload asks");
+    let took = running.end();
+    // The reload would be given up after thirty seconds.
+    assert!(took < Duration::from_secs(15), "{took:?}");
 }
