@@ -6,6 +6,7 @@
 
 use std::{
     io,
+    net::SocketAddr,
     sync::{Arc, mpsc},
     thread::JoinHandle,
     time::Duration,
@@ -126,12 +127,13 @@ async fn serve(
 
     let (stop, stopped) = watch::channel(false);
     let (close_admin, admin_closes) = watch::channel(false);
-    let mut admin = tokio::spawn(admin::serve(
-        admin,
-        Arc::clone(&gateway),
-        seconds,
-        admin_closes,
-    ));
+    let answering =
+        admin::serve(admin, Arc::clone(&gateway), seconds, admin_closes);
+    let mut admin = Admin {
+        address: admin_address,
+        close: close_admin,
+        task: Some(tokio::spawn(answering)),
+    };
     let watcher =
         tokio::spawn(watch_files(Arc::clone(&gateway), stopped.clone()));
     let asking = Arc::clone(&gateway);
@@ -140,19 +142,10 @@ async fn serve(
     let keeper = Arc::clone(&gateway);
     let fresh = tokio::spawn(async move { keeper.keep_fresh(stopped).await });
     signals.until_the_end(&gateway).await;
-    if let Some(process) = others::follower(admin_address).await {
-        // It answers for both from here on: a probe that met this one while it
-        // drains would take both out of service.
-        tracing::info!(process, "another gateway has taken over");
-        close_admin.send_replace(true);
-        (&mut admin).await.ok();
-    }
-    drain(&gateway, threads).await?;
+    end(&gateway, threads, &mut admin).await?;
     stop.send_replace(true);
     watcher.await.ok();
-    if !close_admin.send_replace(true) {
-        admin.await.ok();
-    }
+    admin.ends().await;
     fresh.await.ok();
     names.await.ok();
     Ok(Exit::Ok)
@@ -260,6 +253,49 @@ impl Signals {
             () = reloads => {}
         }
     }
+}
+
+/// The admin listener of this process.
+struct Admin {
+    address: SocketAddr,
+    close: watch::Sender<bool>,
+    /// Until it has ended.
+    task: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Admin {
+    async fn ends(&mut self) {
+        self.close.send_replace(true);
+        if let Some(task) = self.task.take() {
+            task.await.ok();
+        }
+    }
+}
+
+/// Drains, and leaves the admin address to a successor as soon as there is one:
+/// it answers for both from then on, and a probe that met this process while it
+/// drains would take both out of service.
+async fn end(
+    gateway: &Gateway,
+    threads: Vec<JoinHandle<()>>,
+    admin: &mut Admin,
+) -> Result<()> {
+    const TAKEN_OVER: &str = "another gateway has taken over";
+    if let Some(process) = others::follower(admin.address).await {
+        tracing::info!(process, "{TAKEN_OVER}");
+        admin.ends().await;
+        return drain(gateway, threads).await;
+    }
+    let drained = drain(gateway, threads);
+    tokio::pin!(drained);
+    tokio::select! {
+        done = &mut drained => return done,
+        process = others::next_follower(admin.address) => {
+            tracing::info!(process, "{TAKEN_OVER}");
+            admin.close.send_replace(true);
+        }
+    }
+    drained.await
 }
 
 /// The end, in the order of [`Phase`].

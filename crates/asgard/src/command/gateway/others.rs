@@ -15,11 +15,13 @@ use serde::Deserialize;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 /// For one answer.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// Between two looks for a successor.
+const PAUSE: Duration = Duration::from_secs(1);
 /// Longest answer.
 const MAX_BYTES: u64 = 1 << 20;
 /// The kernel deals connections out by their ports: that two processes listen
@@ -36,6 +38,8 @@ struct Process {
 
 #[derive(Debug, Deserialize)]
 struct Health {
+    /// `ok`, `degraded` or `draining`.
+    status: String,
     process: Process,
 }
 
@@ -49,7 +53,8 @@ pub(super) async fn follow(config: &Config) -> Result<()> {
         return Ok(());
     }
     // What is no gateway has the address for itself, and binding will fail.
-    let Some(other) = ask(address).await else { return Ok(()) };
+    let Some(health) = ask(address).await else { return Ok(()) };
+    let other = health.process;
     let (id, file) = (other.id, other.configuration.display());
     let ours = listens(config);
     if ours.iter().any(|address| other.listens.contains(address)) {
@@ -68,17 +73,28 @@ pub(super) async fn follow(config: &Config) -> Result<()> {
 }
 
 /// The process that has taken over the admin address of this one, if one has.
+/// One that drains itself was told to end before, and takes over nothing.
 pub(super) async fn follower(address: SocketAddr) -> Option<u32> {
     for _ in 0..ASKED {
-        let id = ask(address).await?.id;
-        if id != std::process::id() {
-            return Some(id);
+        let Health { status, process } = ask(address).await?;
+        if process.id != std::process::id() && status != "draining" {
+            return Some(process.id);
         }
     }
     None
 }
 
-async fn ask(address: SocketAddr) -> Option<Process> {
+/// Waits until there is one.
+pub(super) async fn next_follower(address: SocketAddr) -> u32 {
+    loop {
+        sleep(PAUSE).await;
+        if let Some(process) = follower(address).await {
+            return process;
+        }
+    }
+}
+
+async fn ask(address: SocketAddr) -> Option<Health> {
     let asked = async {
         let mut stream = TcpStream::connect(address).await.ok()?;
         let request = format!(
@@ -90,8 +106,7 @@ async fn ask(address: SocketAddr) -> Option<Process> {
         let mut stream = stream.take(MAX_BYTES);
         stream.read_to_string(&mut answer).await.ok()?;
         let (_, body) = answer.split_once("\r\n\r\n")?;
-        let health: Health = serde_json::from_str(body).ok()?;
-        Some(health.process)
+        serde_json::from_str(body).ok()
     };
     timeout(PATIENCE, asked).await.ok().flatten()
 }

@@ -10,10 +10,15 @@ use std::{
         atomic::{AtomicBool, Ordering::SeqCst},
     },
     thread,
+    time::Duration,
 };
 
 use super::{Load, backend, spawn};
-use crate::{http::Request, program::program, server::signal};
+use crate::{
+    http::Request,
+    program::program,
+    server::{DEADLINE, eventually, signal},
+};
 
 /// Addresses that are free now. All are held until all are known.
 fn free<const N: usize>() -> [SocketAddr; N] {
@@ -50,13 +55,23 @@ impl Files {
         proxy: SocketAddr,
         admin: SocketAddr,
     ) -> PathBuf {
+        self.drains(name, (proxy, admin), "100ms")
+    }
+
+    /// A configuration with this `drain_delay`.
+    fn drains(
+        &self,
+        name: &str,
+        (proxy, admin): (SocketAddr, SocketAddr),
+        delay: &str,
+    ) -> PathBuf {
         let path = self.home.path().join(name);
         let text = format!(
             "log: {{level: warn}}\n\
              health: {{host: 127.0.0.1, port: {}}}\n\
              listeners: [{{bind: '{proxy}'}}]\n\
              backends: [{{name: app, servers: ['http://{}']}}]\n\
-             limits: {{drain_delay: 100ms, drain_timeout: 10s}}\n",
+             limits: {{drain_delay: {delay}, drain_timeout: 10s}}\n",
             admin.port(),
             self.backend
         );
@@ -161,4 +176,52 @@ fn another_gateway_on_the_admin_port_is_told_from_a_successor() {
     assert!(stderr.contains(&id), "{stderr}");
     assert!(stderr.contains("gateway.yaml with other listeners"), "{stderr}");
     assert_eq!(Request::get("/readyz").send(admin).unwrap().status, 200);
+}
+
+/// The process and the state that the admin address tells of; `None` if nobody
+/// answers.
+fn health(admin: SocketAddr) -> Option<(u32, String)> {
+    let body = Request::get("/healthz").send(admin).ok()?.body;
+    let health: serde_json::Value = serde_json::from_str(&body).ok()?;
+    let id = u32::try_from(health["process"]["id"].as_u64()?).ok()?;
+    Some((id, health["status"].as_str()?.to_owned()))
+}
+
+#[test]
+fn a_process_that_drains_leaves_the_admin_address_to_one_that_comes() {
+    let files = Files::new();
+    let [proxy, admin] = free();
+    let file = files.drains("gateway.yaml", (proxy, admin), "60s");
+    let mut first = Process { child: spawn(&file, &[]).0 };
+    signal("TERM", first.child.id());
+    eventually("it drains", DEADLINE, || {
+        (health(admin)?.1 == "draining").then_some(())
+    });
+    let second = Process { child: spawn(&file, &[]).0 };
+    let id = second.child.id();
+    let answers = || health(admin).is_some_and(|(other, _)| other == id);
+    // One of two would answer twenty times in a row once in a million.
+    eventually("the second alone", Duration::from_secs(20), || {
+        (0..20).all(|_| answers()).then_some(())
+    });
+    assert_eq!(first.child.try_wait().unwrap(), None, "it still drains");
+    assert_eq!(health(admin), Some((id, "ok".into())));
+}
+
+#[test]
+fn a_process_that_was_told_to_end_before_is_no_successor() {
+    let files = Files::new();
+    let [proxy, admin] = free();
+    let soon = files.drains("soon.yaml", (proxy, admin), "2s");
+    let later = files.drains("later.yaml", (proxy, admin), "60s");
+    let mut first = Process { child: spawn(&soon, &[]).0 };
+    signal("TERM", first.child.id());
+    eventually("it drains", DEADLINE, || {
+        (health(admin)?.1 == "draining").then_some(())
+    });
+    let second = Process { child: spawn(&later, &[]).0 };
+    signal("TERM", second.child.id());
+    first.child.wait().unwrap();
+    let told = Some((second.child.id(), "draining".to_owned()));
+    assert_eq!(health(admin), told, "somebody answers to the end");
 }
