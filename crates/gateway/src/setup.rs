@@ -60,6 +60,9 @@ pub enum SetupError {
     },
 }
 
+/// What listeners show, by the name of their `tls` and whether they take HTTP/2.
+type Certificates = BTreeMap<(String, bool), Arc<ServerConfig>>;
+
 /// A configuration made ready.
 #[derive(Debug)]
 pub struct Setup {
@@ -77,7 +80,9 @@ pub struct Setup {
     pub(crate) strip: Arc<Strip>,
     pub(crate) downstream: Downstream,
     pub(crate) backends: Backends,
-    pub(crate) tls: BTreeMap<(String, bool), Arc<ServerConfig>>,
+    pub(crate) tls: Certificates,
+    /// The listeners of the start: their sockets stay bound.
+    bound: Vec<config::Listener>,
     pub(crate) rules: RuleMetrics,
     pub(crate) challenger: Challenger,
     pub(crate) crawlers: Crawlers,
@@ -142,6 +147,10 @@ impl Setup {
         let policy_hash = hash(&sources);
         let askers = config.verdict.iter().flat_map(|v| &v.trusted_peers);
         let askers = AddressSet::from_prefixes(askers.copied());
+        let bound = match before {
+            Some(before) => before.bound.clone(),
+            None => config.listeners.clone(),
+        };
         Ok(Self {
             trusted,
             strip: Arc::new(strip),
@@ -150,7 +159,8 @@ impl Setup {
                 geo: geo.enabled && geo.downstream_headers,
             },
             backends: backends(&config, workers, before)?,
-            tls: certificates(&config)?,
+            tls: certificates(&config, &bound, before)?,
+            bound,
             rules: RuleMetrics::new(&policy, &policy_hash),
             challenger,
             crawlers,
@@ -280,19 +290,25 @@ fn trusted_file(path: &std::path::Path) -> Result<AddressSet, SetupError> {
     })
 }
 
+/// Those of all listeners, and of those that only the start knew: clients still
+/// come in there. What is no longer configured for them stays as it was.
 fn certificates(
     config: &Config,
-) -> Result<BTreeMap<(String, bool), Arc<ServerConfig>>, TlsError> {
-    let mut ready = BTreeMap::new();
-    for listener in &config.listeners {
+    bound: &[config::Listener],
+    before: Option<&Setup>,
+) -> Result<Certificates, TlsError> {
+    let mut ready = Certificates::new();
+    for listener in config.listeners.iter().chain(bound) {
         let Some(name) = &listener.tls else { continue };
-        let Some(tls) = config.tls.get(name) else { continue };
         let key = (name.clone(), listener.http2);
-        if let std::collections::btree_map::Entry::Vacant(entry) =
-            ready.entry(key)
-        {
-            entry.insert(tls::server(tls, listener.http2)?);
+        if ready.contains_key(&key) {
+            continue;
         }
+        let known = match config.tls.get(name) {
+            Some(tls) => Some(tls::server(tls, listener.http2)?),
+            None => before.and_then(|before| before.tls.get(&key).cloned()),
+        };
+        ready.extend(known.map(|known| (key, known)));
     }
     Ok(ready)
 }

@@ -124,3 +124,26 @@ async fn a_backend_with_https_is_verified() {
     let stage = Stage::of(&outer("verify: false", "false")).await;
     assert_eq!(status(&stage.get("/", "").await), 200, "as the operator wants");
 }
+
+#[tokio::test]
+async fn a_listener_that_is_no_longer_configured_keeps_its_certificate() {
+    let backend = Backend::start().await;
+    let certificate = format!(
+        "{{cert: '{}', key: '{}'}}",
+        data("shop.pem"),
+        data("shop.key")
+    );
+    let text = format!(
+        "{}backends: [{{name: app, servers: ['http://{}']}}]\n",
+        listener(&certificate),
+        backend.address
+    );
+    let stage = Stage::of(&text).await;
+    let renamed = text.replace("default", "another");
+    // Twice: it must outlive the reload after the next, too.
+    for now in [1, 2] {
+        std::fs::write(&stage.file, &renamed).unwrap();
+        stage.gateway.reload(now).await.unwrap();
+        secure(&stage, "shop.example", b"http/1.1").await.unwrap();
+    }
+}
