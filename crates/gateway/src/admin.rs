@@ -22,7 +22,10 @@ use tokio::{
 };
 
 use crate::{
-    control::Gateway, drain::Phase, generation::Generation, listener::closing,
+    control::Gateway,
+    drain::Phase,
+    generation::Generation,
+    listener::{self, closing},
     supply,
 };
 
@@ -64,7 +67,14 @@ pub async fn serve(
             Some(_) = connections.join_next() => {}
             accepted = listener.accept(), if connections.len() < CONNECTIONS =>
             {
-                let Ok((stream, peer)) = accepted else { continue };
+                let (stream, peer) = match accepted {
+                    Ok(accepted) => accepted,
+                    Err(error) => {
+                        tracing::error!(%error, "cannot accept the operator");
+                        sleep(listener::BREATH).await;
+                        continue;
+                    }
+                };
                 let gateway = Arc::clone(&gateway);
                 connections.spawn(drive(stream, peer, gateway, clock));
             }

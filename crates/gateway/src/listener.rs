@@ -30,7 +30,7 @@ mod http2;
 /// Clients that may wait to be accepted; the kernel may allow fewer.
 const BACKLOG: i32 = 4096;
 /// Pause after an accept that failed for want of descriptors or memory.
-const BREATH: Duration = Duration::from_millis(100);
+pub(crate) const BREATH: Duration = Duration::from_millis(100);
 /// Silence after which the kernel asks whether the other side is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// How often idle connections to servers are looked through.

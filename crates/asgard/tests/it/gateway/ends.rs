@@ -1,5 +1,5 @@
-//! The end of a gateway whose configuration has changed, also while a reload is
-//! under way.
+//! The end of a gateway when its configuration has changed, when a reload is
+//! under way; and that it lives on when descriptors have run out.
 
 use std::{
     net::{TcpListener, TcpStream},
@@ -67,4 +67,44 @@ fn the_end_does_not_wait_for_a_reload_that_waits_for_a_server() {
     let took = running.end();
     // The reload would be given up after thirty seconds.
     assert!(took < Duration::from_secs(15), "{took:?}");
+}
+
+/// What a process has used of its processors, in hundredths of a second.
+fn used(process: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"));
+    let stat = stat.unwrap();
+    let (_, fields) = stat.rsplit_once(") ").unwrap();
+    let fields: Vec<&str> = fields.split(' ').collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}
+
+#[test]
+fn an_operator_who_waits_for_a_descriptor_costs_nothing() {
+    let running = start("");
+    let id = running.child.id();
+    let open = || -> Vec<usize> {
+        let entries = std::fs::read_dir(format!("/proc/{id}/fd")).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name());
+        names.map(|name| name.to_str().unwrap().parse().unwrap()).collect()
+    };
+    // Room for one more, and for those whose numbers are free below it; clients
+    // take it.
+    let limit = open().into_iter().max().unwrap() + 2;
+    let set = std::process::Command::new("prlimit")
+        .args(["--pid", &id.to_string()])
+        .arg(format!("--nofile={limit}:{limit}"))
+        .status();
+    assert!(set.unwrap().success(), "prlimit (util-linux) is needed");
+    let connect = |_| TcpStream::connect(running.proxy).unwrap();
+    let mut held: Vec<TcpStream> = (0..limit).map(connect).collect();
+    eventually("the last descriptor", DEADLINE, || {
+        (open().len() >= limit).then_some(())
+    });
+    held.push(TcpStream::connect(running.admin).unwrap());
+    let before = used(id);
+    thread::sleep(Duration::from_secs(2));
+    let used = used(id) - before;
+    assert!(used < 50, "{used} of 200 hundredths");
+    drop(held);
+    assert_eq!(running.admin("/livez").0, 200);
 }
