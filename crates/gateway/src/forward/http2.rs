@@ -8,6 +8,8 @@
 //! shared connection took with it is repeated if it may be.
 
 use std::{
+    cell::RefCell,
+    convert::Infallible,
     io,
     pin::Pin,
     sync::{
@@ -22,9 +24,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri};
 use hyper::{
     body::{Body, Bytes, Frame, Incoming, SizeHint},
     client::conn::http2::{Builder, SendRequest},
+    rt::Executor,
 };
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::{sync::mpsc, time::Instant};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
 use super::{
     backend::Backend,
@@ -42,6 +48,41 @@ const PROBE: Duration = Duration::from_secs(30);
 /// How long it may take to answer that.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Closed when an exchange is over: its upload is no longer wanted.
+pub(crate) type Over = oneshot::Receiver<Infallible>;
+
+tokio::task_local! {
+    /// Of the exchange whose upload this task of hyper's sends.
+    static OVER: RefCell<Option<Over>>;
+}
+
+/// Runs what hyper does beside a connection. A task that sends an upload ends
+/// with its exchange, whether or not the server makes room for more: that drops
+/// what hyper holds of both streams, which resets them.
+#[derive(Clone, Debug)]
+struct Tasks;
+
+impl<F> Executor<F> for Tasks
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, task: F) {
+        tokio::spawn(OVER.scope(RefCell::default(), async move {
+            let mut task = std::pin::pin!(task);
+            std::future::poll_fn(|cx| {
+                if task.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(());
+                }
+                OVER.with(|over| match over.borrow_mut().as_mut() {
+                    Some(over) => Pin::new(over).poll(cx).map(|_| ()),
+                    None => Poll::Pending,
+                })
+            })
+            .await;
+        }));
+    }
+}
+
 /// The body of a request on its way to the server.
 #[derive(Debug)]
 pub(crate) enum Upload {
@@ -54,6 +95,8 @@ pub(crate) enum Upload {
         limit: u64,
         moved: u64,
         progress: Arc<Progress>,
+        /// Left to the task that sends it, once there is one.
+        over: Option<Over>,
     },
     /// Frames that somebody else reads.
     Frames { frames: mpsc::Receiver<Frame<Bytes>>, length: Option<u64> },
@@ -81,7 +124,13 @@ impl Body for Upload {
             Self::Frames { frames, .. } => {
                 frames.poll_recv(cx).map(|frame| frame.map(Ok))
             }
-            Self::Stream { body, strip, limit, moved, progress } => {
+            Self::Stream { body, strip, limit, moved, progress, over } => {
+                if over.is_some() {
+                    // hyper begins to send in the task of the connection.
+                    let _ = OVER.try_with(|of_task| {
+                        *of_task.borrow_mut() = over.take();
+                    });
+                }
                 let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) else {
                     progress.upload_waits();
                     return Poll::Pending;
@@ -193,7 +242,7 @@ impl Shared {
         server: &Server,
     ) -> Result<SendRequest<Upload>, Fault> {
         let wire = server.connect().await?.wire;
-        let handshake = Builder::new(TokioExecutor::new())
+        let handshake = Builder::new(Tasks)
             .timer(TokioTimer::new())
             .keep_alive_interval(PROBE)
             .keep_alive_timeout(PROBE_TIMEOUT)

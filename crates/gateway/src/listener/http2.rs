@@ -12,7 +12,7 @@ use hyper::{
     body::{Body as _, Incoming},
     service::service_fn,
 };
-use tokio::time::Instant;
+use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
     answer::Answer,
@@ -250,6 +250,7 @@ async fn over_http2(
 ) -> Result<(Head, Download), Fault> {
     let setup = &note.generation.setup;
     let limits = &setup.config.limits;
+    let (ends, over) = oneshot::channel();
     let upload = match decided.has_body {
         HasBody::No => Upload::Empty,
         HasBody::Yes => Upload::Stream {
@@ -258,6 +259,7 @@ async fn over_http2(
             limit: limits.body_bytes,
             moved: 0,
             progress: Arc::clone(&note.progress),
+            over: Some(over),
         },
     };
     let job = Job {
@@ -275,5 +277,8 @@ async fn over_http2(
     let head =
         Head { status: parts.status, fields: parts.headers, length: None };
     let strip = Arc::clone(&setup.strip);
-    Ok((head, Download::Stream { body, strip, _underway: underway }))
+    Ok((
+        head,
+        Download::Stream { body, strip, _underway: underway, _ends: ends },
+    ))
 }

@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     net::SocketAddr,
     pin::Pin,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
     task::{Context, Poll},
     time::{Duration, Instant},
 };
@@ -201,6 +202,11 @@ async fn behave(
             let whole = tokio::spawn(request.into_body().collect());
             return Ok(Response::new(BoxBody::new(Later(Some(whole)))));
         }
+        "/held" => {
+            // A large body, and what is sent is not read; until it is reset.
+            let held = Held(request.into_body());
+            return Ok(Response::new(BoxBody::new(held)));
+        }
         "/big" => {
             let large = Full::new(Bytes::from(vec![b'x'; 3_000_000]));
             return Ok(Response::new(large.boxed()));
@@ -211,6 +217,60 @@ async fn behave(
     let length = body.map_or(0, |body| body.to_bytes().len());
     let count = Full::new(Bytes::from(length.to_string()));
     Ok(Response::new(count.boxed()))
+}
+
+/// Without an end, and what is sent meanwhile is left where it is.
+struct Held(Incoming);
+
+/// Of those, how many are there no longer.
+static LET_GO: AtomicUsize = AtomicUsize::new(0);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        LET_GO.fetch_add(1, Relaxed);
+    }
+}
+
+impl Body for Held {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Piece<Bytes>, Infallible>>> {
+        assert!(!self.0.is_end_stream(), "the request is never whole");
+        Poll::Ready(Some(Ok(Piece::data(Bytes::from(vec![b'x'; 16_000])))))
+    }
+}
+
+/// One that has an upload open, which nobody reads, over HTTP/2 on both sides.
+#[tokio::test]
+async fn a_client_that_does_not_read_does_not_keep_its_upload_either() {
+    let backend = http2_backend().await;
+    // So that what was sent pays for no time.
+    let limits = "min_rate_bytes: 1000000";
+    let stage = Stage::of(&config(backend, "true", limits)).await;
+    // With room at the backend, and without.
+    for parts in [1, 120] {
+        let before = LET_GO.load(Relaxed);
+        let mut client = Client::of(stage.address(), &[(WINDOW, 0)]).await;
+        client.ask(1, "POST", "/held").await;
+        client.find(HEADERS, 1).await;
+        for _ in 0..parts {
+            client.send(&frame(DATA, 0, 1, &[b'x'; 10_000])).await;
+            tokio::time::sleep(SECOND / 500).await;
+        }
+        assert!(active(&stage));
+        let reset = client.find(RST_STREAM, 1).await;
+        assert_eq!(reset.payload, 8_u32.to_be_bytes(), "CANCEL");
+        assert!(!active(&stage), "the backend is still held");
+        let begun = Instant::now();
+        while LET_GO.load(Relaxed) == before {
+            assert!(begun.elapsed() < 5 * SECOND, "not reset at the backend");
+            tokio::time::sleep(SECOND / 20).await;
+        }
+    }
 }
 
 /// One body after the other.

@@ -1,6 +1,7 @@
 //! A response on its way to a client of HTTP/2, and what is noted when it ends.
 
 use std::{
+    convert::Infallible,
     io,
     pin::Pin,
     sync::Arc,
@@ -10,7 +11,7 @@ use std::{
 
 use http::{HeaderValue, Response, StatusCode};
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
-use tokio::time::Instant;
+use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
     alarm::Alarm,
@@ -36,8 +37,14 @@ pub(super) enum Download {
     Own(Option<Bytes>),
     /// From a server of HTTP/1.1.
     Exchange(Box<Exchange>, Option<u64>),
-    /// From a server of HTTP/2; the request is under way until it is whole.
-    Stream { body: Incoming, strip: Arc<Strip>, _underway: Underway },
+    /// From a server of HTTP/2; the request is under way until it is whole, and
+    /// its body is sent no longer.
+    Stream {
+        body: Incoming,
+        strip: Arc<Strip>,
+        _underway: Underway,
+        _ends: oneshot::Sender<Infallible>,
+    },
 }
 
 /// A body with what is noted when it ends, in whatever way.
