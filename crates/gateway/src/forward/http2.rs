@@ -7,31 +7,27 @@
 //! which nothing was sent is tried once more elsewhere; one that the end of a
 //! shared connection took with it is repeated if it may be.
 
+mod upload;
+
 use std::{
-    cell::RefCell,
-    convert::Infallible,
     io,
-    pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
-    task::{Context, Poll},
     time::Duration,
 };
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri};
 use hyper::{
-    body::{Body, Bytes, Frame, Incoming, SizeHint},
+    body::Incoming,
     client::conn::http2::{Builder, SendRequest},
-    rt::Executor,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::Instant,
-};
+use tokio::time::Instant;
 
+use self::upload::Tasks;
+pub(crate) use self::upload::{Upload, filtered};
 use super::{
     backend::Backend,
     fault::Fault,
@@ -48,176 +44,59 @@ const PROBE: Duration = Duration::from_secs(30);
 /// How long it may take to answer that.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Closed when an exchange is over: its upload is no longer wanted.
-pub(crate) type Over = oneshot::Receiver<Infallible>;
-
-tokio::task_local! {
-    /// Of the exchange whose upload this task of hyper's sends.
-    static OVER: RefCell<Option<Over>>;
-}
-
-/// Runs what hyper does beside a connection. A task that sends an upload ends
-/// with its exchange, whether or not the server makes room for more: that drops
-/// what hyper holds of both streams, which resets them.
+/// A handle of a connection.
 #[derive(Clone, Debug)]
-struct Tasks;
-
-impl<F> Executor<F> for Tasks
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    fn execute(&self, task: F) {
-        tokio::spawn(OVER.scope(RefCell::default(), async move {
-            let mut task = std::pin::pin!(task);
-            std::future::poll_fn(|cx| {
-                if task.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready(());
-                }
-                OVER.with(|over| match over.borrow_mut().as_mut() {
-                    Some(over) => Pin::new(over).poll(cx).map(|_| ()),
-                    None => Poll::Pending,
-                })
-            })
-            .await;
-        }));
-    }
-}
-
-/// The body of a request on its way to the server.
-#[derive(Debug)]
-pub(crate) enum Upload {
-    /// None.
-    Empty,
-    /// A stream of the client's connection, as it is.
-    Stream {
-        body: Incoming,
-        strip: Arc<Strip>,
-        limit: u64,
-        moved: u64,
-        progress: Arc<Progress>,
-        /// Left to the task that sends it, once there is one.
-        over: Option<Over>,
-    },
-    /// Frames that somebody else reads.
-    Frames { frames: mpsc::Receiver<Frame<Bytes>>, length: Option<u64> },
-}
-
-/// A body that is longer than allowed, or whose client has gone.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum UploadError {
-    #[error("body too large")]
-    TooLarge,
-    #[error(transparent)]
-    Client(hyper::Error),
-}
-
-impl Body for Upload {
-    type Data = Bytes;
-    type Error = UploadError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
-        match self.get_mut() {
-            Self::Empty => Poll::Ready(None),
-            Self::Frames { frames, .. } => {
-                frames.poll_recv(cx).map(|frame| frame.map(Ok))
-            }
-            Self::Stream { body, strip, limit, moved, progress, over } => {
-                if over.is_some() {
-                    // hyper begins to send in the task of the connection.
-                    let _ = OVER.try_with(|of_task| {
-                        *of_task.borrow_mut() = over.take();
-                    });
-                }
-                let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) else {
-                    progress.upload_waits();
-                    return Poll::Pending;
-                };
-                let data = frame.as_ref().and_then(|f| f.as_ref().ok());
-                let length = data.and_then(|frame| frame.data_ref());
-                let length = length.map_or(0, Bytes::len);
-                progress.uploaded(length);
-                Poll::Ready(frame.map(|frame| {
-                    let frame = frame.map_err(UploadError::Client)?;
-                    *moved += length as u64;
-                    if *limit > 0 && *moved > *limit {
-                        progress.is_too_large();
-                        return Err(UploadError::TooLarge);
-                    }
-                    Ok(filtered(frame, strip))
-                }))
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Empty => true,
-            Self::Stream { body, .. } => body.is_end_stream(),
-            Self::Frames { .. } => false,
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Empty => SizeHint::with_exact(0),
-            Self::Stream { body, .. } => body.size_hint(),
-            Self::Frames { length, .. } => {
-                length.map_or_else(SizeHint::default, SizeHint::with_exact)
-            }
-        }
-    }
-}
-
-/// A frame whose trailers say only what trailers may.
-pub(crate) fn filtered(frame: Frame<Bytes>, strip: &Strip) -> Frame<Bytes> {
-    match frame.into_trailers() {
-        Err(data) => data,
-        Ok(trailers) => {
-            let allowed = trailers
-                .iter()
-                .filter(|(name, _)| headers::may_trail(strip, name.as_str()))
-                .map(|(name, value)| (name.clone(), value.clone()));
-            Frame::trailers(allowed.collect())
-        }
-    }
+struct Handle {
+    sender: SendRequest<Upload>,
+    /// Which connection it is.
+    serial: u64,
+    /// It has served others.
+    reused: bool,
 }
 
 /// The connection of one worker to one server.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     // A std lock: held to copy or replace the handle.
-    current: Mutex<Option<SendRequest<Upload>>>,
+    current: Mutex<Option<Handle>>,
     // Whoever needs a connection first opens it; the others wait for that.
     opening: tokio::sync::Mutex<()>,
     /// Attempts that have failed; and whether the last one was too slow.
     failed: AtomicU64,
     was_slow: AtomicBool,
+    /// Connections that were opened.
+    opened: AtomicU64,
 }
 
 impl Shared {
-    fn usable(&self) -> Option<SendRequest<Upload>> {
-        let current =
-            self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        let sender = current.as_ref()?;
-        (!sender.is_closed()).then(|| sender.clone())
+    fn current(&self) -> MutexGuard<'_, Option<Handle>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A handle to send a request with; and whether the connection has been
-    /// used before.
-    async fn sender(
-        &self,
-        server: &Server,
-    ) -> Result<(SendRequest<Upload>, bool), Fault> {
-        if let Some(sender) = self.usable() {
-            return Ok((sender, true));
+    fn usable(&self) -> Option<Handle> {
+        let current = self.current();
+        let handle = current.as_ref()?;
+        (!handle.sender.is_closed()).then(|| handle.clone())
+    }
+
+    /// Lets nobody send over a connection any more. One that its server has
+    /// given up (GOAWAY) is not closed as long as older streams go on.
+    fn give_up(&self, serial: u64) {
+        let mut current = self.current();
+        if current.as_ref().is_some_and(|handle| handle.serial == serial) {
+            *current = None;
+        }
+    }
+
+    /// A handle to send a request with.
+    async fn sender(&self, server: &Server) -> Result<Handle, Fault> {
+        if let Some(handle) = self.usable() {
+            return Ok(handle);
         }
         let failed = self.failed.load(Relaxed);
         let _one = self.opening.lock().await;
-        if let Some(sender) = self.usable() {
-            return Ok((sender, true));
+        if let Some(handle) = self.usable() {
+            return Ok(handle);
         }
         if self.failed.load(Relaxed) != failed {
             // One after the other, a queue would wait for a dead server.
@@ -234,13 +113,10 @@ impl Shared {
             self.was_slow.store(slow, Relaxed);
             self.failed.fetch_add(1, Relaxed);
         }
-        Ok((opened?, false))
+        opened
     }
 
-    async fn open(
-        &self,
-        server: &Server,
-    ) -> Result<SendRequest<Upload>, Fault> {
+    async fn open(&self, server: &Server) -> Result<Handle, Fault> {
         let wire = server.connect().await?.wire;
         let handshake = Builder::new(Tasks)
             .timer(TokioTimer::new())
@@ -256,9 +132,10 @@ impl Shared {
                 tracing::debug!(%error, "connection to a backend ended");
             }
         });
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(sender.clone());
-        Ok(sender)
+        let serial = self.opened.fetch_add(1, Relaxed);
+        let handle = Handle { sender, serial, reused: false };
+        *self.current() = Some(Handle { reused: true, ..handle.clone() });
+        Ok(handle)
     }
 }
 
@@ -308,6 +185,9 @@ pub(crate) async fn exchange(
         };
         on_fault(&missed.fault);
         again = true;
+        if let Some(serial) = missed.ended {
+            server.shared(job.worker).give_up(serial);
+        }
         // A connection that has ended says little about its server.
         tried = (!missed.reused).then_some(server);
     }
@@ -318,6 +198,8 @@ struct Missed {
     fault: Fault,
     /// Over a connection that has served others.
     reused: bool,
+    /// The connection takes no more requests.
+    ended: Option<u64>,
     /// Nothing of it was sent: here is its body.
     unsent: Option<Upload>,
 }
@@ -328,26 +210,29 @@ async fn send(
     request: Request<Upload>,
     first_byte: Duration,
 ) -> Result<Response<Incoming>, Missed> {
-    let unsent = |fault, reused, request: Request<Upload>| Missed {
-        fault,
-        reused,
-        unsent: Some(request.into_body()),
-    };
-    let (mut sender, reused) =
-        match server.shared(job.worker).sender(server).await {
-            Ok(opened) => opened,
-            Err(fault) => return Err(unsent(fault, false, request)),
+    let unsent =
+        |fault, over: Option<&Handle>, request: Request<Upload>| Missed {
+            fault,
+            reused: over.is_some_and(|over| over.reused),
+            ended: over.map(|over| over.serial),
+            unsent: Some(request.into_body()),
         };
-    if sender.ready().await.is_err() {
-        return Err(unsent(Fault::ClosedBefore, reused, request));
+    let mut over = match server.shared(job.worker).sender(server).await {
+        Ok(opened) => opened,
+        Err(fault) => return Err(unsent(fault, None, request)),
+    };
+    if over.sender.ready().await.is_err() {
+        return Err(unsent(Fault::ClosedBefore, Some(&over), request));
     }
-    let mut back = None;
+    let (mut back, mut ended) = (None, false);
     let sent = async {
-        sender.try_send_request(request).await.map_err(|mut error| {
+        over.sender.try_send_request(request).await.map_err(|mut error| {
             back = error.take_message().map(Request::into_body);
+            let error = error.into_error();
+            ended = back.is_some() || !is_refused_stream(&error);
             match back {
                 Some(_) => Fault::ClosedBefore,
-                None => fault(error.into_error()),
+                None => fault(error),
             }
         })
     };
@@ -360,7 +245,8 @@ async fn send(
             }
             false => fault,
         },
-        reused,
+        reused: over.reused,
+        ended: ended.then_some(over.serial),
         unsent: back,
     })
 }
@@ -369,18 +255,21 @@ async fn send(
 /// server has looked at it (RFC 9113, section 8.7)?
 fn fault(error: hyper::Error) -> Fault {
     let cause = source::<h2::Error>(&error);
-    let refused = Some(h2::Reason::REFUSED_STREAM);
     let before = error.is_closed()
         || error.is_canceled()
-        || cause.is_some_and(|cause| {
-            cause.is_go_away()
-                || cause.is_io()
-                || cause.is_reset() && cause.reason() == refused
-        });
+        || is_refused_stream(&error)
+        || cause.is_some_and(|cause| cause.is_go_away() || cause.is_io());
     match before {
         true => Fault::ClosedBefore,
         false => broken(error),
     }
+}
+
+/// The server took this request not; others it may take.
+fn is_refused_stream(error: &hyper::Error) -> bool {
+    let refused = Some(h2::Reason::REFUSED_STREAM);
+    source::<h2::Error>(error)
+        .is_some_and(|cause| cause.is_reset() && cause.reason() == refused)
 }
 
 fn broken(error: hyper::Error) -> Fault {

@@ -1,6 +1,6 @@
 //! HTTP/2 from clients, to backends, and across.
 
-use std::{convert::Infallible, net::SocketAddr};
+use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
@@ -18,7 +18,7 @@ use tokio::{
 use crate::{
     backend::Backend,
     frames::{
-        Client, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PREFACE, frame,
+        Client, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PREFACE, frame,
         settings,
     },
     stage::{Stage, one_response, status},
@@ -264,6 +264,67 @@ async fn one_request_a_connection() -> SocketAddr {
         }
     });
     address
+}
+
+/// A server whose first connection begins an endless answer, goes away when it
+/// hears of a second request, and ends the answer later; the others answer.
+async fn going_away_under_an_answer() -> SocketAddr {
+    async fn one(mut stream: TcpStream, is_first: bool) -> Option<()> {
+        let mut preface = [0; PREFACE.len()];
+        stream.read_exact(&mut preface).await.ok()?;
+        stream.write_all(&settings(&[])).await.ok()?;
+        let mut client = Client::silent(stream);
+        let mut begun = None;
+        loop {
+            let asked = client.next().await?;
+            match (asked.kind == HEADERS, is_first, begun) {
+                (false, ..) => {}
+                (true, false, _) => {
+                    let flags = END_HEADERS | END_STREAM;
+                    let ok = frame(HEADERS, flags, asked.stream, &[0x88]);
+                    client.send(&ok).await;
+                }
+                (true, true, None) => {
+                    begun = Some(asked.stream);
+                    let ok = frame(HEADERS, END_HEADERS, asked.stream, &[0x88]);
+                    client.send(&ok).await;
+                }
+                (true, true, Some(begun)) => {
+                    let last = [begun.to_be_bytes(), [0; 4]].concat();
+                    client.send(&frame(GOAWAY, 0, 0, &last)).await;
+                    tokio::time::sleep(Duration::from_millis(300)).await;
+                    client.send(&frame(DATA, END_STREAM, begun, b"end")).await;
+                    return client.stream.shutdown().await.ok();
+                }
+            }
+        }
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut is_first = true;
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(one(stream, is_first));
+            is_first = false;
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn what_a_backend_refuses_while_it_goes_away_is_asked_on_a_new_connection()
+ {
+    let backend = going_away_under_an_answer().await;
+    let stage = Stage::of(&config(backend, "true")).await;
+    let mut sender = client(stage.address()).await;
+    let request = get("/long").body(Sent::default()).unwrap();
+    let long = sender.send_request(request).await.unwrap();
+    assert_eq!(long.status(), 200);
+    let request = get("/").body(Sent::default()).unwrap();
+    assert_eq!(asked(&mut sender, request).await.0, 200);
+    // And the answer under way comes to its end.
+    let body = long.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body, "end");
 }
 
 #[tokio::test]
