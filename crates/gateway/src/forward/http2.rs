@@ -27,7 +27,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::time::Instant;
 
 use self::upload::Tasks;
-pub(crate) use self::upload::{Upload, filtered};
+pub(crate) use self::upload::{Part, Upload, filtered};
 use super::{
     backend::Backend,
     fault::Fault,

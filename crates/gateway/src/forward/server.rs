@@ -179,8 +179,9 @@ impl Server {
         now: Instant,
     ) {
         connection.reused = true;
-        connection.incoming.shrink();
+        connection.incoming.rest();
         connection.outgoing.clear();
+        connection.outgoing.rest();
         let mut list = self.list(worker);
         let share = self.pool.max_idle_per_server.div_ceil(self.idle.len());
         if list.len() < share {

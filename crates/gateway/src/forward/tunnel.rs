@@ -47,6 +47,12 @@ impl Way {
                 return Poll::Ready(Ok(()));
             }
             if !buffer.is_empty() {
+                debug_assert_eq!(
+                    self.out.pending(),
+                    0,
+                    "written before a read"
+                );
+                self.out.clear();
                 self.out.bytes.extend_from_slice(buffer.data());
                 *moved += buffer.data().len() as u64;
                 buffer.consume(buffer.data().len());
@@ -59,6 +65,7 @@ impl Way {
                 self.ended = true;
                 continue;
             }
+            self.out.rest();
             if ready!(buffer.poll_fill(cx, wire, PORTION))? == 0 {
                 self.source_ended = true;
             }

@@ -1,8 +1,11 @@
 //! Bytes that were read and not yet used; bytes to be written.
 //!
-//! Both belong to a connection and are reused from request to request.
+//! Both belong to a connection. What has nothing to hold gives its room to the
+//! next connection of the same thread that has something: most connections are
+//! idle most of the time, and those cost no room.
 
 use std::{
+    cell::RefCell,
     io,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -12,10 +15,45 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Room that a read is given at least.
 const LEAST_ROOM: usize = 4 * 1024;
-/// Largest buffer that an idle connection keeps.
+/// Largest room that is kept for others.
 const KEPT: usize = 16 * 1024;
+/// Rooms of each kind that a thread keeps at most.
+const SPARE: usize = 64;
 
-/// What was read; the storage is always initialised, so that reading needs no
+/// Rooms that nobody uses now.
+#[derive(Debug, Default)]
+struct Spare {
+    /// Initialised.
+    read: Vec<Vec<u8>>,
+    /// Empty.
+    write: Vec<Vec<u8>>,
+}
+
+thread_local! {
+    static SPARE_OF_THREAD: RefCell<Spare> = RefCell::default();
+}
+
+fn lend(kind: impl Fn(&mut Spare) -> &mut Vec<Vec<u8>>) -> Vec<u8> {
+    let lent = SPARE_OF_THREAD.with_borrow_mut(|spare| kind(spare).pop());
+    lent.unwrap_or_default()
+}
+
+fn give_back(
+    room: &mut Vec<u8>,
+    kind: impl Fn(&mut Spare) -> &mut Vec<Vec<u8>>,
+) {
+    let room = std::mem::take(room);
+    if (1..=KEPT).contains(&room.capacity()) {
+        SPARE_OF_THREAD.with_borrow_mut(|spare| {
+            let rooms = kind(spare);
+            if rooms.len() < SPARE {
+                rooms.push(room);
+            }
+        });
+    }
+}
+
+/// What was read; the room is always initialised, so that reading needs no
 /// unsafe code.
 #[derive(Debug, Default)]
 pub(crate) struct Incoming {
@@ -50,12 +88,16 @@ impl Incoming {
         from: &mut R,
         room: usize,
     ) -> Poll<io::Result<usize>> {
+        if self.bytes.is_empty() {
+            self.bytes = lend(|spare| &mut spare.read);
+        }
         self.make_room(room.max(LEAST_ROOM));
         let mut buffer = ReadBuf::new(&mut self.bytes[self.end..]);
-        ready!(Pin::new(from).poll_read(cx, &mut buffer))?;
+        let polled = Pin::new(from).poll_read(cx, &mut buffer);
         let read = buffer.filled().len();
         self.end += read;
-        Poll::Ready(Ok(read))
+        self.rest();
+        polled.map_ok(|()| read)
     }
 
     /// Bytes that came from elsewhere.
@@ -66,10 +108,10 @@ impl Incoming {
         self.end += bytes.len();
     }
 
-    /// Gives back what a large body needed.
-    pub(crate) fn shrink(&mut self) {
-        if self.is_empty() && self.bytes.len() > KEPT {
-            self.bytes = Vec::new();
+    /// Gives its room back if nothing is in it.
+    pub(crate) fn rest(&mut self) {
+        if self.is_empty() {
+            give_back(&mut self.bytes, |spare| &mut spare.read);
         }
     }
 
@@ -86,6 +128,17 @@ impl Incoming {
     }
 }
 
+/// Room for something that is written, empty.
+pub(crate) fn spare_text() -> Vec<u8> {
+    lend(|spare| &mut spare.write)
+}
+
+/// Gives room back that is needed no longer, with what is in it.
+pub(crate) fn give_back_text(room: &mut Vec<u8>) {
+    room.clear();
+    give_back(room, |spare| &mut spare.write);
+}
+
 /// What is to be written.
 #[derive(Debug, Default)]
 pub(crate) struct Outgoing {
@@ -99,9 +152,21 @@ impl Outgoing {
         self.bytes.len() - self.written
     }
 
+    /// Forgets all, and has room for something new.
     pub(crate) fn clear(&mut self) {
+        if self.bytes.capacity() == 0 {
+            self.bytes = spare_text();
+        }
         self.bytes.clear();
         self.written = 0;
+    }
+
+    /// Gives its room back if nothing is in it.
+    pub(crate) fn rest(&mut self) {
+        if self.pending() == 0 {
+            self.written = 0;
+            give_back_text(&mut self.bytes);
+        }
     }
 
     /// Writes all of it and forgets it. Resolves with the bytes written.
@@ -121,7 +186,8 @@ impl Outgoing {
         if self.bytes.capacity() > 4 * KEPT {
             self.bytes = Vec::new();
         }
-        self.clear();
+        self.bytes.clear();
+        self.written = 0;
         Poll::Ready(Ok(()))
     }
 }

@@ -29,7 +29,7 @@ use crate::{
     generation::Generation,
     http1::{
         body::Framing,
-        buffer::{Incoming, Outgoing},
+        buffer::{Incoming, Outgoing, give_back_text, spare_text},
         head::{HeadLimits, Refusal, Scan, no_fields, parse},
     },
     metrics::Kind,
@@ -130,9 +130,7 @@ impl<'w> Connection<'w> {
                 }
                 Arrived::Head(length, begun) => {
                     self.is_new = false;
-                    let next = self.request(length, begun, &mut now).await;
-                    self.incoming.shrink();
-                    next
+                    self.request(length, begun, &mut now).await
                 }
             };
             match next {
@@ -185,6 +183,7 @@ impl<'w> Connection<'w> {
                     Poll::Ready(Ok(count)) if count > 0 => {}
                     Poll::Ready(_) => return Poll::Ready(Arrived::Ended),
                     Poll::Pending => {
+                        self.rest();
                         if begun.is_none()
                             && !is_closing
                             && self.is_closing(cx, closing.as_mut())
@@ -211,6 +210,13 @@ impl<'w> Connection<'w> {
             }
         })
         .await
+    }
+
+    /// Gives back what the wait for a request does not need.
+    fn rest(&mut self) {
+        self.incoming.rest();
+        self.outgoing.rest();
+        give_back_text(&mut self.head);
     }
 
     /// Whether the gateway closes. Asked once, `closing` wakes this connection,
@@ -315,6 +321,10 @@ impl<'w> Connection<'w> {
             && length > limits.body_bytes
         {
             return Err(Refusal { status: 413, reason: "body too large" });
+        }
+        self.outgoing.clear();
+        if self.head.capacity() == 0 {
+            self.head = spare_text();
         }
         self.head.clear();
         let (verdict, record) = decide(

@@ -1,22 +1,24 @@
 //! gRPC over real sockets: what Envoy gets, and what a caller gets that speaks
 //! it wrongly.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
 use hyper::{
     body::{Bytes, Frame},
-    client::conn::http2::{SendRequest, handshake},
+    client::conn::http2::SendRequest,
 };
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
 
-use crate::stage::{DEADLINE, Stage};
+use crate::{
+    http2_client::client,
+    stage::{DEADLINE, Stage},
+};
 
 type Sent = BoxBody<Bytes, std::io::Error>;
 
@@ -65,14 +67,6 @@ fn framed(message: &[u8]) -> Vec<u8> {
     bytes.extend(length.to_be_bytes());
     bytes.extend_from_slice(message);
     bytes
-}
-
-async fn client(address: SocketAddr) -> SendRequest<Sent> {
-    let stream = TcpStream::connect(address).await.unwrap();
-    let (sender, connection) =
-        handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
-    tokio::spawn(connection);
-    sender
 }
 
 struct Answer {

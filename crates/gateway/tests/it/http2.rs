@@ -1,15 +1,10 @@
 //! HTTP/2 from clients, to backends, and across.
 
-use std::{convert::Infallible, net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
-use http::{Request, Response};
-use http_body_util::{BodyExt, Full, combinators::BoxBody};
-use hyper::{
-    body::{Bytes, Incoming},
-    client::conn::http2::{SendRequest, handshake},
-    service::service_fn,
-};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use http::Request;
+use http_body_util::{BodyExt, Full};
+use hyper::{body::Bytes, client::conn::http2::SendRequest};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -21,6 +16,8 @@ use crate::{
         Client, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PREFACE, frame,
         settings,
     },
+    http2_backend,
+    http2_client::client,
     stage::{Stage, one_response, status},
 };
 
@@ -33,45 +30,6 @@ fn config(backend: SocketAddr, to_http2: &str) -> String {
          backends: [{{name: app, servers: ['http://{backend}'], \
          http2: {to_http2}, timeouts: {{first_byte: 5s}}}}]\n"
     )
-}
-
-async fn client(address: SocketAddr) -> SendRequest<Sent> {
-    let stream = TcpStream::connect(address).await.unwrap();
-    let io = TokioIo::new(stream);
-    let (sender, connection) =
-        handshake(TokioExecutor::new(), io).await.unwrap();
-    tokio::spawn(connection);
-    sender
-}
-
-/// A backend of HTTP/2 that repeats what it was sent.
-async fn http2_backend() -> SocketAddr {
-    async fn repeat(
-        request: Request<Incoming>,
-    ) -> Result<Response<BoxBody<Bytes, Infallible>>, Infallible> {
-        let mut text = format!("{} {}\n", request.method(), request.uri());
-        for (name, value) in request.headers() {
-            let value = value.to_str().unwrap();
-            text.push_str(&format!("{name}: {value}\n"));
-        }
-        let body = request.into_body().collect().await.unwrap();
-        let trailers = body.trailers().cloned();
-        text.push_str(&format!("{trailers:?}\n"));
-        text.push_str(&String::from_utf8_lossy(&body.to_bytes()));
-        let body = Full::new(Bytes::from(text)).boxed();
-        Ok(Response::builder().header("x-two", "2").body(body).unwrap())
-    }
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(
-                hyper::server::conn::http2::Builder::new(TokioExecutor::new())
-                    .serve_connection(TokioIo::new(stream), service_fn(repeat)),
-            );
-        }
-    });
-    address
 }
 
 async fn asked(
@@ -156,7 +114,7 @@ async fn trailers_of_a_backend_reach_a_client_of_http_2() {
 
 #[tokio::test]
 async fn a_backend_of_http_2_is_spoken_to_in_http_2() {
-    let backend = http2_backend().await;
+    let backend = http2_backend::start().await;
     let stage = Stage::of(&config(backend, "true")).await;
     let mut sender = client(stage.address()).await;
     let request =
@@ -174,7 +132,7 @@ async fn a_backend_of_http_2_is_spoken_to_in_http_2() {
 
 #[tokio::test]
 async fn a_client_of_http_1_reaches_a_backend_of_http_2() {
-    let backend = http2_backend().await;
+    let backend = http2_backend::start().await;
     let stage = Stage::of(&config(backend, "true")).await;
     let mut stream = stage.connect().await;
     for _ in 0..3 {
@@ -195,7 +153,7 @@ async fn a_client_of_http_1_reaches_a_backend_of_http_2() {
 
 #[tokio::test]
 async fn of_two_servers_of_http_2_the_living_one_answers_everything() {
-    let living = http2_backend().await;
+    let living = http2_backend::start().await;
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let dead = nobody.local_addr().unwrap();
     drop(nobody);

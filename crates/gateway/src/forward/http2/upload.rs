@@ -70,8 +70,15 @@ pub(crate) enum Upload {
         /// Left to the task that sends it, once there is one.
         over: Option<Over>,
     },
-    /// Frames that somebody else reads.
-    Frames { frames: mpsc::Receiver<Frame<Bytes>>, length: Option<u64> },
+    /// What somebody else reads. Without a [`Part::End`] it is not whole.
+    Parts { parts: mpsc::Receiver<Part>, length: Option<u64> },
+}
+
+/// Of a body that somebody else reads.
+#[derive(Debug)]
+pub(crate) enum Part {
+    Frame(Frame<Bytes>),
+    End,
 }
 
 /// A body that is longer than allowed, or whose client has gone.
@@ -79,6 +86,8 @@ pub(crate) enum Upload {
 pub(crate) enum UploadError {
     #[error("body too large")]
     TooLarge,
+    #[error("body not whole")]
+    Cut,
     #[error(transparent)]
     Client(hyper::Error),
 }
@@ -93,8 +102,12 @@ impl Body for Upload {
     ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
-            Self::Frames { frames, .. } => {
-                frames.poll_recv(cx).map(|frame| frame.map(Ok))
+            Self::Parts { parts, .. } => {
+                parts.poll_recv(cx).map(|part| match part {
+                    Some(Part::Frame(frame)) => Some(Ok(frame)),
+                    Some(Part::End) => None,
+                    None => Some(Err(UploadError::Cut)),
+                })
             }
             Self::Stream { body, strip, limit, moved, progress, over } => {
                 if over.is_some() {
@@ -128,7 +141,7 @@ impl Body for Upload {
         match self {
             Self::Empty => true,
             Self::Stream { body, .. } => body.is_end_stream(),
-            Self::Frames { .. } => false,
+            Self::Parts { .. } => false,
         }
     }
 
@@ -136,7 +149,7 @@ impl Body for Upload {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Stream { body, .. } => body.size_hint(),
-            Self::Frames { length, .. } => {
+            Self::Parts { length, .. } => {
                 length.map_or_else(SizeHint::default, SizeHint::with_exact)
             }
         }

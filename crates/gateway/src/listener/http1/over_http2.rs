@@ -25,7 +25,7 @@ use crate::{
     forward::{
         backend::Backend,
         fault::Fault,
-        http2::{self, Job, Upload, filtered},
+        http2::{self, Job, Part, Upload, filtered},
         progress::{Pace, Progress},
     },
     generation::Generation,
@@ -39,8 +39,8 @@ use crate::{
     wire::Wire,
 };
 
-/// Frames between client and server that nobody has taken yet.
-const FRAMES: usize = 2;
+/// Parts of a body between client and server that nobody has taken yet.
+const PARTS: usize = 2;
 /// Bytes that one read takes at most.
 const PORTION: usize = 32 * 1024;
 
@@ -57,14 +57,14 @@ pub(super) async fn forward(
 ) -> Result<(u16, Next), (Option<u16>, Fault)> {
     let setup = &generation.setup;
     let limits = &setup.config.limits;
-    let (frames, received) = mpsc::channel(FRAMES);
+    let (parts, received) = mpsc::channel(PARTS);
     let length = match ready.framing {
         Framing::Length(length) => Some(length),
         _ => None,
     };
     let has_body = !matches!(ready.framing, Framing::None | Framing::Length(0));
     let upload = match has_body {
-        true => Upload::Frames { frames: received, length },
+        true => Upload::Parts { parts: received, length },
         false => Upload::Empty,
     };
     if ready.expects_continue && has_body {
@@ -82,7 +82,7 @@ pub(super) async fn forward(
         ready.framing,
         (limits.body_bytes, limits.min_rate_bytes),
         (&setup.strip, &progress),
-        frames,
+        parts,
     );
     // The status that the client was told; 0 is none yet.
     let answered = AtomicU16::new(0);
@@ -138,7 +138,7 @@ async fn upload_body(
     framing: Framing,
     (limit, rate): (u64, u64),
     (strip, progress): (&Strip, &Progress),
-    frames: mpsc::Sender<Frame<Bytes>>,
+    parts: mpsc::Sender<Part>,
 ) -> Result<(), Fault> {
     let malformed = |reason| Fault::Client(Refusal::bad(reason));
     let mut decoder = Decoder::new(framing);
@@ -157,7 +157,7 @@ async fn upload_body(
                 buffer.consume(count);
                 decoder.took(count);
                 progress.uploaded(count);
-                if frames.send(Frame::data(data)).await.is_err() {
+                if parts.send(Part::Frame(Frame::data(data))).await.is_err() {
                     // The server wants no more: its answer says why.
                     std::future::pending::<()>().await;
                 }
@@ -173,9 +173,11 @@ async fn upload_body(
                 progress.uploaded(0);
                 if !decoder.trailers().is_empty() {
                     let map = http2::trailer_map(decoder.trailers(), strip);
-                    // Whoever has gone needs no trailers.
-                    let _ = frames.send(Frame::trailers(map)).await;
+                    let trailers = Part::Frame(Frame::trailers(map));
+                    // Whoever has gone needs no trailers, nor the end.
+                    let _ = parts.send(trailers).await;
                 }
+                let _ = parts.send(Part::End).await;
                 return Ok(());
             }
         }
