@@ -85,7 +85,7 @@ impl Pump {
     ) -> Poll<Result<(), PumpFault>> {
         loop {
             self.recode(source.buffer, &mut sink.buffer.bytes, strip)?;
-            if sink.buffer.pending() > 0 {
+            if sink.buffer.owes() {
                 match sink.buffer.poll_write(cx, sink.wire) {
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(error)) => {

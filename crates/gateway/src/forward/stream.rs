@@ -185,8 +185,7 @@ impl Exchange {
                 return Poll::Ready(Ok(()));
             };
             let Connection { outgoing, wire, .. } = connection;
-            if outgoing.pending() > 0
-                && ready!(outgoing.poll_write(cx, wire)).is_err()
+            if outgoing.owes() && ready!(outgoing.poll_write(cx, wire)).is_err()
             {
                 self.up = None;
                 self.reusable = false;
@@ -295,7 +294,7 @@ impl Exchange {
     fn finish(&mut self) {
         let Some(connection) = self.connection.take() else { return };
         let whole = self.up.is_none()
-            && connection.outgoing.pending() == 0
+            && !connection.outgoing.owes()
             && connection.incoming.is_empty();
         if self.reusable && whole {
             let server = self.underway.server();

@@ -57,7 +57,7 @@ impl Way {
                 *moved += buffer.data().len() as u64;
                 buffer.consume(buffer.data().len());
             }
-            if self.out.pending() > 0 {
+            if self.out.owes() {
                 ready!(self.out.poll_write(cx, to))?;
             }
             if self.source_ended {

@@ -145,6 +145,8 @@ pub(crate) struct Outgoing {
     /// Appended to by everyone who has something to say.
     pub(crate) bytes: Vec<u8>,
     written: usize,
+    /// TLS may hold back what it has accepted.
+    unflushed: bool,
 }
 
 impl Outgoing {
@@ -152,7 +154,13 @@ impl Outgoing {
         self.bytes.len() - self.written
     }
 
-    /// Forgets all, and has room for something new.
+    /// Whether [`Self::poll_write`] has something to do: not everything has
+    /// left this process.
+    pub(crate) fn owes(&self) -> bool {
+        self.pending() > 0 || self.unflushed
+    }
+
+    /// Forgets all that was not accepted yet, and has room for something new.
     pub(crate) fn clear(&mut self) {
         if self.bytes.capacity() == 0 {
             self.bytes = spare_text();
@@ -169,7 +177,8 @@ impl Outgoing {
         }
     }
 
-    /// Writes all of it and forgets it. Resolves with the bytes written.
+    /// Writes all of it and forgets it. Ready when nothing is held back any
+    /// more: until then it must be called again, see [`Self::owes`].
     pub(crate) fn poll_write<W: AsyncWrite + Unpin>(
         &mut self,
         cx: &mut Context<'_>,
@@ -181,13 +190,15 @@ impl Outgoing {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 count => self.written += count,
             }
+            self.unflushed = true;
         }
-        ready!(Pin::new(to).poll_flush(cx))?;
         if self.bytes.capacity() > 4 * KEPT {
             self.bytes = Vec::new();
         }
         self.bytes.clear();
         self.written = 0;
+        ready!(Pin::new(to).poll_flush(cx))?;
+        self.unflushed = false;
         Poll::Ready(Ok(()))
     }
 }
@@ -197,6 +208,66 @@ mod tests {
     use std::future::poll_fn;
 
     use super::*;
+
+    /// Accepts everything, and lets go of it when it is told to, as TLS does
+    /// over a connection whose other side does not read.
+    #[derive(Default)]
+    struct Reluctant {
+        accepted: usize,
+        sent: usize,
+        lets_go: bool,
+    }
+
+    impl AsyncWrite for Reluctant {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.accepted += bytes.len();
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<io::Result<()>> {
+            if !self.lets_go {
+                return Poll::Pending;
+            }
+            self.sent = self.accepted;
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(
+            self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<io::Result<()>> {
+            self.poll_flush(cx)
+        }
+    }
+
+    #[test]
+    fn what_was_accepted_and_is_held_back_is_owed_whatever_happens() {
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let mut wire = Reluctant::default();
+        let mut out = Outgoing::default();
+        assert!(!out.owes());
+        out.bytes.extend_from_slice(b"tail");
+        assert!(out.poll_write(&mut cx, &mut wire).is_pending());
+        assert_eq!((wire.accepted, wire.sent, out.pending()), (4, 0, 0));
+        assert!(out.owes());
+        out.rest();
+        assert!(out.owes(), "its room is lent to others");
+        out.clear();
+        assert!(out.owes(), "the next message is written");
+        out.bytes.extend_from_slice(b"more");
+        assert!(out.poll_write(&mut cx, &mut wire).is_pending());
+        wire.lets_go = true;
+        assert!(out.poll_write(&mut cx, &mut wire).is_ready());
+        assert_eq!((wire.accepted, wire.sent), (8, 8), "nothing twice");
+        assert!(!out.owes());
+    }
 
     #[tokio::test]
     async fn bytes_come_out_as_they_went_in_whatever_is_consumed_between() {

@@ -23,6 +23,7 @@ mod proxy_header;
 mod refused_reloads;
 mod reloads;
 mod rule_errors;
+mod slow_tls;
 mod smuggling;
 mod spoofing;
 mod stage;

@@ -18,12 +18,12 @@ use crate::{
     stage::{Stage, status},
 };
 
-fn data(name: &str) -> String {
+pub(crate) fn data(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/tls");
     folder.join(name).display().to_string()
 }
 
-fn listener(certificates: &str) -> String {
+pub(crate) fn listener(certificates: &str) -> String {
     format!(
         "health: {{host: 127.0.0.1, port: 0}}\n\
          listeners: [{{bind: '127.0.0.1:0', tls: default, http2: true}}]\n\
@@ -33,6 +33,14 @@ fn listener(certificates: &str) -> String {
 
 async fn secure(
     stage: &Stage,
+    name: &str,
+    alpn: &[u8],
+) -> std::io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
+    secure_over(stage.connect().await, name, alpn).await
+}
+
+pub(crate) async fn secure_over(
+    stream: TcpStream,
     name: &str,
     alpn: &[u8],
 ) -> std::io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
@@ -47,7 +55,6 @@ async fn secure(
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols.push(alpn.to_vec());
-    let stream = stage.connect().await;
     let name = ServerName::try_from(name.to_owned()).unwrap();
     TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }
