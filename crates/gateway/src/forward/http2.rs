@@ -27,7 +27,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::time::Instant;
 
 use self::upload::Tasks;
-pub(crate) use self::upload::{Part, Upload, filtered};
+pub(crate) use self::upload::{Part, Upload, filtered, has_data};
 use super::{
     backend::Backend,
     fault::Fault,

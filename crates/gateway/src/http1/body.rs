@@ -39,6 +39,10 @@ pub(crate) enum Framing {
 #[error("malformed body: {0}")]
 pub(crate) struct MalformedBody(pub(crate) &'static str);
 
+/// There is one after a head that allows none.
+pub(crate) const UNEXPECTED: MalformedBody =
+    MalformedBody("there should be none");
+
 /// What the front of a buffer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {

@@ -115,9 +115,8 @@ impl Message {
         if self.chunked && (self.length.is_some() || self.minor == 0) {
             return Err(MalformedResponse("transfer encoding and length"));
         }
-        let bodiless = status < 200 || status == 204 || status == 304;
         Ok(match (self.chunked, self.length) {
-            _ if bodiless || to_head => Framing::None,
+            _ if is_bodiless(status) || to_head => Framing::None,
             (true, _) => Framing::Chunked,
             (_, Some(length)) => Framing::Length(length),
             (_, None) => Framing::UntilClose,
@@ -127,6 +126,11 @@ impl Message {
     fn keep_alive(&self) -> bool {
         !self.close && (self.minor == 1 || self.keep)
     }
+}
+
+/// Whether no response of this status has a body (RFC 9110, section 6.4.1).
+pub(crate) fn is_bodiless(status: u16) -> bool {
+    status < 200 || status == 204 || status == 304
 }
 
 /// Digits only (RFC 9110, section 8.6), at most 19.

@@ -28,6 +28,7 @@ use crate::{
     http1::{
         body::{Encoder, Framing},
         head::{MAX_FIELDS, Refusal},
+        response::is_bodiless,
     },
     request::{HasBody, Request},
     wire::Wire,
@@ -271,14 +272,15 @@ async fn over_http2(
         min_rate: limits.min_rate_bytes,
     };
     let spared = |fault: &Fault| note.fault(fault);
-    let (response, underway) =
+    let (response, held) =
         http2::exchange(backend, &job, upload, spared).await?;
     let (parts, body) = response.into_parts();
+    let bodiless = is_bodiless(parts.status.as_u16());
     let head =
         Head { status: parts.status, fields: parts.headers, length: None };
     let strip = Arc::clone(&setup.strip);
     Ok((
         head,
-        Download::Stream { body, strip, _underway: underway, _ends: ends },
+        Download::Stream { body, strip, bodiless, _underway: held, _ends: ends },
     ))
 }

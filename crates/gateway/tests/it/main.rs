@@ -27,6 +27,7 @@ mod slow_tls;
 mod smuggling;
 mod spoofing;
 mod stage;
+mod strict_http2;
 mod tls;
 mod uploads;
 mod watched;

@@ -169,3 +169,8 @@ pub(crate) fn filtered(frame: Frame<Bytes>, strip: &Strip) -> Frame<Bytes> {
         }
     }
 }
+
+/// Whether a frame is a piece of a body.
+pub(crate) fn has_data(frame: &Frame<Bytes>) -> bool {
+    frame.data_ref().is_some_and(|data| !data.is_empty())
+}

@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicU16, Ordering::Relaxed},
     },
+    task::Poll,
     time::Duration,
 };
 
@@ -25,16 +26,16 @@ use crate::{
     forward::{
         backend::Backend,
         fault::Fault,
-        http2::{self, Job, Part, Upload, filtered},
+        http2::{self, Job, Part, Upload, filtered, has_data},
         progress::{Pace, Progress},
     },
     generation::Generation,
-    headers::{self, Strip},
+    headers::{self, Strip, response::Written},
     http1::{
-        body::{Decoder, Framing, Step},
+        body::{Decoder, Framing, Step, UNEXPECTED},
         buffer::{Incoming, Outgoing},
         head::Refusal,
-        response::{ResponseHead, content_length},
+        response::{ResponseHead, content_length, is_bodiless},
     },
     wire::Wire,
 };
@@ -99,18 +100,22 @@ pub(super) async fn forward(
         };
         let spared = |fault: &Fault| note(worker, backend, fault);
         let sent = http2::exchange(backend, &job, upload, spared);
-        let (response, underway) = sent.await?;
-        answered.store(response.status().as_u16(), Relaxed);
+        let (response, held) = sent.await?;
         let manner = Manner {
             ready,
             strip: &setup.strip,
             progress: &progress,
             idle: backend.config.timeouts.idle,
-            rate: limits.min_rate_bytes,
         };
-        let passed =
-            pass_on(response, &manner, writing, &mut client.outgoing).await;
-        drop(underway);
+        let telling = Telling {
+            writing,
+            out: &mut client.outgoing,
+            pace: Pace::new(limits.min_rate_bytes, 0),
+            answered: &answered,
+            status: response.status().as_u16(),
+        };
+        let passed = pass_on(response, &manner, telling).await;
+        drop(held);
         passed
     };
     tokio::pin!(up, down);
@@ -212,21 +217,63 @@ struct Manner<'m> {
     progress: &'m Progress,
     /// How long nothing may move while the server is waited for; 0 is no limit.
     idle: Duration,
-    /// Bytes a second that the client must take; 0 is no limit.
-    rate: u64,
+}
+
+/// What the client is told.
+struct Telling<'t> {
+    writing: Writing<'t>,
+    out: &'t mut Outgoing,
+    pace: Pace,
+    /// Takes the status as soon as a byte of it may have gone.
+    answered: &'t AtomicU16,
+    status: u16,
 }
 
 /// Writes the response; whether the client's connection may go on.
 async fn pass_on(
     response: Response<Stream>,
     manner: &Manner<'_>,
-    mut writing: Writing<'_>,
-    out: &mut Outgoing,
+    mut telling: Telling<'_>,
 ) -> Result<bool, Fault> {
-    let Manner { ready, strip, progress, idle, rate } = *manner;
+    let Manner { ready, strip, progress, .. } = *manner;
     progress.answers();
-    let mut pace = Pace::new(rate, 0);
     let (parts, mut body) = response.into_parts();
+    let bodiless = ready.to_head || is_bodiless(telling.status);
+    let written = write_head(&parts, ready, bodiless, &mut telling.out.bytes);
+    let mut trailers = Vec::new();
+    // h2 holds the body against its announced length.
+    while let Some(frame) = next(&mut body, manner, &mut telling).await? {
+        if bodiless && has_data(&frame) {
+            // The client would take it for the next response.
+            return Err(Fault::MalformedBody(UNEXPECTED));
+        }
+        let out = &mut telling.out.bytes;
+        match filtered(frame, strip).into_data() {
+            Ok(data) => written.encoder.data(&data, out),
+            Err(frame) => {
+                for (name, value) in frame.trailers_ref().into_iter().flatten()
+                {
+                    let name = name.as_str();
+                    headers::put_field(&mut trailers, name, value.as_bytes());
+                }
+            }
+        }
+        if telling.out.pending() >= PORTION {
+            telling.write().await?;
+        }
+        progress.downloaded(0);
+    }
+    written.encoder.end(&trailers, &mut telling.out.bytes);
+    telling.write().await?;
+    Ok(ready.keep_alive && written.delimited)
+}
+
+fn write_head(
+    parts: &http::response::Parts,
+    ready: &Ready,
+    bodiless: bool,
+    out: &mut Vec<u8>,
+) -> Written {
     let fields: Vec<Header<'_>> = parts
         .headers
         .iter()
@@ -237,27 +284,38 @@ async fn pass_on(
         .collect();
     let length = parts.headers.get(http::header::CONTENT_LENGTH);
     let length = length.and_then(|value| content_length(value.as_bytes()));
-    let status = parts.status.as_u16();
-    let bodiless = ready.to_head || status == 204 || status == 304;
     let framing = match (bodiless, length) {
         (true, _) => Framing::None,
         (false, Some(length)) => Framing::Length(length),
         (false, None) => Framing::Chunked,
     };
     let head = ResponseHead {
-        status,
+        status: parts.status.as_u16(),
         reason: parts.status.canonical_reason().unwrap_or(""),
         fields: &fields,
         framing,
         keep_alive: true,
     };
-    let close = !ready.keep_alive;
-    let written =
-        headers::response::write(&head, ready.version, close, &mut out.bytes);
-    let mut trailers = Vec::new();
+    headers::response::write(&head, ready.version, !ready.keep_alive, out)
+}
+
+/// The next frame of a response. What there is to tell is told before one is
+/// waited for: the head does not wait for the body, nor an event for the next.
+async fn next(
+    body: &mut Stream,
+    manner: &Manner<'_>,
+    telling: &mut Telling<'_>,
+) -> Result<Option<Frame<Bytes>>, Fault> {
+    let Manner { progress, idle, .. } = *manner;
+    let broken = |error| Fault::Broken(std::io::Error::other(error));
+    let here = poll_fn(|cx| Poll::Ready(Pin::new(&mut *body).poll_frame(cx)));
+    if let Poll::Ready(frame) = here.await {
+        return frame.transpose().map_err(broken);
+    }
+    telling.write().await?;
     loop {
         progress.download_waits();
-        let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx));
+        let frame = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx));
         let frame = match idle.saturating_sub(progress.silent()) {
             _ if idle.is_zero() => frame.await,
             Duration::ZERO => return Err(Fault::Idle),
@@ -267,48 +325,34 @@ async fn pass_on(
                 Err(_) => continue,
             },
         };
-        let Some(frame) = frame else { break };
-        let frame = frame
-            .map_err(|error| Fault::Broken(std::io::Error::other(error)))?;
-        match filtered(frame, strip).into_data() {
-            Ok(data) => written.encoder.data(&data, &mut out.bytes),
-            Err(frame) => {
-                for (name, value) in frame.trailers_ref().into_iter().flatten()
-                {
-                    let name = name.as_str();
-                    headers::put_field(&mut trailers, name, value.as_bytes());
-                }
-            }
-        }
-        write(&mut writing, out, &mut pace).await?;
-        progress.downloaded(0);
+        return frame.transpose().map_err(broken);
     }
-    written.encoder.end(&trailers, &mut out.bytes);
-    write(&mut writing, out, &mut pace).await?;
-    Ok(ready.keep_alive && written.delimited)
 }
 
-/// Writes all that there is, no more slowly than is allowed.
-async fn write(
-    writing: &mut Writing<'_>,
-    out: &mut Outgoing,
-    pace: &mut Pace,
-) -> Result<(), Fault> {
-    loop {
-        let (begun, before) = (Instant::now(), out.pending());
-        let patience = pace.patience();
-        let written = poll_fn(|cx| out.poll_write(cx, &mut *writing));
-        let whole = match patience {
-            None => Some(written.await),
-            Some(patience) => timeout(patience, written).await.ok(),
-        };
-        if let Some(written) = whole {
-            pace.rests();
-            return written.map_err(Fault::ClientGone);
+impl Telling<'_> {
+    /// Writes all that there is, no more slowly than is allowed.
+    async fn write(&mut self) -> Result<(), Fault> {
+        let Self { writing, out, pace, .. } = self;
+        if !out.owes() {
+            return Ok(());
         }
-        let taken = before - out.pending();
-        if !pace.keeps(begun.elapsed(), taken as u64, Duration::ZERO) {
-            return Err(Fault::ClientSlow);
+        self.answered.store(self.status, Relaxed);
+        loop {
+            let (begun, before) = (Instant::now(), out.pending());
+            let patience = pace.patience();
+            let written = poll_fn(|cx| out.poll_write(cx, &mut *writing));
+            let whole = match patience {
+                None => Some(written.await),
+                Some(patience) => timeout(patience, written).await.ok(),
+            };
+            if let Some(written) = whole {
+                pace.rests();
+                return written.map_err(Fault::ClientGone);
+            }
+            let taken = before - out.pending();
+            if !pace.keeps(begun.elapsed(), taken as u64, Duration::ZERO) {
+                return Err(Fault::ClientSlow);
+            }
         }
     }
 }

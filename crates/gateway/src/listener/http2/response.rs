@@ -20,13 +20,14 @@ use crate::{
     forward::{
         backend::Backend,
         fault::{Fault, Side},
-        http2,
+        http2::{self, has_data},
         progress::Progress,
         server::Underway,
         stream::{Exchange, Head},
     },
     generation::Generation,
     headers::Strip,
+    http1::body::UNEXPECTED,
     metrics::{Kind, Mode},
     worker::Worker,
 };
@@ -42,6 +43,8 @@ pub(super) enum Download {
     Stream {
         body: Incoming,
         strip: Arc<Strip>,
+        /// Its status allows no body.
+        bodiless: bool,
         _underway: Underway,
         _ends: oneshot::Sender<Infallible>,
     },
@@ -118,9 +121,12 @@ impl Download {
                 Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))))
             }
             Self::Exchange(exchange, _) => exchange.poll_frame(cx),
-            Self::Stream { body, strip, .. } => {
+            Self::Stream { body, strip, bodiless, .. } => {
                 let frame = ready!(Pin::new(body).poll_frame(cx));
                 Poll::Ready(frame.map(|frame| match frame {
+                    Ok(frame) if *bodiless && has_data(&frame) => {
+                        Err(Fault::MalformedBody(UNEXPECTED))
+                    }
                     Ok(frame) => Ok(http2::filtered(frame, strip)),
                     Err(error) => Err(Fault::Broken(io::Error::other(error))),
                 }))
