@@ -1,33 +1,25 @@
-//! Backends that are spoken to in HTTP/2: one connection a worker and server,
-//! many requests on it.
+//! Backends that are spoken to in HTTP/2: many requests on one connection.
 //!
-//! The connection is opened when it is first needed, and anew when it has
-//! ended. The head that was written for the backend in HTTP/1.1 is translated,
-//! so both kinds of backend see the same fields. As with HTTP/1, a request of
+//! The head that was written for the backend in HTTP/1.1 is translated, so both
+//! kinds of backend see the same fields. As with HTTP/1, a request of
 //! which nothing was sent is tried once more elsewhere; one that the end of a
 //! shared connection took with it is repeated if it may be.
 
+mod greeted;
+mod shared;
 mod upload;
 
-use std::{
-    io,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{io, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri};
-use hyper::{
-    body::Incoming,
-    client::conn::http2::{Builder, SendRequest},
-};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use self::upload::Tasks;
-pub(crate) use self::upload::{Part, Upload, filtered, has_data};
+use self::shared::{Handle, Place};
+pub(crate) use self::{
+    shared::Shared,
+    upload::{Part, Upload, filtered, has_data},
+};
 use super::{
     backend::Backend,
     fault::Fault,
@@ -38,106 +30,6 @@ use crate::{
     headers::{self, Strip},
     http1::head::{MAX_FIELDS, Refusal, no_fields},
 };
-
-/// Silence after which the server is asked whether it is still there.
-const PROBE: Duration = Duration::from_secs(30);
-/// How long it may take to answer that.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A handle of a connection.
-#[derive(Clone, Debug)]
-struct Handle {
-    sender: SendRequest<Upload>,
-    /// Which connection it is.
-    serial: u64,
-    /// It has served others.
-    reused: bool,
-}
-
-/// The connection of one worker to one server.
-#[derive(Debug, Default)]
-pub(crate) struct Shared {
-    // A std lock: held to copy or replace the handle.
-    current: Mutex<Option<Handle>>,
-    // Whoever needs a connection first opens it; the others wait for that.
-    opening: tokio::sync::Mutex<()>,
-    /// Attempts that have failed; and whether the last one was too slow.
-    failed: AtomicU64,
-    was_slow: AtomicBool,
-    /// Connections that were opened.
-    opened: AtomicU64,
-}
-
-impl Shared {
-    fn current(&self) -> MutexGuard<'_, Option<Handle>> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn usable(&self) -> Option<Handle> {
-        let current = self.current();
-        let handle = current.as_ref()?;
-        (!handle.sender.is_closed()).then(|| handle.clone())
-    }
-
-    /// Lets nobody send over a connection any more. One that its server has
-    /// given up (GOAWAY) is not closed as long as older streams go on.
-    fn give_up(&self, serial: u64) {
-        let mut current = self.current();
-        if current.as_ref().is_some_and(|handle| handle.serial == serial) {
-            *current = None;
-        }
-    }
-
-    /// A handle to send a request with.
-    async fn sender(&self, server: &Server) -> Result<Handle, Fault> {
-        if let Some(handle) = self.usable() {
-            return Ok(handle);
-        }
-        let failed = self.failed.load(Relaxed);
-        let _one = self.opening.lock().await;
-        if let Some(handle) = self.usable() {
-            return Ok(handle);
-        }
-        if self.failed.load(Relaxed) != failed {
-            // One after the other, a queue would wait for a dead server.
-            return Err(match self.was_slow.load(Relaxed) {
-                true => Fault::ConnectTimeout,
-                false => {
-                    Fault::Connect(io::ErrorKind::ConnectionRefused.into())
-                }
-            });
-        }
-        let opened = self.open(server).await;
-        if let Err(fault) = &opened {
-            let slow = matches!(fault, Fault::ConnectTimeout);
-            self.was_slow.store(slow, Relaxed);
-            self.failed.fetch_add(1, Relaxed);
-        }
-        opened
-    }
-
-    async fn open(&self, server: &Server) -> Result<Handle, Fault> {
-        let wire = server.connect().await?.wire;
-        let handshake = Builder::new(Tasks)
-            .timer(TokioTimer::new())
-            .keep_alive_interval(PROBE)
-            .keep_alive_timeout(PROBE_TIMEOUT)
-            .max_header_list_size(64 * 1024)
-            .handshake(TokioIo::new(wire));
-        let (sender, connection) = handshake.await.map_err(broken)?;
-        // It ends by itself once every handle is gone and every response is
-        // whole; with the worker's runtime at the latest.
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection to a backend ended");
-            }
-        });
-        let serial = self.opened.fetch_add(1, Relaxed);
-        let handle = Handle { sender, serial, reused: false };
-        *self.current() = Some(Handle { reused: true, ..handle.clone() });
-        Ok(handle)
-    }
-}
 
 /// A request for a backend.
 pub(crate) struct Job<'j> {
@@ -152,6 +44,14 @@ pub(crate) struct Job<'j> {
     pub(crate) min_rate: u64,
 }
 
+/// A request that is under way until this is dropped, after the body of its
+/// response.
+#[derive(Debug)]
+pub(crate) struct Held {
+    _place: Place,
+    _underway: Underway,
+}
+
 /// Sends a request and waits for the head of its response; tries once more
 /// where that is safe. `on_fault` is told of what that spared the client.
 pub(crate) async fn exchange(
@@ -159,7 +59,7 @@ pub(crate) async fn exchange(
     job: &Job<'_>,
     mut upload: Upload,
     on_fault: impl Fn(&Fault),
-) -> Result<(Response<Incoming>, Underway), Fault> {
+) -> Result<(Response<Incoming>, Held), Fault> {
     let (mut tried, mut again): (Option<Arc<Server>>, bool) = (None, false);
     loop {
         let picked = backend.pick(job.begun, tried.as_ref());
@@ -169,7 +69,10 @@ pub(crate) async fn exchange(
             .ok_or(Fault::Client(Refusal::bad("no request of HTTP/2")))?;
         let first_byte = backend.config.timeouts.first_byte;
         let missed = match send(&server, job, request, first_byte).await {
-            Ok(response) => return Ok((response, underway)),
+            Ok((response, place)) => {
+                let held = Held { _place: place, _underway: underway };
+                return Ok((response, held));
+            }
             Err(missed) if again => return Err(missed.fault),
             Err(missed) => missed,
         };
@@ -209,7 +112,7 @@ async fn send(
     job: &Job<'_>,
     request: Request<Upload>,
     first_byte: Duration,
-) -> Result<Response<Incoming>, Missed> {
+) -> Result<(Response<Incoming>, Place), Missed> {
     let unsent =
         |fault, over: Option<&Handle>, request: Request<Upload>| Missed {
             fault,
@@ -237,14 +140,16 @@ async fn send(
         })
     };
     let head = job.progress.in_time(first_byte, job.min_rate, sent).await;
-    head.map_err(|fault| Missed {
-        fault: match job.progress.was_too_large() {
-            true => {
-                let reason = "body too large";
-                Fault::Client(Refusal { status: 413, reason })
-            }
-            false => fault,
-        },
+    let fault = match head {
+        Ok(response) => return Ok((response, over.place)),
+        Err(_) if job.progress.was_too_large() => {
+            let reason = "body too large";
+            Fault::Client(Refusal { status: 413, reason })
+        }
+        Err(fault) => fault,
+    };
+    Err(Missed {
+        fault,
         reused: over.reused,
         ended: ended.then_some(over.serial),
         unsent: back,

@@ -64,7 +64,7 @@ pub(crate) struct Server {
     rests_until: AtomicU64,
     born: Instant,
     idle: Box<[Mutex<Vec<Idle>>]>,
-    /// Connections of HTTP/2, one a worker.
+    /// Connections of HTTP/2, by worker.
     shared: Box<[Shared]>,
 }
 
@@ -133,7 +133,7 @@ impl Server {
         None
     }
 
-    /// The connection of HTTP/2 of a worker.
+    /// The connections of HTTP/2 of a worker.
     pub(crate) fn shared(&self, worker: usize) -> &Shared {
         &self.shared[worker % self.shared.len()]
     }
@@ -197,6 +197,7 @@ impl Server {
             now.saturating_duration_since(idle.since) < timeout
                 && !idle.connection.wire.has_news()
         });
+        self.shared(worker).sweep();
     }
 
     /// Connections that wait for a request.

@@ -281,6 +281,6 @@ async fn over_http2(
     let strip = Arc::clone(&setup.strip);
     Ok((
         head,
-        Download::Stream { body, strip, bodiless, _underway: held, _ends: ends },
+        Download::Stream { body, strip, bodiless, _held: held, _ends: ends },
     ))
 }

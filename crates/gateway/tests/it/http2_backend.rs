@@ -24,12 +24,18 @@ use crate::{
 };
 
 pub(crate) async fn start() -> SocketAddr {
+    start_for(200).await
+}
+
+/// Takes so many streams over one connection.
+pub(crate) async fn start_for(streams: u32) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             tokio::spawn(
                 hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+                    .max_concurrent_streams(streams)
                     .serve_connection(TokioIo::new(stream), service_fn(behave)),
             );
         }
@@ -62,6 +68,11 @@ async fn behave(
             // A large body, and what is sent is not read; until it is reset.
             let held = Held(request.into_body());
             return Ok(Response::new(BoxBody::new(held)));
+        }
+        "/huge" => {
+            static HUGE: [u8; 8_000_000] = [b'x'; 8_000_000];
+            let huge = Full::new(Bytes::from_static(&HUGE));
+            return Ok(Response::new(huge.boxed()));
         }
         "/big" => {
             let large = Full::new(Bytes::from(vec![b'x'; 3_000_000]));

@@ -6,6 +6,7 @@ mod backend;
 mod bodies;
 mod clients;
 mod configuration;
+mod crowds;
 mod decisions;
 mod explain;
 mod ext_authz;

@@ -22,7 +22,6 @@ use crate::{
         fault::{Fault, Side},
         http2::{self, has_data},
         progress::Progress,
-        server::Underway,
         stream::{Exchange, Head},
     },
     generation::Generation,
@@ -45,7 +44,7 @@ pub(super) enum Download {
         strip: Arc<Strip>,
         /// Its status allows no body.
         bodiless: bool,
-        _underway: Underway,
+        _held: http2::Held,
         _ends: oneshot::Sender<Infallible>,
     },
 }
