@@ -61,7 +61,6 @@ pub(crate) struct Job<'j> {
     pub(crate) expects_continue: bool,
     /// The client's connection may be used again.
     pub(crate) keep_alive: bool,
-    pub(crate) begun: Instant,
     pub(crate) limits: &'j Limits,
     pub(crate) timeouts: &'j BackendTimeouts,
     pub(crate) strip: &'j Strip,
@@ -100,12 +99,14 @@ pub(crate) async fn run(
         sent: Sent::Sending,
         stage: Stage::Head(Scan::default()),
         answer: Answer::default(),
-        watch: Watch::new(job.begun, step),
+        watch: Watch::new(step),
         client,
         server,
         job,
     };
-    exchange.client.alarm.set(exchange.watch.rings);
+    // From now on: what the client took for its head, and what it took to
+    // connect, is no silence of the server.
+    exchange.client.alarm.set(Instant::now() + step);
     std::future::poll_fn(|cx| exchange.poll(cx))
         .await
         .map_err(|fault| Failed { fault, answered: exchange.answer.answered() })
@@ -169,7 +170,6 @@ impl Answer {
 #[derive(Debug)]
 struct Watch {
     step: Duration,
-    rings: Instant,
     up: u64,
     down: u64,
     /// Without a sign of the server.
@@ -180,10 +180,9 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(begun: Instant, step: Duration) -> Self {
+    fn new(step: Duration) -> Self {
         Self {
             step,
-            rings: begun + step,
             up: 0,
             down: 0,
             silent: Duration::ZERO,
@@ -203,8 +202,8 @@ impl Exchange<'_> {
         }
         while self.client.alarm.poll(cx).is_ready() {
             self.rung()?;
-            self.watch.rings += self.watch.step;
-            self.client.alarm.set(self.watch.rings);
+            // Steps that this process has slept through are nobody's silence.
+            self.client.alarm.set(Instant::now() + self.watch.step);
         }
         Poll::Pending
     }

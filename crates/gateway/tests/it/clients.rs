@@ -152,3 +152,23 @@ async fn a_flood_of_garbage_leaves_the_gateway_standing() {
     }
     assert_eq!(status(&stage.get("/", "").await), 200);
 }
+
+#[tokio::test]
+async fn the_time_that_a_head_takes_is_no_silence_of_the_backend() {
+    let backend = Backend::start().await;
+    // Its `first_byte` is two seconds.
+    let stage = Stage::plain(backend.address).await;
+    let ask = async |method: &str, rest: &str| {
+        let mut stream = stage.connect().await;
+        let part = format!("{method} /count HTTP/1.1\r\nHost: ");
+        stream.write_all(part.as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        stream.write_all(rest.as_bytes()).await.unwrap();
+        status(&one_response(&mut stream).await)
+    };
+    let (get, post) = tokio::join!(
+        ask("GET", "a\r\n\r\n"),
+        ask("POST", "a\r\nContent-Length: 3\r\n\r\nabc")
+    );
+    assert_eq!((get, post), (200, 200));
+}

@@ -79,7 +79,7 @@ impl Connection<'_> {
                 }
             };
             let result = self
-                .exchange(&mut connection, backend, generation, ready, begun)
+                .exchange(&mut connection, backend, generation, ready)
                 .await;
             match result {
                 Ok(ended) => {
@@ -108,7 +108,6 @@ impl Connection<'_> {
         backend: &Backend,
         generation: &Generation,
         ready: &Ready,
-        begun: Instant,
     ) -> Result<Ended, Failed> {
         connection.outgoing.clear();
         connection.outgoing.bytes.extend_from_slice(&self.head);
@@ -132,7 +131,6 @@ impl Connection<'_> {
                 websocket: ready.websocket,
                 expects_continue: ready.expects_continue,
                 keep_alive: ready.keep_alive,
-                begun,
                 limits: &setup.config.limits,
                 timeouts: &backend.config.timeouts,
                 strip: &setup.strip,
