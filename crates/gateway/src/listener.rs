@@ -3,13 +3,15 @@
 //! Each worker listens by itself (`SO_REUSEPORT`), so the kernel deals out
 //! connections and no thread hands them to another; a new process can listen
 //! before the old one has gone. Above the limit of connections nobody is
-//! refused: further clients wait in the kernel's queue.
+//! refused: further clients wait in the kernel's queue, and the first of them
+//! here.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::{
     net::{TcpListener, TcpStream},
+    sync::OwnedSemaphorePermit,
     task::JoinSet,
     time::Instant,
 };
@@ -145,6 +147,8 @@ async fn serve_as(
     let mut is_deaf = false;
     let last_moment = tokio::time::sleep(closing::MOMENT);
     tokio::pin!(closing, last_moment);
+    // Somebody who has been accepted and has no place yet.
+    let mut next = None;
     loop {
         tokio::select! {
             () = &mut closing, if !is_deaf => {
@@ -157,10 +161,14 @@ async fn serve_as(
             () = &mut last_moment, if is_deaf => break,
             Some(_) = connections.join_next() => {}
             _ = sweep.tick() => sweep_servers(&worker),
-            accepted = accept(&socket, &worker) => {
+            accepted = accept(&socket, &mut next, &worker) => {
                 drive(accepted, (&listener, surface), &worker, &mut connections);
             }
         }
+    }
+    if let Some((stream, peer)) = next {
+        let last = Accepted { stream, peer, place: None };
+        drive(last, (&listener, surface), &worker, &mut connections);
     }
     // The reactor might not know yet of all who have been let in, so the
     // kernel is asked.
@@ -182,20 +190,37 @@ async fn serve_as(
     Ok(())
 }
 
-/// A connection with its place among all.
+/// A connection, with its place among all unless it must wait for one.
 struct Accepted {
     stream: TcpStream,
     peer: SocketAddr,
-    place: tokio::sync::OwnedSemaphorePermit,
+    place: Option<OwnedSemaphorePermit>,
 }
 
-/// The next connection, once there is room for it.
-async fn accept(socket: &TcpListener, worker: &Worker) -> Accepted {
-    let room = Arc::clone(&worker.room).acquire_owned().await;
-    let place = room.expect("the semaphore is never closed");
+/// The next connection, once there is room for it. Whoever waits for a place
+/// is kept in `next`, unread: a place that is taken before somebody comes would
+/// be kept from the clients of other listeners and workers. May be dropped and
+/// called again.
+async fn accept(
+    socket: &TcpListener,
+    next: &mut Option<(TcpStream, SocketAddr)>,
+    worker: &Worker,
+) -> Accepted {
+    loop {
+        if next.is_none() {
+            *next = Some(newcomer(socket).await);
+        }
+        let place = room(worker).await;
+        if let Some((stream, peer)) = next.take() {
+            return Accepted { stream, peer, place: Some(place) };
+        }
+    }
+}
+
+async fn newcomer(socket: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match socket.accept().await {
-            Ok((stream, peer)) => return Accepted { stream, peer, place },
+            Ok(newcomer) => return newcomer,
             // The client went away while it waited.
             Err(error) if is_of_client(&error) => {}
             Err(error) => {
@@ -204,6 +229,11 @@ async fn accept(socket: &TcpListener, worker: &Worker) -> Accepted {
             }
         }
     }
+}
+
+async fn room(worker: &Worker) -> OwnedSemaphorePermit {
+    let room = Arc::clone(&worker.room).acquire_owned().await;
+    room.expect("the semaphore is never closed")
 }
 
 /// A connection that waits to be accepted right now.
@@ -215,7 +245,7 @@ fn waiting(
     let (stream, peer) = socket.accept().ok()?;
     stream.set_nonblocking(true).ok()?;
     let stream = TcpStream::from_std(stream).ok()?;
-    Some(Accepted { stream, peer, place })
+    Some(Accepted { stream, peer, place: Some(place) })
 }
 
 fn drive(
@@ -231,6 +261,10 @@ fn drive(
     let _ = stream.set_nodelay(true);
     let (listener, worker) = (Arc::clone(listener), Arc::clone(worker));
     connections.spawn(async move {
+        let place = match place {
+            Some(place) => place,
+            None => room(&worker).await,
+        };
         worker.metrics.connections.inc();
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         arrival::welcome(stream, peer, (&listener, surface), &worker).await;

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::{
     backend::Backend,
@@ -171,4 +174,52 @@ async fn the_time_that_a_head_takes_is_no_silence_of_the_backend() {
         ask("POST", "a\r\nContent-Length: 3\r\n\r\nabc")
     );
     assert_eq!((get, post), (200, 200));
+}
+
+#[tokio::test]
+async fn whoever_has_no_place_yet_keeps_none_from_others() {
+    let backend = Backend::start().await;
+    let text = yaml(backend.address, "limits: {connections: 1}\n").replace(
+        "[{bind: '127.0.0.1:0'}]",
+        "[{bind: '127.0.0.1:0'}, {bind: '127.0.0.1:0'}, \
+         {bind: '127.0.0.1:0'}]",
+    );
+    let mut stage = Stage::of(&text).await;
+    let ask = async |address| {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        (status(&one_response(&mut stream).await), stream)
+    };
+    // One after the other: each has gone before the next one comes.
+    for _ in 0..3 {
+        for address in stage.addresses.clone() {
+            assert_eq!(ask(address).await.0, 200, "{address}");
+        }
+    }
+    // Whoever comes while the place is taken waits for it.
+    let addresses = stage.addresses.clone();
+    let (answer, held) = ask(addresses[0]).await;
+    assert_eq!(answer, 200);
+    let waits = tokio::time::timeout(Duration::from_millis(500), async {
+        tokio::join!(ask(addresses[1]), ask(addresses[2]))
+    });
+    assert!(waits.await.is_err(), "more than one place");
+    let next = async { ask(addresses[1]).await.0 };
+    let (next, ()) = tokio::join!(next, async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        drop(held);
+    });
+    assert_eq!(next, 200);
+    // At the end, too.
+    let (_, held) = ask(addresses[0]).await;
+    let late = async { ask(addresses[2]).await.0 };
+    let (late, ()) = tokio::join!(late, async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::join!(stage.ends(Duration::ZERO), async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            drop(held);
+        });
+    });
+    assert_eq!(late, 200);
 }
