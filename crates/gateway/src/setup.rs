@@ -32,7 +32,7 @@ use crate::{
     headers::{Strip, injected::Downstream},
     metrics::RuleMetrics,
     supply::What,
-    tls::{self, TlsError},
+    tls::{self, Authorities, TlsError},
 };
 
 /// Why a configuration cannot be put into force.
@@ -320,11 +320,11 @@ fn backends(
 ) -> Result<Backends, TlsError> {
     let mut all = Vec::with_capacity(config.backends.len());
     for backend in &config.backends {
+        // Read at every reload: files may hold other authorities now.
+        let trusts = tls::authorities(backend)?;
         let known = before.and_then(|setup| {
-            // Certificates may have changed in their files: those servers
-            // begin anew.
             let same = |b: &&Arc<Backend>| {
-                b.config == *backend && !backend.servers.iter().any(|s| s.tls)
+                b.config == *backend && is_same(&b.trusts, &trusts)
             };
             setup.backends.all().iter().find(same)
         });
@@ -334,20 +334,28 @@ fn backends(
         }
         let mut servers = Vec::with_capacity(backend.servers.len());
         for server in &backend.servers {
-            servers.push(Arc::new(one_server(server, backend, workers)?));
+            let server = one_server(server, backend, &trusts, workers)?;
+            servers.push(Arc::new(server));
         }
-        all.push(Arc::new(Backend::new(backend.clone(), servers)));
+        all.push(Arc::new(Backend::new(backend.clone(), trusts, servers)));
     }
     Ok(Backends::new(all))
+}
+
+/// Whether both name the same authorities.
+fn is_same(one: &Authorities, other: &Authorities) -> bool {
+    one.as_deref().map(|all| &all.roots)
+        == other.as_deref().map(|all| &all.roots)
 }
 
 fn one_server(
     server: &config::Server,
     backend: &config::Backend,
+    trusts: &Authorities,
     workers: usize,
 ) -> Result<Server, TlsError> {
     let secure = match server.tls {
-        true => Some(tls::client(backend, &server.host)?),
+        true => Some(tls::client(backend, &server.host, trusts.clone())?),
         false => None,
     };
     let born = Instant::now();

@@ -59,6 +59,9 @@ pub enum TlsError {
     Version(rustls::Error),
 }
 
+/// Who may vouch for the servers of a backend; `None`: they are not verified.
+pub(crate) type Authorities = Option<Arc<RootCertStore>>;
+
 /// What a listener presents.
 ///
 /// # Errors
@@ -98,13 +101,28 @@ pub(crate) fn server(
     Ok(Arc::new(config))
 }
 
-/// How a server of a backend is spoken to.
+/// Whom the servers of a backend must be vouched for by; `None` if they need
+/// not be: without https, or with `verify: false`.
 ///
 /// # Errors
-/// When the authority cannot be read, or the name is none.
+/// When the file of authorities cannot be read or used, or the system has none.
+pub(crate) fn authorities(
+    backend: &config::Backend,
+) -> Result<Authorities, TlsError> {
+    let verifies = backend.tls.verify && backend.servers.iter().any(|s| s.tls);
+    let roots = verifies.then(|| roots(&backend.tls, &backend.name));
+    Ok(roots.transpose()?.map(Arc::new))
+}
+
+/// How a server of a backend is spoken to; without `authorities` it is not
+/// verified.
+///
+/// # Errors
+/// When the name is none.
 pub(crate) fn client(
     backend: &config::Backend,
     host: &str,
+    authorities: Authorities,
 ) -> Result<Secure, TlsError> {
     let tls = &backend.tls;
     let name = tls.server_name.as_deref().unwrap_or(host);
@@ -113,11 +131,11 @@ pub(crate) fn client(
     let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Version)?;
-    let mut config = match tls.verify {
-        true => builder
-            .with_root_certificates(roots(tls, &backend.name)?)
-            .with_no_client_auth(),
-        false => builder
+    let mut config = match authorities {
+        Some(roots) => {
+            builder.with_root_certificates(roots).with_no_client_auth()
+        }
+        None => builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Unverified::new()))
             .with_no_client_auth(),

@@ -13,12 +13,17 @@ use std::sync::{
 use tokio::time::Instant;
 
 use super::server::Server;
-use crate::config::{self, Balance};
+use crate::{
+    config::{self, Balance},
+    tls::Authorities,
+};
 
 /// Servers for some hosts.
 #[derive(Debug)]
 pub(crate) struct Backend {
     pub(crate) config: config::Backend,
+    /// By whom its servers were verified when it was made.
+    pub(crate) trusts: Authorities,
     pub(crate) servers: Vec<Arc<Server>>,
     next: AtomicUsize,
 }
@@ -26,9 +31,10 @@ pub(crate) struct Backend {
 impl Backend {
     pub(crate) fn new(
         config: config::Backend,
+        trusts: Authorities,
         servers: Vec<Arc<Server>>,
     ) -> Self {
-        Self { config, servers, next: AtomicUsize::new(0) }
+        Self { config, trusts, servers, next: AtomicUsize::new(0) }
     }
 
     /// A server, if possible another than `not`.
@@ -173,7 +179,7 @@ mod tests {
                 Instant::now(),
             ))
         });
-        Backend::new(config.clone(), servers.collect())
+        Backend::new(config.clone(), None, servers.collect())
     }
 
     #[test]

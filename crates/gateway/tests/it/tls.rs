@@ -1,6 +1,9 @@
 //! TLS towards clients: certificates by name, HTTP by ALPN; and to backends.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, atomic::Ordering::SeqCst},
+};
 
 use rustls::{
     ClientConfig, RootCertStore,
@@ -15,6 +18,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::{
     backend::Backend,
+    slow_tls::{late_backend, to_secure},
     stage::{Stage, status},
 };
 
@@ -153,4 +157,34 @@ async fn a_listener_that_is_no_longer_configured_keeps_its_certificate() {
         stage.gateway.reload(now).await.unwrap();
         secure(&stage, "shop.example", b"http/1.1").await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_reload_keeps_connections_over_tls_until_the_authority_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    std::fs::copy(data("shop.pem"), &ca).unwrap();
+    let (address, connections) = late_backend().await;
+    let text = to_secure(address, &ca.display().to_string());
+    let stage = Stage::of(&text).await;
+    let ask = async || {
+        let answer = stage.get("/", "").await;
+        (status(&answer), connections.load(SeqCst))
+    };
+    assert_eq!(ask().await, (200, 1));
+    let rule = "rules: [{name: a, action: DENY, path: /a}]\n";
+    std::fs::write(&stage.file, format!("{text}{rule}")).unwrap();
+    stage.gateway.reload(1).await.unwrap();
+    assert_eq!(status(&stage.get("/a", "").await), 403, "it is in force");
+    assert_eq!(ask().await, (200, 1), "kept");
+    // A second authority beside the first, and then it alone.
+    let both = [data("shop.pem"), data("api.pem")]
+        .map(|file| std::fs::read_to_string(file).unwrap())
+        .concat();
+    std::fs::write(&ca, both).unwrap();
+    stage.gateway.reload(2).await.unwrap();
+    assert_eq!(ask().await, (200, 2), "with whom it trusts now");
+    std::fs::copy(data("api.pem"), &ca).unwrap();
+    stage.gateway.reload(3).await.unwrap();
+    assert_eq!(ask().await.0, 502, "trusted no longer");
 }
