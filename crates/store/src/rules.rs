@@ -95,6 +95,10 @@ pub struct RulesWrite<'a> {
     pub at: Timestamp,
     /// What to answer to whoever sends the same request again.
     pub answer: Option<Answer<'a>>,
+    /// How long somebody may still be served an older version, if that is
+    /// longer than [`VERSIONS_AGE`]: younger versions stay, and the newest of
+    /// those that are older. `None`: the writer does not know.
+    pub staged: Option<SignedDuration>,
 }
 
 /// What became of a write.
@@ -138,8 +142,10 @@ pub trait Rules: Send + Sync {
     async fn load(&self, org: &str) -> Result<OrgRules, StoreError>;
 
     /// Writes a version on top of the one that the writer knows. Versions
-    /// beyond [`VERSIONS_KEPT`], [`VERSIONS_AGE`] and [`VERSIONS_MAX`] are
-    /// forgotten in passing. A write that names nothing makes a version too.
+    /// beyond [`VERSIONS_KEPT`] and [`VERSIONS_AGE`] (or
+    /// [`RulesWrite::staged`]), and beyond [`VERSIONS_MAX`], are forgotten in
+    /// passing; by a writer that knows no stage, only the latter. A write that
+    /// names nothing makes a version too.
     ///
     /// # Errors
     /// When the store fails; then nothing is written.

@@ -5,12 +5,12 @@
 //! process. Other processes hear of it by the generation of the store. When one
 //! of them was faster, the write is judged again on what it left.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use asgard_policy::access::{Change, Facts};
 use asgard_store::{Answer, Committed, RulesWrite};
 use axum::http::StatusCode;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 
@@ -217,6 +217,7 @@ impl Feeds {
                 action: draft.action,
                 at,
                 answer,
+                staged: Some(staged(self.config.stage_delay)),
             });
             let committed = ask(committed).await;
             app.live.store_wrote(committed.is_ok());
@@ -242,4 +243,8 @@ impl Feeds {
         self.publish(vec![(Arc::clone(org), Arc::new(book))]);
         Ok(())
     }
+}
+
+fn staged(delay: Duration) -> SignedDuration {
+    SignedDuration::try_from(delay).unwrap_or(SignedDuration::MAX)
 }

@@ -243,6 +243,7 @@ async fn commit(
         action,
         at,
         answer: None,
+        staged: None,
     };
     match store.rules.commit(write).await? {
         Committed::Version(_) => Ok(()),

@@ -15,6 +15,9 @@ use asgard_policy::{
 };
 use serde::{Deserialize, Serialize};
 
+/// Longest wait for a version: so long the store keeps them.
+const MAX_STAGE_DELAY_MINUTES: u32 = 7 * 24 * 60;
+
 /// The `feeds` section of the file; every key may be missing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -68,6 +71,14 @@ impl FeedSettings {
                 let names = names.join(", ");
                 bail!("feeds.critical_off: `{set}` is not one of {names}");
             }
+        }
+        if self.stage_delay_minutes > MAX_STAGE_DELAY_MINUTES {
+            bail!(
+                "feeds.stage_delay_minutes: {} is more than a week ({} \
+                 minutes)",
+                self.stage_delay_minutes,
+                MAX_STAGE_DELAY_MINUTES
+            );
         }
         Ok(FeedConfig {
             rate_limit_per_minute: self.rate_limit,
@@ -153,6 +164,7 @@ mod tests {
     fn what_cannot_be_is_refused_with_its_name() {
         for (yaml, name) in [
             ("critical_off: [nope]", "critical_off"),
+            ("stage_delay_minutes: 10081", "stage_delay_minutes"),
             ("guards: { feed_share: 2.0 }", "guards"),
             ("guards: { min_prefix4: 33 }", "guards"),
             ("guards: { growth: -1.0 }", "growth"),

@@ -49,9 +49,11 @@ const RECORDED: &str = "SELECT version, at, actor, action FROM rule_version \
      WHERE org = ?1 AND version = ?2";
 const UNDO: &str = "SELECT kind, id, active, expires_at, document \
      FROM rule_before WHERE org = ?1 AND version > ?2 ORDER BY version DESC";
-/// The newest version that nobody needs any more.
+/// The newest version that nobody needs any more. The newest of the old ones is
+/// what a feed that waits for a version to be old enough is made from.
 const FORGOTTEN: &str = "SELECT coalesce(max(version), 0) FROM rule_version \
-     WHERE org = ?1 AND version <= ?2 AND (at < ?3 OR version <= ?4)";
+     WHERE org = ?1 AND version <= ?2 AND (version <= ?4 OR version < \
+     (SELECT max(version) FROM rule_version WHERE org = ?1 AND at < ?3))";
 const FORGET_VERSIONS: &str =
     "DELETE FROM rule_version WHERE org = ?1 AND version <= ?2";
 const FORGET_DOCUMENTS: &str =
@@ -298,7 +300,8 @@ async fn forget(
     write: &RulesWrite<'_>,
     version: u64,
 ) -> Result<(), StoreError> {
-    let young = write.at.checked_sub(VERSIONS_AGE);
+    let age = write.staged.map(|staged| staged.max(VERSIONS_AGE));
+    let young = age.and_then(|age| write.at.checked_sub(age).ok());
     let young = young.unwrap_or(Timestamp::MIN);
     let last: i64 = sqlx::query_scalar(FORGOTTEN)
         .bind(write.org)

@@ -77,6 +77,8 @@ macro_rules! store_battery {
                 history_names_who_did_what_newest_first,
                 every_kept_version_reads_as_it_was,
                 versions_of_the_last_day_are_kept_however_many,
+                what_a_stage_waits_for_is_kept_while_it_waits,
+                a_writer_that_knows_no_stage_forgets_nothing_for_its_age,
                 an_answer_is_written_with_its_write_or_not_at_all,
             ]);
             crate::battery::store_battery!(@port $backend, idempotency: [

@@ -88,6 +88,7 @@ async fn what_another_process_writes_is_taken_up() {
         action: "rule.replace",
         at: rules.at,
         answer: None,
+        staged: None,
     };
     other.rules.commit(write).await.unwrap();
     // A write of ours does not overwrite theirs, although we do not know it.
@@ -106,6 +107,7 @@ async fn what_another_process_writes_is_taken_up() {
         action: "rule.remove",
         at: rules.at,
         answer: None,
+        staged: None,
     };
     other.rules.commit(write).await.unwrap();
     let app = &office.app.app;

@@ -76,3 +76,22 @@ async fn stable_waits_for_blocks_and_never_for_what_opens() {
     done(&office.post(&path, &json!({})).await, 200);
     assert_eq!(office.feed("").await, "10.0.0.2/32\n", "an operator says so");
 }
+
+#[tokio::test]
+async fn stable_keeps_what_was_ripe_however_long_it_waits_and_much_is_written()
+{
+    let feeds = FeedConfig {
+        rate_limit_per_minute: 0,
+        stage_delay: Duration::from_hours(48),
+        ..FeedConfig::default()
+    };
+    let office = Office::with(feeds).await;
+    for n in 1..=60i64 {
+        office.block(json!({"ips": [format!("10.0.0.{n}")]})).await;
+        // Version v was written at 5,000 * v seconds.
+        let ripe = (n * 5_000 - 48 * 3_600).max(0) / 5_000;
+        let stable = office.feed("").await.lines().count();
+        assert_eq!(i64::try_from(stable), Ok(ripe), "after version {n}");
+        office.app.pass_seconds(5_000);
+    }
+}

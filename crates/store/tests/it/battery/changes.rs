@@ -35,6 +35,7 @@ pub(crate) async fn moves_with_every_write_to_keys_rules_and_whitelist(
         action: "rule.create",
         at: at(3),
         answer: None,
+        staged: None,
     };
     store.rules.commit(write.clone()).await.unwrap();
     seen.push(version(&store).await);

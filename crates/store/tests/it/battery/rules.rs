@@ -4,7 +4,7 @@ use asgard_store::{
     Answer, ChainVerdict, Committed, Document, DocumentKind, OrgRules,
     RulesWrite, Store, rules,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{Random, at};
 
@@ -28,6 +28,7 @@ fn write(org: &str, base: u64, put: Vec<Document>) -> RulesWrite<'_> {
         action: "rule.create",
         at: at(1_000),
         answer: None,
+        staged: Some(SignedDuration::ZERO),
     }
 }
 
@@ -232,6 +233,44 @@ pub(crate) async fn versions_of_the_last_day_are_kept_however_many(
     store.rules.commit(late).await.unwrap();
     assert_eq!(store.rules.at_version("acme", 71).await.unwrap(), None);
     assert!(store.rules.at_version("acme", 72).await.unwrap().is_some());
+}
+
+/// A feed that waits so long is made from the newest version that is as old.
+pub(crate) async fn what_a_stage_waits_for_is_kept_while_it_waits(
+    store: Store,
+) {
+    let staged = SignedDuration::from_hours(48);
+    let ripe = |version: i64| at(version * 5_000 - 48 * 3_600);
+    for version in 1..=90u64 {
+        let number = i64::try_from(version).unwrap();
+        let write = RulesWrite {
+            at: at(number * 5_000),
+            staged: Some(staged),
+            ..write("acme", version - 1, vec![rule("a", &version.to_string())])
+        };
+        store.rules.commit(write).await.unwrap();
+        let history = store.rules.history("acme").await.unwrap();
+        let newest = history.iter().find(|record| record.at <= ripe(number));
+        let expected = (number * 5 - 173) / 5;
+        let found = newest.map(|record| i64::try_from(record.version).unwrap());
+        assert_eq!(found, (expected > 0).then_some(expected), "{version}");
+    }
+    let oldest = store.rules.at_version("acme", 55).await.unwrap().unwrap();
+    assert_eq!(oldest.documents, [rule("a", "55")]);
+    assert_eq!(store.rules.at_version("acme", 54).await.unwrap(), None);
+}
+
+pub(crate) async fn a_writer_that_knows_no_stage_forgets_nothing_for_its_age(
+    store: Store,
+) {
+    for version in 0..60u64 {
+        let at = at(i64::try_from(version).unwrap() * 86_400);
+        let put = vec![rule("a", &version.to_string())];
+        let write =
+            RulesWrite { at, staged: None, ..write("acme", version, put) };
+        store.rules.commit(write).await.unwrap();
+    }
+    assert_eq!(store.rules.history("acme").await.unwrap().len(), 60);
 }
 
 pub(crate) async fn an_answer_is_written_with_its_write_or_not_at_all(
