@@ -9,6 +9,7 @@
 //! | lists by risk that belong to nobody | `risk.rs` |
 //! | a body and what is said about it | `body.rs`, `shelf.rs` |
 //! | feeds in pieces, for collections and bouncers | `listings.rs` |
+//! | configurations of Synapse agents | `configs.rs` |
 //! | a write, and what it must not break | `writing.rs`, `admission.rs` |
 //! | who polls | `polls.rs` |
 //! | what must outlive the process | `keeping.rs` |
@@ -20,6 +21,7 @@
 
 mod admission;
 mod body;
+mod configs;
 mod deciding;
 mod documents;
 mod keeping;
@@ -52,7 +54,6 @@ use asgard_policy::{
     },
 };
 use asgard_store::{KeyId, Store, StoreError};
-use axum::http::HeaderValue;
 use jiff::Timestamp;
 use moka::sync::Cache;
 
@@ -67,15 +68,12 @@ use polls::{Polls, Presented, Protections};
 pub(crate) use rendering::Recipe;
 pub use rulebook::Rulebook;
 use rulebook::Shared;
-pub(crate) use serving::{Request, Served, overflowed};
+pub(crate) use serving::{Request, Served};
 use shelf::Shelf;
 pub use signature::{Signature, SignatureError, Signer, verify_minisign};
 pub(crate) use writing::{Desk, Done, Draft, Repeat, Write};
 
-use crate::{auth::Member, limits, published::Published, representation::Kept};
-
-/// A configuration of Synapse agents, and what was cut from it.
-type Config = (Kept, Option<HeaderValue>);
+use crate::{auth::Member, limits, published::Published};
 
 /// What a bouncer was sent.
 #[derive(Clone, Debug)]
@@ -131,7 +129,7 @@ pub struct Feeds {
     /// Lists by risk that belong to nobody.
     risks: Cache<Box<str>, risk::Nobody>,
     /// Configurations of Synapse agents.
-    configs: Cache<Arc<str>, (Moment, Config)>,
+    configs: Cache<Arc<str>, configs::Current>,
     /// The entries of organisations at a moment.
     listings: Cache<Arc<str>, (Moment, Arc<Listing>)>,
     /// What bouncers were sent last, by key.
@@ -301,26 +299,6 @@ impl Feeds {
         if self.polls.note(&member.org, &key, client, profile, now) {
             self.protect_pollers(now).await;
         }
-    }
-
-    /// The configuration of Synapse agents that was made at a moment.
-    pub(crate) fn kept_config(
-        &self,
-        org: &Arc<str>,
-        moment: Moment,
-    ) -> Option<Config> {
-        let found = self.configs.get(org);
-        found.filter(|(made, _)| *made == moment).map(|(_, config)| config)
-    }
-
-    /// Keeps one.
-    pub(crate) fn keep_config(
-        &self,
-        org: &Arc<str>,
-        moment: Moment,
-        config: Config,
-    ) {
-        self.configs.insert(Arc::clone(org), (moment, config));
     }
 
     fn known(&self, org: &str) -> Option<Shared> {

@@ -118,9 +118,9 @@ impl Body {
     }
 
     /// A body that was kept on disk.
-    pub(crate) fn restored(about: About, bytes: Vec<u8>) -> Self {
+    pub(crate) fn restored(about: About, bytes: Bytes) -> Self {
         let sha256 = Sha256::digest(&bytes);
-        Self::dressed(about, kept(bytes.into()), &sha256)
+        Self::dressed(about, kept(bytes), &sha256)
     }
 
     fn dressed(about: About, kept: Arc<KeptBody>, sha256: &[u8]) -> Self {

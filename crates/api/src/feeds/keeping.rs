@@ -144,6 +144,21 @@ impl Feeds {
         self.pending.push(piece(version, tag, &Bytes::new()));
     }
 
+    /// Lets a configuration wait for the disk.
+    pub(super) fn keep_config(&self, org: &str, about: String, bytes: &Bytes) {
+        let bytes = bytes.clone();
+        self.pending.push(Piece { name: config(org), about, bytes });
+    }
+
+    /// The last good configuration of an organisation, with its words.
+    pub(super) async fn kept_config(
+        &self,
+        store: &Store,
+        org: &str,
+    ) -> Option<(String, Bytes)> {
+        self.find_piece(store, &config(org)).await
+    }
+
     /// The last good body of a URL on disk.
     pub(super) async fn kept_body(
         &self,
@@ -173,17 +188,26 @@ impl Feeds {
     }
 
     async fn find(&self, store: &Store, name: &str) -> Option<Body> {
-        let (about, bytes) = match self.pending.find(name) {
-            Some(piece) => (piece.about, piece.bytes.to_vec()),
-            None => match store.last_good.find_body(name).await {
-                Ok(found) => found?,
-                Err(error) => {
-                    tracing::warn!(%error, "last good body not readable");
-                    return None;
-                }
-            },
-        };
+        let (about, bytes) = self.find_piece(store, name).await?;
         Some(Body::restored(serde_json::from_str(&about).ok()?, bytes))
+    }
+
+    /// Words and bytes under a name, stored or still waiting.
+    async fn find_piece(
+        &self,
+        store: &Store,
+        name: &str,
+    ) -> Option<(String, Bytes)> {
+        if let Some(piece) = self.pending.find(name) {
+            return Some((piece.about, piece.bytes));
+        }
+        match store.last_good.find_body(name).await {
+            Ok(found) => found.map(|(about, bytes)| (about, bytes.into())),
+            Err(error) => {
+                tracing::warn!(%error, "last good body not readable");
+                None
+            }
+        }
     }
 
     /// Takes up what selectors of an organisation resolved to when the data
@@ -234,6 +258,10 @@ impl Feeds {
 
 fn memory(org: &str, way: &str) -> String {
     format!("memory\0{org}\0{way}")
+}
+
+fn config(org: &str) -> String {
+    format!("config\0{org}")
 }
 
 fn base(url: &Url, tag_or_version: &str) -> String {

@@ -5,10 +5,11 @@
 //! are asked for. When a guard stops the feed, or it cannot be made, the last
 //! listing stays in force, as the last body does for devices.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
+use asgard_model::Prefix;
 use asgard_policy::feed::{
-    entry::Listing,
+    entry::{Listing, Span},
     format::{Format, Options},
     select::FeedParams,
 };
@@ -57,6 +58,42 @@ impl Feeds {
         }
     }
 
+    /// The narrowest entry around an address in what devices have while a guard
+    /// stops the present feed: in the last good body, else in the last listing;
+    /// `None` too if neither is kept.
+    ///
+    /// # Errors
+    /// When the work panics.
+    pub(crate) async fn last_good_entry(
+        &self,
+        app: &App,
+        org: &Arc<str>,
+        ip: IpAddr,
+    ) -> Result<Option<Prefix>, ApiError> {
+        let plain = Request { format: Format::Plain, ..self.whole(org) };
+        let body = self.serve(app, &plain).await.ok().map(|s| s.body);
+        let listing = self.listings.get(org).map(|(_, listing)| listing);
+        let find = move || match (&body, &listing) {
+            (Some(body), _) => {
+                let lines = body.text().lines();
+                narrowest(lines.filter_map(|line| line.parse().ok()), ip)
+            }
+            (None, Some(listing)) => {
+                let spans = listing.lines.iter().map(|line| &line.span);
+                let prefixes = spans.filter_map(|span| match span {
+                    Span::Prefix(prefix) => Some(*prefix),
+                    Span::Range(_) => None,
+                });
+                narrowest(prefixes, ip)
+            }
+            (None, None) => None,
+        };
+        spawn_blocking(find).await.map_err(|_| {
+            app.metrics.panicked();
+            ApiError::internal()
+        })
+    }
+
     /// All that an organisation blocks, without any parameter.
     fn whole(&self, org: &Arc<str>) -> Request {
         let none: [(&str, &str); 0] = [];
@@ -79,4 +116,13 @@ impl Feeds {
     pub(crate) fn note_sent(&self, bouncer: KeyId, sent: super::Sent) {
         self.bouncers.insert(bouncer, sent);
     }
+}
+
+fn narrowest(
+    prefixes: impl Iterator<Item = Prefix>,
+    ip: IpAddr,
+) -> Option<Prefix> {
+    prefixes
+        .filter(|prefix| prefix.contains(ip))
+        .max_by_key(|prefix| prefix.len())
 }

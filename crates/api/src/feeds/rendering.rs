@@ -56,10 +56,7 @@ pub(crate) enum Failure {
 impl Recipe {
     /// Makes the body. Blocks: not for threads that serve.
     pub(crate) fn make(&self) -> Result<Body, Failure> {
-        let compiled = self.compile();
-        if compiled.fate == Fate::Stopped {
-            return Err(Failure::Stopped);
-        }
+        let compiled = self.sound()?;
         let Request { format, options, max_bytes, .. } = &self.request;
         let selected = self.selected(&compiled).map_err(Failure::Overflowed)?;
         let listing = self.listing(&compiled, &selected);
@@ -89,12 +86,19 @@ impl Recipe {
 
     /// All entries, without a form. Blocks, as [`Self::make`].
     pub(crate) fn list(&self) -> Result<Listing, Failure> {
-        let compiled = self.compile();
-        if compiled.fate == Fate::Stopped {
-            return Err(Failure::Stopped);
-        }
+        let compiled = self.sound()?;
         let selected = self.selected(&compiled).map_err(Failure::Overflowed)?;
         Ok(self.listing(&compiled, &selected))
+    }
+
+    /// The rules, compiled, unless a guard stops what they call for: then there
+    /// are no rows, which must never be taken for an empty list.
+    fn sound(&self) -> Result<Arc<Compiled>, Failure> {
+        let compiled = self.compile();
+        match compiled.fate {
+            Fate::Stopped => Err(Failure::Stopped),
+            Fate::Serve | Fate::Held => Ok(compiled),
+        }
     }
 
     /// The rules, compiled.
@@ -110,12 +114,10 @@ impl Recipe {
         Arc::new(once)
     }
 
-    /// The part that is asked for, without a form.
-    ///
-    /// # Errors
-    /// It does not fit the device.
-    pub(crate) fn select(&self) -> Result<Selected, Overflowed> {
-        self.selected(&self.compile())
+    /// The part that is asked for, without a form. Blocks, as [`Self::make`].
+    pub(crate) fn select(&self) -> Result<Selected, Failure> {
+        let compiled = self.sound()?;
+        self.selected(&compiled).map_err(Failure::Overflowed)
     }
 
     fn selected(&self, compiled: &Compiled) -> Result<Selected, Overflowed> {

@@ -301,12 +301,6 @@ fn fall_back(
 ) -> Outcome {
     match (failure, before) {
         (Failure::Refused(error), _) => Outcome::Refused(refused(&error)),
-        (Failure::Overflowed(error), None) => {
-            Outcome::Refused(overflowed(&error))
-        }
-        (Failure::TooLong(bytes, most), None) => {
-            Outcome::Refused(too_long(bytes, most))
-        }
         (failure, Some(body)) => {
             tracing::error!(
                 org,
@@ -315,13 +309,25 @@ fn fall_back(
             );
             Outcome::Stale(body)
         }
-        (Failure::Stopped, None) => Outcome::Refused(ApiError::unavailable(
-            "A guard stopped the feed, and there is no last good one",
-        )),
-        (Failure::Fault(reason), None) => {
-            tracing::error!(org, reason, "a feed cannot be made");
-            Outcome::Refused(ApiError::internal())
+        (failure, None) => {
+            if let Failure::Fault(reason) = &failure {
+                tracing::error!(org, reason, "a feed cannot be made");
+            }
+            Outcome::Refused(hopeless(failure))
         }
+    }
+}
+
+/// What is answered where nothing was good before.
+pub(super) fn hopeless(failure: Failure) -> ApiError {
+    match failure {
+        Failure::Refused(error) => refused(&error),
+        Failure::Overflowed(error) => overflowed(&error),
+        Failure::TooLong(bytes, most) => too_long(bytes, most),
+        Failure::Stopped => ApiError::unavailable(
+            "A guard stopped the feed, and there is no last good one",
+        ),
+        Failure::Fault(_) => ApiError::internal(),
     }
 }
 
@@ -342,7 +348,7 @@ fn refused(error: &RenderError) -> ApiError {
 }
 
 /// 422 with the numbers.
-pub(crate) fn overflowed(error: &Overflowed) -> ApiError {
+fn overflowed(error: &Overflowed) -> ApiError {
     ApiError::validation("The feed exceeds the budget of the device")
         .with_detail("parameter", "max_entries")
         .with_detail("entries", error.entries)

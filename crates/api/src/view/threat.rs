@@ -387,6 +387,7 @@ pub(crate) struct SignalDataSchema {
 pub(crate) struct ExplanationSchema {
     ip: String,
     in_feed: bool,
+    last_good: bool,
     entry: Option<String>,
     reasons: Vec<Value>,
     protected_by: Vec<Value>,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    compile::Compiled,
+    compile::{Compiled, Fate},
     decision::{Question, Skipped},
     entry::{Cause, Origin},
 };
@@ -23,6 +23,9 @@ pub struct Explanation {
     pub ip: IpAddr,
     /// Whether the feed blocks it.
     pub in_feed: bool,
+    /// A guard stops the feed: devices have the last good list, of which this
+    /// module knows nothing. Who keeps it says what it blocks.
+    pub last_good: bool,
     /// The narrowest entry that holds it.
     pub entry: Option<String>,
     /// Every selector that puts it there.
@@ -104,6 +107,7 @@ pub fn explain(
     Explanation {
         ip,
         in_feed: !rows.is_empty(),
+        last_good: compiled.fate == Fate::Stopped,
         entry: rows.last().map(|(prefix, _)| prefix.to_string()),
         reasons: reasons.collect(),
         protected_by: compiled.shield.by(ip),

@@ -6,28 +6,24 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use asgard_policy::feed::entry::{Line, Origin, Span};
+use asgard_policy::feed::{
+    entry::{Line, Origin, Span},
+    select::{Overflow, Selected},
+};
 use axum::{
+    body::Bytes,
     extract::{RawQuery, State},
-    http::{HeaderName, HeaderValue},
+    http::HeaderName,
     response::Response,
 };
 use serde_json::{Value, json};
 
-use super::{
-    aside,
-    query::{FeedQuery, misfit},
-};
+use super::query::{FeedQuery, misfit};
 use crate::{
-    App,
-    auth::FeedReader,
-    coding::Effort,
-    error::ApiError,
-    feeds::{Recipe, overflowed},
-    representation::{self, Kept},
-    view,
+    App, auth::FeedReader, error::ApiError, feeds::Recipe, representation, view,
 };
 
+const STALE: HeaderName = HeaderName::from_static("x-feed-stale");
 const TRUNCATED: HeaderName = HeaderName::from_static("x-feed-truncated");
 
 /// The enforced set, in the shape that Synapse reads.
@@ -51,29 +47,23 @@ pub(crate) async fn show_config(
         return Err(misfit("(unknown)", "there are no parameters", &[]));
     }
     let mut query = FeedQuery::parse("profile=synapse", &[], &app)?;
-    query.params.overflow = asgard_policy::feed::select::Overflow::Truncate;
+    query.params.overflow = Overflow::Truncate;
     let request = query.of(&member.org, None)?;
-    let recipe = app.feeds.recipe(&app, &request).await?;
-    let kept = match app.feeds.kept_config(&member.org, recipe.moment) {
-        Some(kept) => kept,
-        None => {
-            let moment = recipe.moment;
-            let made = aside(&app, move || make(&recipe)).await??;
-            app.feeds.keep_config(&member.org, moment, made.clone());
-            made
-        }
-    };
-    let mut response = kept.0.json();
-    if let Some(cut) = &kept.1 {
-        response.headers_mut().insert(TRUNCATED, cut.clone());
+    let served = app.feeds.config(&app, &request, shape).await?;
+    let mut response = served.config.kept.json();
+    let headers = response.headers_mut();
+    if let Some(cut) = served.config.cut() {
+        headers.insert(TRUNCATED, cut);
+    }
+    if let Some(seconds) = served.stale {
+        headers.insert(STALE, seconds.into());
     }
     Ok(response)
 }
 
-fn make(recipe: &Recipe) -> Result<(Kept, Option<HeaderValue>), ApiError> {
-    let selected = recipe.select().map_err(|error| overflowed(&error))?;
+fn shape(recipe: &Recipe, selected: &Selected) -> Bytes {
     let at = view::zulu(recipe.rulebook.at);
-    let shape = json!({
+    representation::bytes(&json!({
         "success": true,
         "config": {
             "access_rules": {
@@ -88,13 +78,7 @@ fn make(recipe: &Recipe) -> Result<(Kept, Option<HeaderValue>), ApiError> {
             "updated_at": at,
             "last_modified": at,
         },
-    });
-    let body = representation::bytes(&shape);
-    let cut = selected.truncated.map(|cut| {
-        let text = format!("{};v4={}", cut.entries, cut.addresses_v4);
-        HeaderValue::from_str(&text).expect("digits are header text")
-    });
-    Ok((Kept::new(body, Effort::Kept), cut))
+    }))
 }
 
 /// Prefixes by network and by country; everything else is an address.

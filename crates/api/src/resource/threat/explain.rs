@@ -2,7 +2,10 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use asgard_policy::feed::{compile::Options, explain::explain};
+use asgard_policy::feed::{
+    compile::Options,
+    explain::{Explanation, explain},
+};
 use axum::{
     extract::{RawQuery, State},
     http::StatusCode,
@@ -10,7 +13,10 @@ use axum::{
 };
 
 use super::{aside, query};
-use crate::{App, auth::FeedReader, error::ApiError, representation};
+use crate::{
+    App, auth::FeedReader, error::ApiError, feeds::Rulebook,
+    published::Published, representation,
+};
 
 /// Every selector that puts the address there, and what keeps it out.
 #[utoipa::path(
@@ -31,18 +37,37 @@ pub(crate) async fn show_explanation(
     State(app): State<Arc<App>>,
 ) -> Result<Response, ApiError> {
     let ip = address(query.as_deref())?;
-    let book = app.rulebook(&member.org)?;
-    let published = app.published()?;
-    let (feeds, org, now) = (Arc::clone(&app.feeds), member.org, app.now());
-    let explanation = aside(&app, move || {
+    let (book, published) = (app.rulebook(&member.org)?, app.published()?);
+    let explanation =
+        explained(&app, &member.org, ip, &book, &published).await?;
+    Ok(representation::json(StatusCode::OK, &explanation))
+}
+
+/// What the feed of an organisation says of an address: the present one, or,
+/// while a guard stops that, the last good one.
+pub(super) async fn explained(
+    app: &Arc<App>,
+    org: &Arc<str>,
+    ip: IpAddr,
+    book: &Arc<Rulebook>,
+    published: &Arc<Published>,
+) -> Result<Explanation, ApiError> {
+    let (feeds, of, now) = (Arc::clone(&app.feeds), Arc::clone(org), app.now());
+    let (book, published) = (Arc::clone(book), Arc::clone(published));
+    let mut explanation = aside(app, move || {
         let options = Options::default();
-        let compiled = feeds.compiled(&org, &book, &published, options, now);
-        feeds.with_facts(&org, &book, &published, now, |facts| {
+        let compiled = feeds.compiled(&of, &book, &published, options, now);
+        feeds.with_facts(&of, &book, &published, now, |facts| {
             explain(ip, &compiled, &book.effective, facts)
         })
     })
     .await?;
-    Ok(representation::json(StatusCode::OK, &explanation))
+    if explanation.last_good {
+        let entry = app.feeds.last_good_entry(app, org, ip).await?;
+        explanation.in_feed = entry.is_some();
+        explanation.entry = entry.map(|prefix| prefix.to_string());
+    }
+    Ok(explanation)
 }
 
 /// The one parameter `ip`: 422 if there is another, 400 if it is no address.

@@ -7,17 +7,14 @@
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use asgard_model::Profile;
-use asgard_policy::feed::{
-    compile::Options,
-    explain::{Explanation, explain},
-};
+use asgard_policy::feed::explain::Explanation;
 use axum::{
     extract::{RawQuery, State},
     http::StatusCode,
     response::Response,
 };
 
-use super::{aside, explain::address};
+use super::explain::{address, explained};
 use crate::{
     App,
     auth::FeedReader,
@@ -51,21 +48,14 @@ pub(crate) async fn show_threat(
     let ip = address(query.as_deref())?;
     let book = app.rulebook(&member.org)?;
     let published = app.published()?;
-    let (feeds, now) = (Arc::clone(&app.feeds), app.now());
+    let now = app.now();
     let rest = book.next_expiry(now);
     let rest = rest.map(|end| end.duration_since(now).as_secs());
     let ttl = rest.unwrap_or(TTL).clamp(1, TTL);
-    let view = aside(&app, move || {
-        let org = &member.org;
-        let options = Options::default();
-        let compiled = feeds.compiled(org, &book, &published, options, now);
-        let why = feeds.with_facts(org, &book, &published, now, |facts| {
-            explain(ip, &compiled, &book.effective, facts)
-        });
-        let intel = judge(ip, &published, &why);
-        ThreatView::new(org, ip, &published.snapshot, intel, ttl, now)
-    })
-    .await?;
+    let org = &member.org;
+    let why = explained(&app, org, ip, &book, &published).await?;
+    let intel = judge(ip, &published, &why);
+    let view = ThreatView::new(org, ip, &published.snapshot, intel, ttl, now);
     Ok(representation::json(StatusCode::OK, &view))
 }
 
@@ -129,6 +119,10 @@ fn threat_of(profile: &Profile<'_>) -> u8 {
 fn summary(code: &str, why: &Explanation, sources: &BTreeSet<&str>) -> String {
     let sources: Vec<&str> = sources.iter().copied().collect();
     match code {
+        "RULE_BLOCK" if why.last_good => {
+            "blocked by the last good list: a guard stops the present one"
+                .to_owned()
+        }
         "RULE_BLOCK" => {
             let selectors: Vec<&str> =
                 why.reasons.iter().map(|r| r.selector.as_str()).collect();

@@ -1,6 +1,6 @@
 //! The store is away, the process starts again: devices keep their lists.
 
-use asgard_api::{Feeds, Live, Signer};
+use asgard_api::{App, FeedConfig, Feeds, Live, Signer};
 use asgard_store::{NewKey, Scope};
 use axum::http::{Method, StatusCode};
 use serde_json::json;
@@ -33,16 +33,27 @@ async fn a_known_key_keeps_its_200_while_the_store_is_away() {
     refused(&reply, 503);
 }
 
-/// The API as after a restart: what is in memory is gone.
-async fn restarted(office: &Office, poll: &str) -> Reply {
+/// The API as after a restart with a configuration: what is in memory is gone.
+async fn restarted_with(office: &Office, config: FeedConfig) -> App {
     let mut app = office.app.app.clone();
     let signer = Signer::new(app.store.signing_seed());
-    app.feeds = Arc::new(Feeds::new(app.config.feeds.clone(), signer));
+    app.feeds = Arc::new(Feeds::new(config, signer));
     app.feeds.refresh(&app.store, (app.clock)()).await.unwrap();
+    app
+}
+
+async fn ask(app: &App, office: &Office, poll: &str) -> Reply {
+    let request = empty(keyed(Method::GET, poll, &office.device));
+    Reply::of(asgard_api::router(app.clone()), request).await
+}
+
+/// The same without a Snapshot yet.
+async fn restarted(office: &Office, poll: &str) -> Reply {
+    let config = office.app.app.config.feeds.clone();
+    let mut app = restarted_with(office, config).await;
     app.live = Arc::new(Live::default());
     app.live.set_keys(app.store.keys.load().await.unwrap());
-    let request = empty(keyed(Method::GET, poll, &office.device));
-    Reply::of(asgard_api::router(app), request).await
+    ask(&app, office, poll).await
 }
 
 #[tokio::test]
@@ -61,9 +72,65 @@ async fn the_last_good_list_survives_a_restart_and_says_how_old_it_is() {
     assert_eq!(reply.header("etag"), before.header("etag"));
     assert_eq!(reply.header("x-feed-stale"), "77");
     assert_eq!(reply.header("cache-control"), "private, max-age=0");
+    // An agent that asks for its configuration never did before.
+    refused(&restarted(&office, "/v1/config").await, 503);
     // Nobody has ever asked for this one.
     let reply = restarted(&office, &format!("{FEED}/nft")).await;
     refused(&reply, 503);
+}
+
+#[tokio::test]
+async fn an_agent_keeps_its_configuration_when_a_guard_stops_the_feed() {
+    let office = Office::open().await;
+    office.block(json!({"ips": ["45.0.0.0/9", "203.0.113.5"]})).await;
+    let before = office.poll("/v1/config").await;
+    before.ok();
+    let list = office.feed("").await;
+    let store = &office.app.store;
+    let now = (office.app.app.clock)();
+    office.app.app.feeds.keep(store, now).await.unwrap();
+    office.app.pass_seconds(77);
+    // No Snapshot yet.
+    let early = restarted(&office, "/v1/config").await;
+    assert_eq!((early.status, &early.body), (StatusCode::OK, &before.body));
+    // An operator made the guard narrower than what is blocked.
+    let mut narrow = office.app.app.config.feeds.clone();
+    narrow.settings.limits.feed_share = 0.001;
+    let app = restarted_with(&office, narrow).await;
+    for _ in 0..2 {
+        let reply = ask(&app, &office, "/v1/config").await;
+        assert_eq!(reply.status, StatusCode::OK, "{}", reply.text());
+        assert_eq!(reply.body, before.body);
+        assert_eq!(reply.header("etag"), before.header("etag"));
+        assert_eq!(reply.header("x-feed-stale"), "77");
+    }
+    assert_eq!(ask(&app, &office, FEED).await.text(), list);
+    let why = ask(&app, &office, "/v1/explain?ip=203.0.113.5").await.ok();
+    assert_eq!(why["in_feed"], true, "devices block it: {why}");
+    assert_eq!(why["last_good"], true);
+    assert_eq!(why["entry"], "203.0.113.5/32");
+    let why = ask(&app, &office, "/v1/explain?ip=203.0.113.6").await.ok();
+    assert_eq!((&why["in_feed"], &why["entry"]), (&json!(false), &json!(null)));
+    let intel = ask(&app, &office, "/v1/threat?ip=203.0.113.5").await.ok();
+    let intel = intel.to_string();
+    assert!(intel.contains("RULE_BLOCK"), "{intel}");
+    assert!(intel.contains("the last good list"), "{intel}");
+}
+
+#[tokio::test]
+async fn an_agent_never_gets_an_empty_configuration_for_a_feed_that_is_stopped()
+{
+    let mut feeds =
+        FeedConfig { rate_limit_per_minute: 0, ..FeedConfig::default() };
+    let office = Office::with(feeds.clone()).await;
+    office.block(json!({"ips": ["45.0.0.0/9"]})).await;
+    feeds.settings.limits.feed_share = 0.001;
+    let app = restarted_with(&office, feeds).await;
+    for path in ["/v1/config", FEED] {
+        let reply = ask(&app, &office, path).await;
+        refused(&reply, 503);
+        assert!(reply.headers.contains_key("retry-after"), "{path}");
+    }
 }
 
 #[tokio::test]
@@ -197,10 +264,8 @@ async fn a_device_with_a_bound_key_never_gets_its_own_address() {
 
 #[tokio::test]
 async fn data_that_grow_too_much_are_held_until_an_operator_releases_them() {
-    let mut feeds = asgard_api::FeedConfig {
-        rate_limit_per_minute: 0,
-        ..asgard_api::FeedConfig::default()
-    };
+    let mut feeds =
+        FeedConfig { rate_limit_per_minute: 0, ..FeedConfig::default() };
     feeds.settings.limits.exempt_entries = 0;
     let office = Office::with(feeds).await;
     office.block(json!({"asn": [64496]})).await;
