@@ -56,6 +56,7 @@ use asgard_policy::{
 use asgard_store::{KeyId, Store, StoreError};
 use jiff::Timestamp;
 use moka::sync::Cache;
+use tokio::sync::Semaphore;
 
 pub(crate) use admission::built_in;
 pub(crate) use body::{About, Body};
@@ -127,7 +128,9 @@ pub struct Feeds {
     /// Which networks are bad, for all of them.
     deciding: Arc<Deciding>,
     /// Lists by risk that belong to nobody.
-    risks: Cache<Box<str>, risk::Nobody>,
+    risks: Cache<Arc<str>, risk::Nobody>,
+    /// Held by whoever makes one of them.
+    open_turns: Semaphore,
     /// Configurations of Synapse agents.
     configs: Cache<Arc<str>, configs::Current>,
     /// The entries of organisations at a moment.
@@ -164,7 +167,8 @@ impl Feeds {
             rulebooks: ArcSwapOption::empty(),
             organisations: Mutex::default(),
             deciding: Arc::default(),
-            risks: Cache::new(limits::RISK_LISTS),
+            risks: risk::memory(),
+            open_turns: Semaphore::new(limits::RISK_LISTS_AT_ONCE),
             configs: Cache::new(limits::FEED_CONFIGS),
             listings: Cache::new(limits::FEED_LISTINGS),
             bouncers: Cache::new(limits::BOUNCERS),

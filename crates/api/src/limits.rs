@@ -73,8 +73,15 @@ pub const FEED_CACHE_BYTES: u64 = 256 << 20;
 /// Versions of the past that are kept in memory, of all organisations.
 pub const FEED_PAST_VERSIONS: u64 = 256;
 
-/// Lists by risk that belong to nobody and whose memory is kept.
-pub const RISK_LISTS: u64 = 256;
+/// Bytes of compiled lists by risk that belong to nobody, with their memory. One
+/// of a whole Internet takes 60 MB.
+pub const RISK_LISTS_BYTES: u64 = 192 << 20;
+
+/// Lists of nobody that are made at the same time; further ones wait.
+pub const RISK_LISTS_AT_ONCE: usize = 2;
+
+/// Bytes of decisions about open lists that are remembered.
+pub const RISK_DECISIONS_BYTES: usize = 32 << 20;
 
 /// Configurations of Synapse agents that are kept, one an organisation.
 pub const FEED_CONFIGS: u64 = 1024;

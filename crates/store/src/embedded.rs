@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `asgard.db` (`-wal`, `-shm`) | everything but the snapshot |
 //! | `snapshot.bin` | the last snapshot |
-//! | `feeds/` | the last good body of each feed |
+//! | `feeds/` | the last good body of each feed, and what goes with it |
 //! | `pepper` | 32 random bytes under every key digest |
 //! | `feed-signing.key` | 32 random bytes: who signs manifests of feeds |
 //! | `serve.lock`, `setup.lock`, `snapshot.lock`, `feeds.lock` | advisory locks, empty |
@@ -39,6 +39,7 @@ pub(crate) struct Embedded {
     directory: Directory,
     pepper: Pepper,
     signing_seed: SigningSeed,
+    bodies: last_good::Bodies,
 }
 
 impl Embedded {
@@ -51,7 +52,13 @@ impl Embedded {
         let signing_seed = meta::signing_seed(&directory)?;
         // Only now: two processes that start at once set up one by one.
         drop(setup);
-        Ok(Self { database, directory, pepper, signing_seed })
+        Ok(Self {
+            database,
+            directory,
+            pepper,
+            signing_seed,
+            bodies: last_good::Bodies::default(),
+        })
     }
 
     pub(crate) async fn expect_world(

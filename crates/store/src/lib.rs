@@ -50,7 +50,7 @@ pub use key_ring::{
     KeyDigest, KeyFacts, KeyRefusal, KeyRing, Pepper, StoredKey,
 };
 pub use keys::{KeyRecord, Keys, NewKey, Rotation, RotationRefusal};
-pub use last_good::LastGood;
+pub use last_good::{BodyKind, BodyPlace, LastGood};
 pub use pollers::{PolledProfile, Poller, Pollers};
 pub use rules::{
     Committed, Document, DocumentKind, OrgRules, Rules, RulesWrite,

@@ -150,7 +150,7 @@ impl Feeds {
         Some(Arc::new(Config::new(bytes, about)))
     }
 
-    fn remember_config(&self, org: &str, config: &Config) {
+    fn remember_config(&self, org: &Arc<str>, config: &Config) {
         let about = serde_json::to_string(&config.about)
             .expect("numbers and moments are valid JSON");
         self.keep_config(org, about, config.kept.body().plain());

@@ -7,7 +7,8 @@
 //!
 //! Decisions that nobody asked for are not made again; so many are remembered,
 //! and the one that was asked for least recently is forgotten first. Those of
-//! organisations outlast those of open lists, which anybody may ask for.
+//! organisations outlast those of open lists, which anybody may ask for, and
+//! which have a bound in bytes, too.
 
 use std::{
     collections::HashMap,
@@ -16,11 +17,13 @@ use std::{
 
 use asgard_policy::{
     access::Settings,
-    feed::decision::{Ground, Question, Standing},
+    feed::decision::{
+        BadBlock, Decision, Ground, Listed, Question, Skipped, Standing,
+    },
 };
 use jiff::Timestamp;
 
-use crate::published::Published;
+use crate::{limits, published::Published};
 
 /// Questions that are remembered: as many as lists of nobody.
 const MOST: usize = 1_024;
@@ -56,6 +59,8 @@ struct Asked {
     serial: u64,
     at: u64,
     by: Asker,
+    /// What the decision takes.
+    bytes: usize,
 }
 
 impl Deciding {
@@ -96,8 +101,10 @@ impl Deciding {
         if !open.is_empty() {
             state.standing.renew(&open, ground, now);
         }
+        // First: what was just decided may be the first to be forgotten.
+        let answer = Arc::new(state.standing.about(questions));
         state.note(asker, questions, serial);
-        Arc::new(state.standing.about(questions))
+        answer
     }
 
     /// The decisions about questions that have been made on data.
@@ -121,21 +128,39 @@ impl Deciding {
 impl State {
     fn note(&mut self, asker: Asker, questions: &[Question], serial: u64) {
         self.clock += 1;
-        for key in questions.iter().map(Question::key) {
+        for question in questions {
+            let key = question.key();
             let before = self.asked.get(&key).map(|asked| asked.by);
             let by = before.map_or(asker, |before| before.max(asker));
-            self.asked.insert(key, Asked { serial, at: self.clock, by });
+            let bytes = self.standing.get(question).map_or(0, |d| weight(d));
+            let asked = Asked { serial, at: self.clock, by, bytes };
+            self.asked.insert(key, asked);
         }
-        while self.asked.len() > MOST {
-            let rank = |asked: &Asked| (asked.by, asked.at);
-            let oldest = self.asked.iter().min_by_key(|(_, a)| rank(a));
-            let Some(oldest) = oldest.map(|(key, _)| key.clone()) else {
-                return;
-            };
+        while let Some(oldest) = self.excess() {
             self.asked.remove(&oldest);
             self.standing.forget(&oldest);
         }
     }
+
+    /// What has to be forgotten next.
+    fn excess(&self) -> Option<String> {
+        let open = self.asked.values().filter(|a| a.by == Asker::Anybody);
+        let bytes: usize = open.map(|asked| asked.bytes).sum();
+        let most = self.asked.len() > MOST;
+        if !most && bytes <= limits::RISK_DECISIONS_BYTES {
+            return None;
+        }
+        let rank = |asked: &Asked| (asked.by, asked.at);
+        let oldest = self.asked.iter().min_by_key(|(_, asked)| rank(asked));
+        oldest.map(|(key, _)| key.clone())
+    }
+}
+
+/// Bytes of a decision.
+fn weight(decision: &Decision) -> usize {
+    decision.listed.len() * size_of::<Listed>()
+        + decision.skipped.len() * size_of::<Skipped>()
+        + decision.blocks.len() * size_of::<BadBlock>()
 }
 
 #[cfg(test)]

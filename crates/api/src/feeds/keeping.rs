@@ -11,7 +11,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
 };
 
-use asgard_store::{Store, StoreError};
+use asgard_store::{BodyKind, BodyPlace, Store, StoreError};
 use axum::body::Bytes;
 use jiff::Timestamp;
 
@@ -33,15 +33,57 @@ pub(crate) struct Pending(
 
 #[derive(Clone, Debug)]
 struct Piece {
-    name: String,
+    place: Place,
     about: String,
     bytes: Bytes,
+}
+
+/// Where a piece is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    kind: BodyKind,
+    owner: Arc<str>,
+    name: String,
+}
+
+impl Place {
+    fn of(url: &Url, kind: BodyKind, purpose: &str) -> Self {
+        let name = url.name(purpose);
+        Self { kind, owner: Arc::clone(&url.org), name }
+    }
+
+    /// The last good body of a URL.
+    fn good(url: &Url) -> Self {
+        Self::of(url, BodyKind::Good, "good")
+    }
+
+    /// What differences of a URL start from.
+    fn base(url: &Url, tag_or_version: &str) -> Self {
+        Self::of(url, BodyKind::Base, &format!("base {tag_or_version}"))
+    }
+
+    /// The last good configuration of an organisation's agents.
+    fn config(org: &Arc<str>) -> Self {
+        let name = format!("config\0{org}");
+        Self { kind: BodyKind::Good, owner: Arc::clone(org), name }
+    }
+
+    /// What the guards of an organisation remember.
+    fn memory(org: &Arc<str>, way: &str) -> Self {
+        let name = format!("memory\0{org}\0{way}");
+        Self { kind: BodyKind::Memory, owner: Arc::clone(org), name }
+    }
+
+    fn stored(&self) -> BodyPlace<'_> {
+        let Self { kind, owner, name } = self;
+        BodyPlace { kind: *kind, owner, name }
+    }
 }
 
 impl Pending {
     fn push(&self, piece: Piece) {
         let mut queue = self.queue();
-        queue.retain(|waiting| waiting.name != piece.name);
+        queue.retain(|waiting| waiting.place != piece.place);
         queue.push_back(piece);
         let mut bytes: usize = queue.iter().map(|p| p.bytes.len()).sum();
         while bytes > limits::FEED_PENDING_BYTES {
@@ -50,8 +92,8 @@ impl Pending {
         }
     }
 
-    fn find(&self, name: &str) -> Option<Piece> {
-        self.queue().iter().find(|piece| piece.name == name).cloned()
+    fn find(&self, place: &Place) -> Option<Piece> {
+        self.queue().iter().find(|piece| piece.place == *place).cloned()
     }
 
     fn queue(&self) -> MutexGuard<'_, VecDeque<Piece>> {
@@ -72,15 +114,16 @@ impl Feeds {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         while let Some(piece) = self.next_piece() {
-            let Piece { name, about, bytes } = piece;
-            store.last_good.keep_body(&name, &about, &bytes).await?;
+            let Piece { place, about, bytes } = piece;
+            let kept =
+                store.last_good.keep_body(place.stored(), &about, &bytes);
+            kept.await?;
         }
         for (org, _) in self.rulebooks() {
             for (way, text) in self.organisation(&org).take_memories() {
-                let name = memory(&org, way);
-                let kept =
-                    store.last_good.keep_body(&name, "", text.as_bytes());
-                kept.await?;
+                let place = Place::memory(&org, way);
+                let text = text.as_bytes();
+                store.last_good.keep_body(place.stored(), "", text).await?;
             }
         }
         self.keep_polls(store, now).await
@@ -127,36 +170,45 @@ impl Feeds {
     }
 
     /// Lets a body wait for the disk: as the last good one of its URL, and as
-    /// the base of differences.
+    /// the base of differences. Lists of nobody are not kept: anybody may ask
+    /// for them in any number, and each can be made again from the data alone.
     pub(super) fn remember(&self, url: &Url, body: &Body) {
+        if url.is_of_nobody() {
+            return;
+        }
         let about = serde_json::to_string(&body.about)
             .expect("texts, numbers and moments are valid JSON");
         let bytes = body.plain();
-        let piece = |name, about: &str, bytes: &Bytes| Piece {
-            name,
+        let piece = |place, about: &str, bytes: &Bytes| Piece {
+            place,
             about: about.to_owned(),
             bytes: bytes.clone(),
         };
         let About { tag, version, .. } = &body.about;
-        self.pending.push(piece(url.name("good"), &about, bytes));
-        self.pending.push(piece(base(url, tag), &about, bytes));
-        let version = base(url, &version.to_string());
+        self.pending.push(piece(Place::good(url), &about, bytes));
+        self.pending.push(piece(Place::base(url, tag), &about, bytes));
+        let version = Place::base(url, &version.to_string());
         self.pending.push(piece(version, tag, &Bytes::new()));
     }
 
     /// Lets a configuration wait for the disk.
-    pub(super) fn keep_config(&self, org: &str, about: String, bytes: &Bytes) {
-        let bytes = bytes.clone();
-        self.pending.push(Piece { name: config(org), about, bytes });
+    pub(super) fn keep_config(
+        &self,
+        org: &Arc<str>,
+        about: String,
+        bytes: &Bytes,
+    ) {
+        let (place, bytes) = (Place::config(org), bytes.clone());
+        self.pending.push(Piece { place, about, bytes });
     }
 
     /// The last good configuration of an organisation, with its words.
     pub(super) async fn kept_config(
         &self,
         store: &Store,
-        org: &str,
+        org: &Arc<str>,
     ) -> Option<(String, Bytes)> {
-        self.find_piece(store, &config(org)).await
+        self.find_piece(store, &Place::config(org)).await
     }
 
     /// The last good body of a URL on disk.
@@ -165,7 +217,10 @@ impl Feeds {
         store: &Store,
         url: &Url,
     ) -> Option<Arc<Body>> {
-        self.find(store, &url.name("good")).await.map(Arc::new)
+        if url.is_of_nobody() {
+            return None;
+        }
+        self.find(store, &Place::good(url)).await.map(Arc::new)
     }
 
     /// A body that was served before: by its tag, or by the version of the
@@ -177,31 +232,28 @@ impl Feeds {
         tag_or_version: &str,
     ) -> Option<Body> {
         if tag_or_version.len() == 32 {
-            return self.find(store, &base(url, tag_or_version)).await;
+            return self.find(store, &Place::base(url, tag_or_version)).await;
         }
-        let name = base(url, tag_or_version);
-        let tag = match self.pending.find(&name) {
-            Some(piece) => piece.about,
-            None => store.last_good.find_body(&name).await.ok()??.0,
-        };
-        self.find(store, &base(url, &tag)).await
+        let place = Place::base(url, tag_or_version);
+        let (tag, _) = self.find_piece(store, &place).await?;
+        self.find(store, &Place::base(url, &tag)).await
     }
 
-    async fn find(&self, store: &Store, name: &str) -> Option<Body> {
-        let (about, bytes) = self.find_piece(store, name).await?;
+    async fn find(&self, store: &Store, place: &Place) -> Option<Body> {
+        let (about, bytes) = self.find_piece(store, place).await?;
         Some(Body::restored(serde_json::from_str(&about).ok()?, bytes))
     }
 
-    /// Words and bytes under a name, stored or still waiting.
+    /// Words and bytes at a place, stored or still waiting.
     async fn find_piece(
         &self,
         store: &Store,
-        name: &str,
+        place: &Place,
     ) -> Option<(String, Bytes)> {
-        if let Some(piece) = self.pending.find(name) {
+        if let Some(piece) = self.pending.find(place) {
             return Some((piece.about, piece.bytes));
         }
-        match store.last_good.find_body(name).await {
+        match store.last_good.find_body(place.stored()).await {
             Ok(found) => found.map(|(about, bytes)| (about, bytes.into())),
             Err(error) => {
                 tracing::warn!(%error, "last good body not readable");
@@ -221,7 +273,8 @@ impl Feeds {
         }
         let organisation = self.organisation(org);
         for way in Organisation::memories() {
-            match store.last_good.find_body(&memory(org, way)).await {
+            let place = Place::memory(org, way);
+            match store.last_good.find_body(place.stored()).await {
                 Ok(Some((_, text))) => organisation.recall(way, &text),
                 Ok(None) => {}
                 Err(error) => {
@@ -254,16 +307,4 @@ impl Feeds {
             book
         }))
     }
-}
-
-fn memory(org: &str, way: &str) -> String {
-    format!("memory\0{org}\0{way}")
-}
-
-fn config(org: &str) -> String {
-    format!("config\0{org}")
-}
-
-fn base(url: &Url, tag_or_version: &str) -> String {
-    url.name(&format!("base {tag_or_version}"))
 }

@@ -158,6 +158,17 @@ impl Organisation {
         self.deciding.about(self.asker, &questions, published, settings, now)
     }
 
+    /// Bytes that are remembered, roughly.
+    pub(crate) fn weight(&self) -> usize {
+        let of = |way: &Way| {
+            let state = locked(&way.state);
+            let compiled = state.compiled.as_ref();
+            let compiled = compiled.map_or(0, |(_, c)| c.weight());
+            state.last_good.weight() + compiled
+        };
+        self.ways.iter().map(of).sum()
+    }
+
     /// What changed since the last call and must outlive the process: names
     /// and texts.
     pub(crate) fn take_memories(&self) -> Vec<(&'static str, String)> {

@@ -1,16 +1,21 @@
 //! Lists by risk that belong to nobody: `/feeds/edl` with guards or prefixes.
 //!
 //! Each is the feed of one rule, so that the same selector in a rule of an
-//! organisation gives the same lines. So many are remembered; beyond, one that
-//! comes back is decided without memory.
+//! organisation gives the same lines. Anybody may ask for them, with any
+//! parameters: so many bytes are remembered, few are made at the same time,
+//! parameters are rounded, and nothing is kept on disk. One that was forgotten
+//! and comes back is decided without memory.
 
 use std::sync::Arc;
 
 use asgard_policy::{
-    access::{Allow, Block, MadeBy, RiskSelector, Rule, Ruleset, Settings},
+    access::{
+        Allow, Block, MadeBy, RiskSelector, Rule, Ruleset, Settings, Threshold,
+    },
     feed::decision::{Decision, DecisionParams, Question},
 };
 use jiff::Timestamp;
+use moka::sync::Cache;
 use uuid::Uuid;
 
 use super::{
@@ -20,14 +25,15 @@ use super::{
     rendering::Recipe,
     rulebook::{Rulebook, Shared},
     serving::{Request, Served},
-    shelf::Url,
+    shelf::{NOBODY, Url},
 };
-use crate::{App, error::ApiError};
+use crate::{App, error::ApiError, limits};
 
 /// One list: its rule, and what is remembered of it.
 #[derive(Clone, Debug)]
 pub(super) struct Nobody {
     name: Arc<str>,
+    risk: RiskSelector,
     book: Shared,
     organisation: Arc<Organisation>,
     settings: Arc<Settings>,
@@ -49,18 +55,27 @@ impl Feeds {
         request.org = Arc::clone(&nobody.name);
         let (published, now) = (app.published()?, app.now());
         let url: Url = request.url();
+        let moment = Moment::of(&nobody.book, &published, now);
         let recipe = Recipe {
-            moment: Moment::of(&nobody.book, &published, now),
+            moment,
             request,
             present: true,
-            rulebook: nobody.book,
+            rulebook: Arc::clone(&nobody.book),
             published,
-            organisation: nobody.organisation,
-            settings: nobody.settings,
+            organisation: Arc::clone(&nobody.organisation),
+            settings: Arc::clone(&nobody.settings),
             before: None,
             now,
         };
-        self.answer(app, &url, recipe).await
+        if self.shelf.slot(&url).at(moment).is_some() {
+            return self.answer(app, &url, recipe).await;
+        }
+        let _turn = self.open_turns.acquire().await;
+        let served = self.answer(app, &url, recipe).await;
+        // Weighed again, now that it holds something.
+        self.risks.insert(Arc::clone(&nobody.name), nobody);
+        self.risks.run_pending_tasks();
+        served
     }
 
     /// The networks that such a rule blocks.
@@ -73,10 +88,11 @@ impl Feeds {
         risk: RiskSelector,
         decision: DecisionParams,
     ) -> Result<Arc<Decision>, ApiError> {
-        let nobody = self.nobody(risk.clone(), decision);
+        let nobody = self.nobody(risk, decision);
         let (published, now) = (app.published()?, app.now());
+        let _turn = self.open_turns.acquire().await;
         let work = tokio::task::spawn_blocking(move || {
-            let Nobody { book, organisation, settings, .. } = nobody;
+            let Nobody { risk, book, organisation, settings, .. } = nobody;
             let question = Question::new(risk, settings.decision);
             let standing =
                 organisation.standing(&book, &published, &settings, now);
@@ -86,20 +102,23 @@ impl Feeds {
     }
 
     fn nobody(&self, risk: RiskSelector, decision: DecisionParams) -> Nobody {
+        let risk = whole(risk);
+        let decision = rounded(decision, &self.settings.decision);
         let key = Question::new(risk.clone(), decision).key();
-        self.risks.get_with(key.clone().into(), || {
+        let name: Arc<str> = format!("{NOBODY}{key}").into();
+        self.risks.get_with(Arc::clone(&name), || {
             let settings = Settings { decision, ..(*self.settings).clone() };
-            let name: Arc<str> = format!("\0{key}").into();
             let ruleset = Ruleset {
                 org: name.to_string(),
-                rules: vec![rule(risk, &key)],
+                rules: vec![rule(risk.clone(), &key)],
                 ..Ruleset::default()
             };
             let never = Timestamp::UNIX_EPOCH;
             let release = Release::default();
             let book = Rulebook::of(ruleset, never, release, &[]);
             Nobody {
-                name,
+                name: Arc::clone(&name),
+                risk,
                 book: Arc::new(book),
                 organisation: Arc::new(Organisation::new(
                     &self.deciding,
@@ -109,6 +128,43 @@ impl Feeds {
             }
         })
     }
+}
+
+/// Memory for lists of nobody. What is in one becomes known only once it is
+/// made: then it is put back.
+pub(super) fn memory() -> Cache<Arc<str>, Nobody> {
+    Cache::builder()
+        .max_capacity(limits::RISK_LISTS_BYTES)
+        .weigher(|name: &Arc<str>, nobody: &Nobody| {
+            let bytes = nobody.organisation.weight() + 8 * name.len() + 4096;
+            u32::try_from(bytes).unwrap_or(u32::MAX)
+        })
+        .build()
+}
+
+/// Published scores are whole, so 50.7 selects what 50 selects.
+fn whole(risk: RiskSelector) -> RiskSelector {
+    let selection = risk.selection();
+    if selection.max_score.fract() == 0.0 {
+        return risk;
+    }
+    let floor = Threshold::new(selection.max_score.floor());
+    RiskSelector::new(floor, selection.levels).unwrap_or(risk)
+}
+
+/// Two digits of confidence and four of a share are enough, and what the
+/// operator has set is itself.
+fn rounded(asked: DecisionParams, ours: &DecisionParams) -> DecisionParams {
+    let mut rounded = asked;
+    if asked.min_confidence != ours.min_confidence {
+        rounded.min_confidence = (asked.min_confidence * 100.0).round() / 100.0;
+    }
+    if asked.max_space_share != ours.max_space_share {
+        // Upwards: a budget that is not zero stays one.
+        let up = |share: f64| (share * 10_000.0).ceil() / 10_000.0;
+        rounded.max_space_share = asked.max_space_share.map(up);
+    }
+    rounded
 }
 
 fn rule(risk: RiskSelector, key: &str) -> Rule {

@@ -14,6 +14,10 @@ use tokio::sync::Mutex;
 use super::{body::Body, organisation::Moment};
 use crate::error::ApiError;
 
+/// How names of lists that belong to nobody begin, as that of no organisation
+/// does.
+pub(crate) const NOBODY: char = '\0';
+
 /// What is asked for, in its one spelling.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Url {
@@ -31,6 +35,11 @@ impl Url {
     ) -> Self {
         let params = format!("{}{more}", params.canonical());
         Self { org: Arc::clone(org), format, params: params.into() }
+    }
+
+    /// Whether it is a list that belongs to nobody; see `risk.rs`.
+    pub(crate) fn is_of_nobody(&self) -> bool {
+        self.org.starts_with(NOBODY)
     }
 
     /// Its name on disk, for one purpose.
@@ -94,26 +103,32 @@ impl Slot {
     }
 }
 
-/// Places of all URLs.
+/// Places of all URLs. Those that anybody may make up have a part of their own,
+/// so that they push nothing of an organisation out.
 #[derive(Debug)]
 pub(crate) struct Shelf {
-    slots: Cache<Url, Arc<Slot>>,
+    of_organisations: Cache<Url, Arc<Slot>>,
+    of_nobody: Cache<Url, Arc<Slot>>,
 }
 
 impl Shelf {
     /// A shelf for so many bytes.
     pub(crate) fn new(bytes: u64) -> Self {
-        let slots = Cache::builder()
-            .max_capacity(bytes)
-            .weigher(|_: &Url, slot: &Arc<Slot>| slot.weight())
-            .build();
-        Self { slots }
+        let slots = |bytes| {
+            Cache::builder()
+                .max_capacity(bytes)
+                .weigher(|_: &Url, slot: &Arc<Slot>| slot.weight())
+                .build()
+        };
+        let open = bytes / 4;
+        Self { of_organisations: slots(bytes - open), of_nobody: slots(open) }
     }
 
     pub(crate) fn slot(&self, url: &Url) -> Arc<Slot> {
-        match self.slots.get(url) {
+        let slots = self.slots(url);
+        match slots.get(url) {
             Some(slot) => slot,
-            None => self.slots.get_with(url.clone(), Arc::default),
+            None => slots.get_with(url.clone(), Arc::default),
         }
     }
 
@@ -126,7 +141,48 @@ impl Shelf {
         outcome: Outcome,
     ) {
         slot.current.store(Some(Arc::new(Current { moment, outcome })));
-        // Weighed again.
-        self.slots.insert(url.clone(), Arc::clone(slot));
+        // Weighed again, and within the budget at once: the cache alone would
+        // let many bodies wait for it.
+        let slots = self.slots(url);
+        slots.insert(url.clone(), Arc::clone(slot));
+        slots.run_pending_tasks();
+    }
+
+    fn slots(&self, url: &Url) -> &Cache<Url, Arc<Slot>> {
+        match url.is_of_nobody() {
+            true => &self.of_nobody,
+            false => &self.of_organisations,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_nobody_push_nothing_of_an_organisation_out() {
+        let shelf = Shelf::new(64 << 10);
+        let moment = Moment { edition: 1, serial: 1, next_expiry: None };
+        let url = |org: &str, n: usize| Url {
+            org: org.into(),
+            format: Format::Plain,
+            params: n.to_string().into(),
+        };
+        let put = |url: &Url| {
+            let refused = Outcome::Refused(ApiError::internal());
+            shelf.put(url, &shelf.slot(url), moment, refused);
+        };
+        let own: Vec<Url> = (0..40).map(|n| url("acme", n)).collect();
+        own.iter().for_each(put);
+        for n in 0..1_000 {
+            put(&url("\0risk", n));
+        }
+        for url in &own {
+            assert!(shelf.slot(url).at(moment).is_some(), "{url:?}");
+        }
+        let open = (0..1_000)
+            .filter(|n| shelf.slot(&url("\0risk", *n)).at(moment).is_some());
+        assert!(open.count() <= 16, "a quarter of the shelf");
     }
 }

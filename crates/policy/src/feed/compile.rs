@@ -25,6 +25,7 @@ use crate::{
 mod build;
 mod recall;
 mod resolve;
+mod weight;
 
 /// How networks become addresses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,6 +1,6 @@
 //! Last good bodies as files: see [`crate::last_good`] for the promises.
 //!
-//! `feeds/<sha256 of the name>.good`, sealed:
+//! `feeds/<digest of the owner>-<digest of the name>.<kind>`, sealed:
 //!
 //! | bytes | field (little endian) |
 //! |---|---|
@@ -13,18 +13,20 @@ use std::{
     fs::{self, DirBuilder},
     io::{self, ErrorKind, Write},
     os::unix::fs::DirBuilderExt,
-    path::PathBuf,
-    time::SystemTime,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 
+use self::pruning::Written;
 use super::{
     Embedded,
     directory::{Directory, blocking},
 };
-use crate::{LastGood, StoreError, last_good::BODIES_MAX};
+use crate::{BodyPlace, LastGood, StoreError};
+
+mod pruning;
 
 const FOLDER: &str = "feeds";
 const MAGIC: [u8; 8] = *b"\x89ASFEED\n";
@@ -34,34 +36,47 @@ const LEVEL: i32 = 1;
 /// Far above any feed (an Internet of host routes is none).
 const BODY_MAX: usize = 1 << 30;
 
+/// What was written since the folder was last looked through.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Bodies(
+    /// A std lock, held for an addition.
+    Arc<Mutex<Written>>,
+);
+
 #[async_trait]
 impl LastGood for Embedded {
     async fn keep_body(
         &self,
-        name: &str,
+        place: BodyPlace<'_>,
         about: &str,
         body: &[u8],
     ) -> Result<(), StoreError> {
-        let file = file_of(name);
+        let (file, kind) = (file_of(place), place.kind);
         let directory = self.directory.clone();
-        let bytes = seal(name, about, body)
+        let bodies = self.bodies.clone();
+        let bytes = seal(place.name, about, body)
             .map_err(|e| StoreError::file(&directory.file(&file), &e))?;
         blocking(move || {
             create(&directory)?;
             // The temporary file has one name, hence one writer at a time.
             let _turn = directory.lock("feeds.lock")?;
             directory.replace(&file, |file| file.write_all(&bytes))?;
-            prune(&directory)
+            let written = bodies.0.lock();
+            let mut written = written.unwrap_or_else(PoisonError::into_inner);
+            match written.add(kind, bytes.len()) {
+                true => pruning::prune(&directory, kind),
+                false => Ok(()),
+            }
         })
         .await
     }
 
     async fn find_body(
         &self,
-        name: &str,
+        place: BodyPlace<'_>,
     ) -> Result<Option<(String, Vec<u8>)>, StoreError> {
-        let path = self.directory.file(&file_of(name));
-        let name = name.to_owned();
+        let path = self.directory.file(&file_of(place));
+        let name = place.name.to_owned();
         blocking(move || match fs::read(&path) {
             Ok(bytes) => Ok(open(&name, &bytes)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -71,13 +86,18 @@ impl LastGood for Embedded {
     }
 }
 
-fn file_of(name: &str) -> String {
-    let digest = Sha256::digest(name);
-    let hex = digest.iter().fold(String::new(), |mut text, byte| {
+fn file_of(place: BodyPlace<'_>) -> String {
+    let BodyPlace { kind, owner, name } = place;
+    let owner = hex(&Sha256::digest(owner)[..8]);
+    let name = hex(&Sha256::digest(name));
+    format!("{FOLDER}/{owner}-{name}.{}", kind.as_str())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
         text.push_str(&format!("{byte:02x}"));
         text
-    });
-    format!("{FOLDER}/{hex}.good")
+    })
 }
 
 fn create(directory: &Directory) -> Result<(), StoreError> {
@@ -132,33 +152,6 @@ fn open(name: &str, bytes: &[u8]) -> Option<(String, Vec<u8>)> {
     io::Read::read_to_end(&mut io::Read::take(&mut decoder, limit), &mut plain)
         .ok()?;
     Some((about, plain))
-}
-
-/// Deletes the oldest bodies beyond the limit.
-fn prune(directory: &Directory) -> Result<(), StoreError> {
-    let folder = directory.file(FOLDER);
-    let mut files =
-        list(&folder).map_err(|error| StoreError::file(&folder, &error))?;
-    files.sort_by_key(|(written, _, _)| std::cmp::Reverse(*written));
-    let mut total = 0;
-    for (_, size, path) in files {
-        total += size;
-        if total > BODIES_MAX {
-            // Another process may have been faster.
-            let _ = fs::remove_file(path);
-        }
-    }
-    Ok(())
-}
-
-fn list(folder: &PathBuf) -> io::Result<Vec<(SystemTime, u64, PathBuf)>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let about = entry.metadata()?;
-        files.push((about.modified()?, about.len(), entry.path()));
-    }
-    Ok(files)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
-use asgard_store::{NewKey, Scope, StoreError, WorldKind};
+use asgard_store::{BodyKind, BodyPlace, NewKey, Scope, StoreError, WorldKind};
 use tempfile::TempDir;
 
 use crate::{at, config, entry, open, whitelisted};
@@ -53,7 +53,8 @@ async fn the_directory_and_its_files_are_for_their_owner_alone() {
     let _guard = store.lock_serving().unwrap();
     store.whitelist.put(&entry(1), "cli").await.unwrap();
     store.snapshots.save(1, vec![1]).await.unwrap();
-    store.last_good.keep_body("a", "", b"1").await.unwrap();
+    let place = BodyPlace { kind: BodyKind::Good, owner: "a", name: "a" };
+    store.last_good.keep_body(place, "", b"1").await.unwrap();
     assert_eq!(mode(&dir), 0o700);
     let mut names = Vec::new();
     for file in fs::read_dir(&dir).unwrap() {
