@@ -389,6 +389,38 @@ mod tests {
         assert!(error.contains('2'), "{error}");
     }
 
+    #[test]
+    fn refusals_begin_with_a_key_that_the_configuration_has() {
+        let all = serde_json::to_value(Settings::default()).unwrap();
+        for yaml in [
+            "cycle_minutes: 0",
+            "bands: { low: 50, medium: 75, high: 90 }",
+            "rate_classes: { A B: 1 }",
+            "rtr: [nowhere]",
+            "ris_live: http://example.net/",
+            "live_seconds: 0",
+            "trusted_proxies: [nowhere]",
+            "allow_private: [nowhere]",
+            "cors_origins: [nowhere]",
+            "dns_timeout_seconds: 0",
+            "peeringdb_url: nowhere",
+            "feeds: { own_addresses: [nowhere] }",
+            "feeds: { critical_off: [nothing] }",
+            "feeds: { guards: { feed_share: 2.0 } }",
+            "feeds: { guards: { drift: 0.0 } }",
+            "feeds: { guards: { min_prefix4: 33 } }",
+        ] {
+            let settings: Settings =
+                serde_saphyr::from_str(&format!("data_dir: /x\n{yaml}"))
+                    .unwrap();
+            let error = settings.resolve(false).map(|_| ()).unwrap_err();
+            let error = format!("{error:#}");
+            let key = error.split(':').next().unwrap_or_default();
+            let pointer = format!("/{}", key.replace('.', "/"));
+            assert!(all.pointer(&pointer).is_some(), "{yaml}: {error}");
+        }
+    }
+
     fn load(words: &[&str]) -> Result<Config> {
         let words = ["asgard"].iter().chain(words);
         Config::load(&Cli::try_parse_from(words).unwrap())

@@ -207,3 +207,36 @@ fn curl_compares_tags_and_unpacks() {
     assert_eq!(curl(&code).unwrap(), "304");
     server.stop();
 }
+
+/// A configuration with a value under a dotted key.
+fn setting(key: &str, value: &str) -> String {
+    let parts: Vec<&str> = key.split('.').collect();
+    let line = |(depth, part): (usize, &&str)| {
+        let end = if depth + 1 == parts.len() { value } else { "" };
+        format!("{}{part}: {end}\n", "  ".repeat(depth))
+    };
+    parts.iter().enumerate().map(line).collect()
+}
+
+#[test]
+fn the_key_that_the_guard_of_the_whole_feed_names_lets_the_feed_pass() {
+    let world = World::tiny();
+    let operator = key(&world, "rules:write");
+    let rule = json!({"block": {"ips": ["64.0.0.0/8"]}}).to_string();
+    let write = |key: &str, value: &str| {
+        let file = world.write("asgard.yaml", &setting(key, value));
+        let serve =
+            world.serve().args(["--config".into(), file.into_os_string()]);
+        let server = serve.ready();
+        let request = Request::post("/v1/access-rules", &rule);
+        let reply = server.ask(request.key(&operator));
+        server.stop();
+        reply
+    };
+    let refused = write("feeds.guards.feed_share", "0.001");
+    assert_eq!(refused.status, 409, "{refused:?}");
+    let (_, named) = refused.body.split_once('(').unwrap();
+    let (named, _) = named.split_once(')').unwrap();
+    let made = write(named, "0.9");
+    assert_eq!(made.status, 201, "{made:?}");
+}

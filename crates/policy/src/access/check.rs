@@ -117,7 +117,7 @@ pub fn admit(after: &Compiled) -> Result<(), Refusal> {
         "",
         format!(
             "the whole feed would block {} of IPv4; at most {} is served \
-             (feeds.limits.feed_share)",
+             (feeds.guards.feed_share)",
             percent(value),
             percent(limit)
         ),
