@@ -12,7 +12,7 @@ use asgard_policy::{
         Target, admit,
     },
     feed::{
-        compile::{Compiled, Options, compile},
+        compile::{Compiled, Fate, Options, compile},
         format::Format,
         guard::critical,
         profile::{Per, Profile, Profiles},
@@ -63,9 +63,9 @@ impl Feeds {
         self.organisation(org).compiled_rules(&rules, desk, options)
     }
 
-    /// Refuses a change after which nothing may be served, or which breaks a
-    /// budget that was kept until now, of a device that polled in the last
-    /// week. Blocks.
+    /// Refuses a change after which nothing may be served, unless nothing was
+    /// before and it adds nothing; or which breaks a budget that was kept until
+    /// now, of a device that polled in the last week. Blocks.
     ///
     /// # Errors
     /// 409 with the share, 422 with the numbers.
@@ -81,7 +81,9 @@ impl Feeds {
         }
         let (options, known) = (Options::default(), &self.config.profiles);
         let after = self.compiled_with(org, desk, change, options);
-        admit(&after).map_err(|refusal| stopped(&refusal))?;
+        let Desk { book, published, now, .. } = desk;
+        let before = || self.compiled(org, book, published, options, *now);
+        admit(&after, before).map_err(|refusal| stopped(&refusal))?;
         let broken: Vec<(&Profile, Overflowed)> = profiles
             .into_iter()
             .filter_map(|profile| {
@@ -91,8 +93,11 @@ impl Feeds {
         if broken.is_empty() {
             return Ok(());
         }
-        let Desk { book, published, now, .. } = desk;
-        let before = self.compiled(org, book, published, options, *now);
+        let before = before();
+        // A feed that was not served kept no budget.
+        if before.fate == Fate::Stopped {
+            return Ok(());
+        }
         for (profile, over) in broken {
             let fitted =
                 entries(profile, known, &before).is_none_or(|e| e.is_ok());

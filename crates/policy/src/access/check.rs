@@ -1,6 +1,8 @@
 //! What a rule must be before it is written: known to the data, allowed to be
 //! blocked, and not too large.
 
+use std::{collections::BTreeSet, iter, sync::Arc};
+
 use asgard_model::Prefix;
 use jiff::Timestamp;
 
@@ -21,13 +23,15 @@ use crate::{
     },
 };
 
-/// Checks a rule that is to be written, in place of `old` if there is one. What
-/// stood in the old rule is not asked about again: a network that has vanished
-/// must not keep its rule from being changed.
+/// Checks a rule that is to be written, in place of `old` if there is one.
+///
+/// What stood in the old rule is not asked about again: a network that has
+/// vanished, or a country that has grown, must not keep its rule from being
+/// changed, narrowed or switched off.
 ///
 /// # Errors
-/// The first selector that may not be written, by its field; then the share.
-/// Otherwise what the writer should know.
+/// The first selector that may not be written, by its field; then the share of
+/// a rule that is in force. Otherwise what the writer should know.
 pub fn check_rule(
     rule: &Rule,
     old: Option<&Rule>,
@@ -41,25 +45,36 @@ pub fn check_rule(
     }
     let shield = Shield::new(ruleset, facts, AllowMode::Ignore, now);
     let mut warnings = Vec::new();
-    let mut space = AddressSet::EMPTY;
-    let block = &rule.block;
-    let was = |selector: &Selector| {
-        old.is_some_and(|old| old.block.selectors().any(|s| s == *selector))
-    };
-    for (at, selector) in fields(block) {
-        let own = space_of(&selector, facts, now);
-        if !was(&selector) {
+    let stood: BTreeSet<Selector> =
+        old.iter().flat_map(|old| old.block.selectors()).collect();
+    for (at, selector) in fields(&rule.block) {
+        if !stood.contains(&selector) {
             check(&selector, &at, facts)?;
-            let note = weigh(&selector, &at, &own, &shield)?;
-            warnings.extend(note);
+            let own = space_of(&selector, facts, now);
+            warnings.extend(weigh(&selector, &at, &own, &shield)?);
         }
-        space = space.union(&own);
     }
-    for target in rule.allow.targets() {
+    let spared: BTreeSet<Target> =
+        old.iter().flat_map(|old| old.allow.targets()).collect();
+    for target in rule.allow.targets().filter(|t| !spared.contains(t)) {
         known(target, "allow", facts)?;
     }
+    // A rule that selects nothing costs nothing, until somebody switches it on.
+    if !rule.is_in_force(now) {
+        return Ok(warnings);
+    }
+    let space = space_of_all(rule.block.selectors(), facts, now);
     let share = share(space.subtract(&shield.protected).addresses_v4());
-    warnings.extend(check_share(share, rule.confirm_share, facts)?);
+    let no_more = old.is_some_and(|old| {
+        old.is_in_force(now)
+            && old.confirm_share == rule.confirm_share
+            && rule.block.selectors().all(|s| stood.contains(&s))
+    });
+    match check_share(share, rule.confirm_share, facts) {
+        Ok(note) => warnings.extend(note),
+        Err(refusal) if no_more => warnings.push(refusal.message),
+        Err(refusal) => return Err(refusal),
+    }
     Ok(warnings)
 }
 
@@ -104,14 +119,22 @@ pub fn check_protected(
 /// Whether a compiled feed may take the place of the one before: a write must
 /// not make a feed that no one may serve.
 ///
+/// Where that one was too large already, by data or by a limit that was
+/// lowered, a write that adds nothing is the way back.
+///
 /// # Errors
 /// When the whole feed costs too large a share of the address space.
-pub fn admit(after: &Compiled) -> Result<(), Refusal> {
+pub fn admit(
+    after: &Compiled,
+    before: impl FnOnce() -> Arc<Compiled>,
+) -> Result<(), Refusal> {
     if after.fate != Fate::Stopped {
         return Ok(());
     }
-    let stop = after.guards.iter().find(|r| r.verdict == Verdict::Stop);
-    let (value, limit) = stop.map_or((1.0, 0.5), |r| (r.value, r.limit));
+    let (value, limit) = stopped_at(after).unwrap_or((1.0, 0.5));
+    if stopped_at(&before()).is_some_and(|(before, _)| value <= before) {
+        return Ok(());
+    }
     let mut refusal = Refusal::new(
         Code::GuardShare,
         "",
@@ -124,6 +147,12 @@ pub fn admit(after: &Compiled) -> Result<(), Refusal> {
     );
     refusal.share_v4 = Some(value);
     Err(refusal)
+}
+
+/// Share and limit of a feed that is too large to be served.
+fn stopped_at(feed: &Compiled) -> Option<(f64, f64)> {
+    let stop = feed.guards.iter().find(|r| r.verdict == Verdict::Stop)?;
+    Some((stop.value, stop.limit))
 }
 
 /// Whether a selector may be written at all.
@@ -187,14 +216,34 @@ pub(super) fn space_of(
     facts: &Facts<'_>,
     now: Timestamp,
 ) -> AddressSet {
-    let resolution = resolve(selector, facts, Expand::Effective, now);
-    let pieces = resolution.pieces.iter();
-    let space = AddressSet::from_prefixes(
-        pieces.flat_map(|piece| piece.prefixes.iter().copied()),
-    );
-    match selector {
-        Selector::Ip(_) => space,
-        _ => space.subtract(&special()),
+    space_of_all(iter::once(selector.clone()), facts, now)
+}
+
+/// The addresses of several: what somebody wrote down, and what is derived
+/// outside of special-purpose space.
+fn space_of_all(
+    selectors: impl Iterator<Item = Selector>,
+    facts: &Facts<'_>,
+    now: Timestamp,
+) -> AddressSet {
+    let (mut written, mut derived) = (Vec::new(), Vec::new());
+    for selector in selectors {
+        let resolution = resolve(&selector, facts, Expand::Effective, now);
+        let prefixes = match selector {
+            Selector::Ip(_) => &mut written,
+            _ => &mut derived,
+        };
+        for piece in &resolution.pieces {
+            prefixes.extend(piece.prefixes.iter().copied());
+        }
+    }
+    let written = AddressSet::from_prefixes(written);
+    match derived.is_empty() {
+        true => written,
+        false => {
+            let derived = AddressSet::from_prefixes(derived);
+            derived.subtract(&special()).union(&written)
+        }
     }
 }
 

@@ -7,9 +7,11 @@
 //! (csf-firewall), crowdsec (crowdsecurity/crowdsec and importers), mikrotik
 //! (`multiduplikator/mikrotik_blocklist`).
 
+use std::sync::Arc;
+
 use asgard_model::Class;
 use asgard_policy::{
-    access::{ProtectedSource, RuleDraft, Ruleset},
+    access::{Code, ProtectedSource, RuleDraft, Ruleset, admit},
     feed::{
         compile::{Compiled, Fate, LastGood, Options, compile},
         decision::{DecisionParams, Question, SkipReason, decide},
@@ -526,10 +528,32 @@ fn half_the_internet_is_never_served() {
         .country("128.0.0.0/2", "CN")
         .country("16.0.0.0/4", "NL");
     let ruleset = rules([rule("US", 0.3), rule("CN", 0.3), rule("NL", 0.3)]);
-    let compiled = scene.at(1).compile(&ruleset);
+    let moment = scene.at(1);
+    let compiled = moment.compile(&ruleset);
     assert_eq!(compiled.fate, Fate::Stopped);
     assert!(compiled.is_empty());
-    assert!(asgard_policy::access::admit(&compiled).is_err());
+    let before = || Arc::new(moment.compile(&rules([rule("US", 0.3)])));
+    assert!(admit(&compiled, before).is_err());
+}
+
+#[test]
+fn a_feed_of_half_the_internet_may_shrink_but_not_grow() {
+    let moment = Scene::default()
+        .country("64.0.0.0/2", "US")
+        .country("128.0.0.0/2", "CN")
+        .country("16.0.0.0/4", "NL")
+        .country("32.0.0.0/4", "DE")
+        .at(1);
+    let feed = |countries: &[&str]| {
+        let rule = |country: &&str| json!({ "block": { "country": [country] }, "confirm_share": 0.3 });
+        Arc::new(moment.compile(&rules(countries.iter().map(rule))))
+    };
+    let (large, larger) = (["US", "CN", "NL"], ["US", "CN", "NL", "DE"]);
+    assert_eq!(admit(&feed(&large), || feed(&larger)), Ok(()));
+    assert_eq!(admit(&feed(&large), || feed(&large)), Ok(()));
+    assert_eq!(admit(&feed(&["US"]), || feed(&large)), Ok(()));
+    let refusal = admit(&feed(&larger), || feed(&large)).unwrap_err();
+    assert_eq!(refusal.code, Code::GuardShare);
 }
 
 #[test]

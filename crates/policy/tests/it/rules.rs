@@ -212,6 +212,68 @@ fn a_network_that_vanished_does_not_freeze_its_rule() {
     assert!(check_rule(&off, Some(&gone), &ruleset, &facts, now()).is_ok());
 }
 
+/// A rule that costs an eighth of IPv4, where a tenth needs a confirmation.
+fn costly() -> Rule {
+    rule(json!({
+        "block": { "country": ["US", "GB"] }, "allow": { "asn": [98, 99] },
+    }))
+}
+
+fn change(old: &Rule, patch: Value) -> Result<Vec<String>, Refusal> {
+    let patch = RulePatch::read(&patch, now()).unwrap();
+    let new = patch.apply(old, now());
+    let moment = scene().at(1);
+    check_rule(&new, Some(old), &rules([]), &moment.facts(), now())
+}
+
+#[test]
+fn a_rule_that_costs_too_much_may_be_switched_off_renamed_and_narrowed() {
+    let old = costly();
+    for (patch, warns) in [
+        (json!({ "is_active": false }), false),
+        (json!({ "description": "x" }), true),
+        (json!({ "expires_at": "2026-07-01T00:00:00Z" }), true),
+        (json!({ "block": { "country": ["US"] } }), true),
+        (json!({ "block": { "country": ["GB"] } }), false),
+        (json!({ "confirm_share": 0.13 }), true),
+    ] {
+        let warnings = change(&old, patch.clone()).unwrap();
+        let share = |text: &String| text.contains("12.50 %");
+        assert_eq!(warnings.iter().any(share), warns, "{patch} {warnings:?}");
+    }
+}
+
+#[test]
+fn a_rule_that_costs_too_much_is_checked_when_it_comes_into_force() {
+    let refusal = |old: &Rule, patch: Value| {
+        let refused = change(old, patch.clone());
+        assert_eq!(refused.unwrap_err().code, Code::GuardShare, "{patch}");
+    };
+    let off = Rule { is_active: false, ..costly() };
+    refusal(&off, json!({ "is_active": true }));
+    change(&off, json!({ "description": "x" })).unwrap();
+    let ended = Rule { expires_at: Some(now()), ..costly() };
+    refusal(&ended, json!({ "expires_at": null }));
+    change(&ended, json!({ "description": "x" })).unwrap();
+    let wider = json!({ "country": ["US", "GB"], "ips": ["9.0.0.1"] });
+    refusal(&costly(), json!({ "block": wider }));
+    refusal(&costly(), json!({ "confirm_share": 0.12 }));
+}
+
+#[test]
+fn an_allowed_network_that_vanished_does_not_freeze_its_rule() {
+    for patch in [
+        json!({ "is_active": false }),
+        json!({ "description": "x" }),
+        json!({ "allow": { "asn": [99] } }),
+    ] {
+        change(&costly(), patch).unwrap();
+    }
+    let new = json!({ "allow": { "asn": [97, 99] } });
+    let refusal = change(&costly(), new).unwrap_err();
+    assert_eq!((refusal.code, &*refusal.field), (Code::UnknownAsn, "allow"));
+}
+
 #[test]
 fn a_protected_entry_needs_one_target_and_a_reason() {
     let read = |value: Value| ProtectedDraft::read(&value, now());

@@ -56,6 +56,15 @@ pub(crate) fn named() -> World {
     World { named: Named::new(Vec::new(), words), ..world() }
 }
 
+/// One of the countries has four times as many addresses.
+pub(crate) fn annexed() -> World {
+    let mut countries = CountryBuilder::default();
+    let [first, last] = ["5.188.0.0", "5.191.255.255"];
+    let ends = (first.parse().unwrap(), last.parse().unwrap());
+    countries.add(ends.0, ends.1, "NL".parse().unwrap());
+    World { countries: Arc::new(countries.build()), ..world() }
+}
+
 /// Nobody has anything to say of the bad hosts any more.
 pub(crate) fn reformed() -> World {
     let mut world = world();

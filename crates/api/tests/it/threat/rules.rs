@@ -127,6 +127,56 @@ async fn a_share_of_the_internet_must_be_confirmed() {
 }
 
 #[tokio::test]
+async fn a_rule_whose_country_grew_may_be_switched_off_but_not_on_again() {
+    let mut feeds = asgard_api::FeedConfig {
+        rate_limit_per_minute: 0,
+        ..asgard_api::FeedConfig::default()
+    };
+    // Twice what the country has before it grows.
+    feeds.settings.limits.confirm_share = 2.0 / 65_536.0;
+    let office = Office::with(feeds).await;
+    let id = office.block(json!({"country": ["NL"]})).await;
+    office.app.publisher.set_world(super::internet::annexed());
+    office.republish().await;
+    let path = format!("{RULES}/{id}");
+    let patch = async |body| {
+        office.send(Method::PATCH, &path, &office.operator, &body).await
+    };
+    let renamed = done(&patch(json!({"name": "x"})).await, 200);
+    let warning = renamed["data"]["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("confirm_share"), "{warning}");
+    done(&patch(json!({"is_active": false})).await, 200);
+    assert_eq!(office.feed("").await, "");
+    let details = refused(&patch(json!({"is_active": true})).await, 409);
+    assert_eq!(details["details"]["code"], "GUARD_SHARE");
+}
+
+#[tokio::test]
+async fn a_feed_that_grew_too_large_may_be_cut_down_rule_by_rule() {
+    let mut feeds = asgard_api::FeedConfig {
+        rate_limit_per_minute: 0,
+        ..asgard_api::FeedConfig::default()
+    };
+    feeds.settings.limits.feed_share = 2.0 / 65_536.0;
+    let office = Office::with(feeds).await;
+    let large = office.block(json!({"country": ["NL"]})).await;
+    let small = office.block(json!({"country": ["DE"]})).await;
+    office.app.publisher.set_world(super::internet::annexed());
+    office.republish().await;
+    let patch = async |id: &str, body| {
+        let path = format!("{RULES}/{id}");
+        office.send(Method::PATCH, &path, &office.operator, &body).await
+    };
+    let off = json!({"is_active": false});
+    done(&patch(&small, off.clone()).await, 200);
+    let more = json!({"block": {"country": ["NL"], "ips": ["9.0.0.0/8"]}});
+    let details = refused(&patch(&large, more).await, 409);
+    let text = details["error"].as_str().unwrap();
+    assert!(text.contains("(feeds.guards.feed_share)"), "{text}");
+    done(&patch(&large, off).await, 200);
+}
+
+#[tokio::test]
 async fn a_protected_address_is_not_blocked_by_name() {
     let office = Office::open().await;
     let body = json!({"block": {"ips": ["8.8.8.8"]}});
