@@ -1,7 +1,8 @@
 //! Signals: `POST /v1/signal`, events that block and unblock one thing each.
 //!
 //! A bad event is rejected alone. Events work in order, each on what the ones
-//! before it left.
+//! before it left. Each is planned on a desk that it can only read, and carried
+//! out once nothing speaks against it: one that is rejected changes nothing.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -123,11 +124,8 @@ pub fn apply(
     let mut desk = Desk::new(ruleset, facts, ids, now);
     let mut results = Vec::with_capacity(events.len());
     for (index, value) in events.iter().enumerate() {
-        let outcome =
-            Event::read(value, now).and_then(|event| match event.action {
-                Action::Block => block::block(&mut desk, &event),
-                Action::Unblock => unblock::unblock(&mut desk, &event),
-            });
+        let outcome = Event::read(value, now);
+        let outcome = outcome.and_then(|event| work(&mut desk, &event));
         let result = outcome.unwrap_or_else(EventResult::rejected);
         results.push(EventResult { index, ..result });
     }
@@ -135,6 +133,13 @@ pub fn apply(
     let rejected = results.iter().filter(rejected).count();
     let accepted = results.len() - rejected;
     Ok(Batch { results, change: desk.change(), accepted, rejected })
+}
+
+fn work(desk: &mut Desk<'_>, event: &Event) -> Result<EventResult, Refusal> {
+    Ok(match event.action {
+        Action::Block => block::plan(desk, event)?.carry_out(desk),
+        Action::Unblock => unblock::plan(desk, event)?.carry_out(desk),
+    })
 }
 
 impl EventResult {

@@ -3,6 +3,10 @@
 use asgard_policy::access::{
     Batch, Code, MadeBy, Ruleset, SignalError, Status, apply,
 };
+use proptest::{
+    prelude::*,
+    test_runner::{RngAlgorithm, TestRng, TestRunner},
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -334,4 +338,119 @@ fn an_exception_cannot_empty_the_feed() {
     let result = desk.one(unblock(json!({ "ip": "8.0.0.0/6" })));
     assert_eq!(result.code, Some(Code::BadSelector));
     assert_eq!(desk.feed(), ["9.0.0.0/24"]);
+}
+
+fn for_seconds(event: Value, seconds: u32) -> Value {
+    let mut event = event;
+    event["expiration"] = json!(seconds);
+    event
+}
+
+#[test]
+fn a_block_that_is_rejected_keeps_the_exceptions_around_it() {
+    let mut desk = Desk::new();
+    desk.one(block(json!({ "ip": "52.1.0.0/16" })));
+    for half in ["52.1.3.0/25", "52.1.3.128/25"] {
+        desk.one(for_seconds(unblock(json!({ "ip": half })), 600));
+    }
+    let whole = json!({ "ip": "52.1.3.0/24" });
+    desk.one(for_seconds(unblock(whole.clone()), 86_400));
+    let before = desk.ruleset.clone();
+    let batch = desk.send(vec![block(whole)]);
+    assert_eq!(batch.results[0].code, Some(Code::Protected));
+    assert!(batch.change.is_empty(), "{:?}", batch.change);
+    assert_eq!(before.protected.len(), 3);
+}
+
+#[test]
+fn unblock_removes_the_rule_also_where_no_exception_can_be_made() {
+    let mut desk = Desk::new();
+    desk.one(block(json!({ "ip": "50.0.0.0/7" })));
+    desk.one(block(json!({ "ip": "50.1.0.0/16", "name": "inner" })));
+    let result = desk.one(unblock(json!({ "ip": "50.0.0.0/7" })));
+    assert_eq!(result.status, Status::Removed);
+    let warning = result.warning.unwrap();
+    assert!(warning.contains("`inner`") && warning.contains("/8"), "{warning}");
+    assert_eq!(result.covered_by, [desk.ruleset.rules[0].id.to_string()]);
+    assert_eq!(desk.feed(), ["50.1.0.0/16"]);
+}
+
+#[test]
+fn a_renewal_keeps_the_confirmation_that_the_rule_has() {
+    let mut desk = Desk::new();
+    let confirmed = json!({ "country": "US", "confirm_share": 0.13 });
+    let made = desk.one(block(confirmed));
+    let event = for_seconds(block(json!({ "country": "US" })), 60);
+    let renewed = desk.one(event);
+    assert_eq!(renewed.status, Status::Updated, "{:?}", renewed.error);
+    assert_eq!(renewed.rule_id, made.rule_id);
+    assert_eq!(desk.ruleset.rules[0].confirm_share, Some(0.13));
+}
+
+/// Events close together, so that they meet; some that must be rejected.
+fn any_event() -> impl Strategy<Value = Value> {
+    let nested = prop::sample::select(vec![
+        "52.1.0.0/16",
+        "52.1.3.0/24",
+        "52.1.3.0/25",
+        "52.1.3.128/25",
+        "52.1.3.7",
+        "50.0.0.0/7",
+        "50.1.0.0/16",
+    ]);
+    let others = prop::sample::select(vec![
+        json!({ "ip": "31.0.0.77" }),
+        json!({ "ip": "32.0.0.9" }),
+        json!({ "asn": 64_600 }),
+        json!({ "asn": 64_999 }),
+        json!({ "country": "NL" }),
+        json!({ "country": "US" }),
+        json!({ "country": "US", "confirm_share": 0.2 }),
+    ]);
+    let target = prop_oneof![4 => nested.prop_map(|ip| json!({ "ip": ip })), 1 => others];
+    let seconds = prop::sample::select(vec![0, 600, 86_400]);
+    let action = prop::sample::select(vec!["block", "unblock"]);
+    (action, target, seconds).prop_map(|(action, target, seconds)| match event(
+        action, target,
+    ) {
+        event if seconds == 0 => event,
+        event => for_seconds(event, seconds),
+    })
+}
+
+#[test]
+fn a_rejected_event_leaves_everything_as_if_it_had_never_come() {
+    let events = prop::collection::vec(any_event(), 1..14);
+    let in_parts = std::cell::Cell::new(0usize);
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    TestRunner::new_with_rng(ProptestConfig::with_cases(500), rng)
+        .run(&events, |events| {
+            let (mut one_by_one, mut good) = (Desk::new(), Vec::new());
+            for event in &events {
+                let batch = one_by_one.send(vec![event.clone()]);
+                let result = &batch.results[0];
+                if result.status != Status::Rejected {
+                    good.push(event.clone());
+                    continue;
+                }
+                prop_assert!(batch.change.is_empty(), "{event}");
+                let error = result.error.as_deref().unwrap_or_default();
+                let partly = usize::from(error.contains("in parts"));
+                in_parts.set(in_parts.get() + partly);
+            }
+            let (mut all, mut without) = (Desk::new(), Desk::new());
+            all.send(events);
+            if good.is_empty() {
+                prop_assert_eq!(all.ruleset.rules.len(), 0);
+                return Ok(());
+            }
+            without.send(good);
+            prop_assert_eq!(&all.ruleset, &without.ruleset);
+            prop_assert_eq!(&all.ruleset.rules, &one_by_one.ruleset.rules);
+            let protected = &one_by_one.ruleset.protected;
+            prop_assert_eq!(&all.ruleset.protected, protected);
+            Ok(())
+        })
+        .unwrap();
+    assert!(in_parts.get() > 0, "no exception was ever at stake");
 }

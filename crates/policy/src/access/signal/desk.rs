@@ -1,7 +1,10 @@
 //! The ruleset while events are worked on: what was there, what each event
 //! left, and what is to be written in the end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use asgard_model::Prefix;
 use jiff::Timestamp;
@@ -31,8 +34,8 @@ pub(super) struct Desk<'a> {
     removed_protected: BTreeSet<Uuid>,
     /// Rules that a signal made, by what they select.
     made: FxHashMap<Selector, Vec<Uuid>>,
-    /// Space of selectors that are dear to resolve.
-    spaces: BTreeMap<Selector, AddressSet>,
+    /// Space of selectors that are dear to resolve; no event changes it.
+    spaces: RefCell<BTreeMap<Selector, AddressSet>>,
 }
 
 impl<'a> Desk<'a> {
@@ -70,7 +73,7 @@ impl<'a> Desk<'a> {
             put_protected: BTreeMap::new(),
             removed_protected: BTreeSet::new(),
             made,
-            spaces: BTreeMap::new(),
+            spaces: RefCell::default(),
         }
     }
 
@@ -154,18 +157,17 @@ impl<'a> Desk<'a> {
     }
 
     /// Rules in force that select any address of a prefix.
-    pub(super) fn blocking(&mut self, prefix: Prefix) -> Vec<Rule> {
-        let rules: Vec<Rule> =
-            self.rules().filter(|r| r.is_in_force(self.now)).cloned().collect();
-        rules
-            .into_iter()
-            .filter(|rule| {
-                rule.block.selectors().any(|s| self.meets(&s, prefix))
-            })
-            .collect()
+    pub(super) fn blocking(
+        &self,
+        prefix: Prefix,
+    ) -> impl Iterator<Item = &Rule> {
+        self.rules().filter(move |rule| {
+            rule.is_in_force(self.now)
+                && rule.block.selectors().any(|s| self.meets(&s, prefix))
+        })
     }
 
-    fn meets(&mut self, selector: &Selector, prefix: Prefix) -> bool {
+    fn meets(&self, selector: &Selector, prefix: Prefix) -> bool {
         match selector {
             Selector::Ip(own) => own.covers(prefix) || prefix.covers(*own),
             Selector::Asn(asn) => self.facts.atlas.asn(*asn).overlaps(prefix),
@@ -173,11 +175,10 @@ impl<'a> Desk<'a> {
                 self.facts.atlas.country(*code).overlaps(prefix)
             }
             Selector::Risk(_) | Selector::List(_) => {
-                let (facts, now) = (self.facts, self.now);
-                let space = self
-                    .spaces
-                    .entry(selector.clone())
-                    .or_insert_with(|| space_of(selector, facts, now));
+                let resolve = || space_of(selector, self.facts, self.now);
+                let mut spaces = self.spaces.borrow_mut();
+                let space =
+                    spaces.entry(selector.clone()).or_insert_with(resolve);
                 space.overlaps(prefix)
             }
         }

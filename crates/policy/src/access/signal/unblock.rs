@@ -2,6 +2,7 @@
 //! block still holds becomes an exception.
 
 use asgard_model::Prefix;
+use uuid::Uuid;
 
 use super::{EventResult, Status, desk::Desk, event::Event};
 use crate::access::{
@@ -12,66 +13,94 @@ use crate::access::{
 /// Why an exception stands.
 const REASON: &str = "unblock signal";
 
-pub(super) fn unblock(
-    desk: &mut Desk<'_>,
+/// An unblock against which nothing speaks.
+pub(super) struct Unblocking {
+    /// Rules that go.
+    made: Vec<Rule>,
+    /// An exception that is new, or that gets another end.
+    exception: Option<Exception>,
+    result: EventResult,
+}
+
+struct Exception {
+    /// That of the one that stands.
+    id: Option<Uuid>,
+    prefix: Prefix,
+}
+
+pub(super) fn plan(
+    desk: &Desk<'_>,
     event: &Event,
-) -> Result<EventResult, Refusal> {
+) -> Result<Unblocking, Refusal> {
     let selector = Selector::from(event.target);
     let made = desk.made(&selector);
-    for rule in &made {
-        desk.remove_rule(rule);
-    }
-    let status = match made.is_empty() {
-        true => Status::Noop,
-        false => Status::Removed,
-    };
-    let mut result = EventResult::new(status);
-    result.rule_id = made.first().map(|rule| rule.id);
-    let same: Vec<Rule> = desk
+    let same: Vec<&Rule> = desk
         .rules()
         .filter(|rule| rule.is_in_force(desk.now))
         .filter(|rule| rule.made_by == MadeBy::Operator)
         .filter(|rule| rule.block.selectors().any(|s| s == selector))
-        .cloned()
         .collect();
+    let mut result = EventResult::new(match made.is_empty() {
+        true => Status::Noop,
+        false => Status::Removed,
+    });
+    result.rule_id = made.first().map(|rule| rule.id);
     if !same.is_empty() {
-        let names: Vec<String> = same.iter().map(Rule::title).collect();
         result.warning = Some(format!(
             "{selector} stays blocked by rule {}, which no signal made: change \
              it under /v1/access-rules",
-            names.join(", ")
+            titles(&same)
         ));
-        result.covered_by = same.iter().map(|r| r.id.to_string()).collect();
+        result.covered_by = ids(&same);
     }
-    match event.target {
-        Target::Ip(prefix) => except(desk, event, prefix, &same, &mut result)?,
-        Target::Asn(_) if made.is_empty() && same.is_empty() => {
-            // Nothing to remove: a misspelt number must not look like success.
+    let nothing = made.is_empty() && same.is_empty();
+    let exception = match event.target {
+        Target::Ip(prefix) => {
+            let is_told = |rule: &&Rule| {
+                made.iter().any(|gone| gone.id == rule.id)
+                    || same.iter().any(|other| other.id == rule.id)
+            };
+            let around: Vec<&Rule> =
+                desk.blocking(prefix).filter(|rule| !is_told(rule)).collect();
+            let found = except(desk, event, prefix, &around, &mut result);
+            match found {
+                // The rules of this selector go all the same.
+                Err(refusal) if !made.is_empty() => {
+                    result.covered_by = ids(&around);
+                    result.warning = Some(format!(
+                        "part of {prefix} stays blocked by rule {}: {refusal}",
+                        titles(&around)
+                    ));
+                    None
+                }
+                found => found?,
+            }
+        }
+        // Nothing to remove: a misspelt number must not look like success.
+        Target::Asn(_) if nothing => {
             check(&selector, "asn", desk.facts)?;
+            None
         }
-        Target::Country(_) if made.is_empty() && same.is_empty() => {
+        Target::Country(_) if nothing => {
             check(&selector, "country", desk.facts)?;
+            None
         }
-        Target::Asn(_) | Target::Country(_) => {}
-    }
-    Ok(result)
+        Target::Asn(_) | Target::Country(_) => None,
+    };
+    Ok(Unblocking { made, exception, result })
 }
 
-/// Makes an exception if a larger block still holds addresses of the prefix.
+/// The exception that is needed because rules around hold addresses of the
+/// prefix; the result tells of it.
 fn except(
-    desk: &mut Desk<'_>,
+    desk: &Desk<'_>,
     event: &Event,
     prefix: Prefix,
-    same: &[Rule],
+    around: &[&Rule],
     result: &mut EventResult,
-) -> Result<(), Refusal> {
-    let around: Vec<Rule> = desk
-        .blocking(prefix)
-        .into_iter()
-        .filter(|rule| same.iter().all(|other| other.id != rule.id))
-        .collect();
+) -> Result<Option<Exception>, Refusal> {
     if around.is_empty() || desk.shield.protected.covers(prefix) {
-        return Ok(());
+        return Ok(None);
     }
     let limits = &desk.facts.settings.limits;
     let shortest = match prefix.is_v4() {
@@ -91,8 +120,7 @@ fn except(
         let message = format!("there are {MAX_PROTECTED} exceptions already");
         return Err(Refusal::new(Code::TooMany, "", message));
     }
-    let names: Vec<String> = around.iter().map(Rule::title).collect();
-    result.covered_by = around.iter().map(|r| r.id.to_string()).collect();
+    result.covered_by = ids(around);
     let wider = exceptions.iter().find(|(own, entry)| {
         own.covers(prefix)
             && (entry.expires_at == event.expires_at
@@ -103,23 +131,45 @@ fn except(
         result.expires_at = entry.expires_at;
         result.warning =
             Some(format!("{prefix} is excepted already, by {own}"));
-        return Ok(());
+        return Ok(None);
     }
-    let entry = Protected {
-        id: standing.map_or_else(|| desk.id(), |(_, entry)| entry.id),
-        target: Target::Ip(prefix),
-        reason: REASON.to_owned(),
-        expires_at: event.expires_at,
-        source: ProtectedSource::Unblock,
-        created_at: whole_second(desk.now),
-    };
     result.status = Status::Exception;
-    result.protected_id = Some(entry.id);
-    result.expires_at = entry.expires_at;
+    result.expires_at = event.expires_at;
     result.warning = Some(format!(
         "{prefix} is taken out of what rule {} blocks",
-        names.join(", ")
+        titles(around)
     ));
-    desk.put_protected(entry);
-    Ok(())
+    let id = standing.map(|(_, entry)| entry.id);
+    Ok(Some(Exception { id, prefix }))
+}
+
+impl Unblocking {
+    pub(super) fn carry_out(self, desk: &mut Desk<'_>) -> EventResult {
+        for rule in &self.made {
+            desk.remove_rule(rule);
+        }
+        let mut result = self.result;
+        if let Some(Exception { id, prefix }) = self.exception {
+            let id = id.unwrap_or_else(|| desk.id());
+            result.protected_id = Some(id);
+            desk.put_protected(Protected {
+                id,
+                target: Target::Ip(prefix),
+                reason: REASON.to_owned(),
+                expires_at: result.expires_at,
+                source: ProtectedSource::Unblock,
+                created_at: whole_second(desk.now),
+            });
+        }
+        result
+    }
+}
+
+fn titles(rules: &[&Rule]) -> String {
+    let names: Vec<String> = rules.iter().map(|rule| rule.title()).collect();
+    names.join(", ")
+}
+
+fn ids(rules: &[&Rule]) -> Vec<String> {
+    rules.iter().map(|rule| rule.id.to_string()).collect()
 }
