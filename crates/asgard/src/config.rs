@@ -299,6 +299,8 @@ impl Settings {
             (None, Origin::Network) => AsOf::Now,
             (None, _) => AsOf::Newest,
         };
+        let catalogue = Catalogue::embedded()?;
+        let model = model(self.model.as_deref(), &catalogue)?;
         Ok(Config {
             data_dir: match &self.data_dir {
                 Some(dir) => dir.clone(),
@@ -306,7 +308,8 @@ impl Settings {
             },
             listen: self.listen,
             as_of,
-            catalogue: Catalogue::embedded()?
+            catalogue: catalogue
+                .weighed(&model)
                 .with_overrides(&self.sources)?
                 .exclude(&self.exclude_sources)?,
             cycle: Duration::from_secs(u64::from(self.cycle_minutes) * 60),
@@ -314,7 +317,7 @@ impl Settings {
             api: self.api()?,
             lookup: self.lookup(&origin)?,
             bands: self.bands,
-            model: model(self.model.as_deref())?,
+            model,
             allow_private: prefixes("allow_private", &self.allow_private)?,
             history_days: self.history_days.max(1),
             log: self.log,
@@ -335,12 +338,16 @@ fn read(path: &Path) -> Result<Settings> {
     })
 }
 
-fn model(path: Option<&Path>) -> Result<Model> {
+fn model(path: Option<&Path>, catalogue: &Catalogue) -> Result<Model> {
     let Some(path) = path else { return Ok(Model::default_model()) };
     let text = std::fs::read_to_string(path).with_context(|| {
         format!("the model `{}` cannot be read", path.display())
     })?;
-    Model::from_toml(&text)
+    let model = Model::from_toml(&text).and_then(|model| {
+        model.check_sources(&text, |name| catalogue.find(name))?;
+        Ok(model)
+    });
+    model
         .with_context(|| format!("the model `{}` is not valid", path.display()))
 }
 

@@ -261,7 +261,7 @@ fn threats(
     let evidence = findings.verdicts.by_asn.remove(&asn);
     let overlap = findings.listed_space.overlap(&originated.all);
     let listed = findings.listed_asns.get(&asn).copied();
-    if evidence.is_none() && overlap.share <= 0.0 && listed.is_none() {
+    if evidence.is_none() && overlap.samples.is_empty() && listed.is_none() {
         return (None, Vec::new());
     }
     let Evidence { mut threats, mut samples } = evidence.unwrap_or_default();

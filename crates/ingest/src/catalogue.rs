@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-use asgard_model::{Category, Class, FamilyId, signals::Trust};
+use asgard_model::{Category, Class, FamilyId, Model, signals::Trust};
 use serde::Deserialize;
 
 use crate::format::Kind;
@@ -71,7 +71,8 @@ pub struct Source {
     pub contains: Vec<String>,
     /// How far its family is trusted.
     pub trust: Trust,
-    /// How much its word counts, 0–1.
+    /// How much its word counts, 0–1, unless the model states a weight
+    /// ([`Catalogue::weighed`]).
     pub weight: f64,
     /// Limit of a download and of its plain bytes.
     pub max_bytes: u64,
@@ -240,6 +241,17 @@ impl Catalogue {
     /// The source of a name.
     pub fn get(&self, name: &str) -> Option<&Source> {
         self.sources.iter().find(|source| source.name == name)
+    }
+
+    /// The same with the weights that a model states; those of other sources
+    /// stay. [`Catalogue::find`] tells what the names must be.
+    #[must_use]
+    pub fn weighed(mut self, model: &Model) -> Self {
+        for source in &mut self.sources {
+            let stated = model.source_weight(&source.name);
+            source.weight = stated.unwrap_or(source.weight);
+        }
+        self
     }
 
     /// The sources that are read.

@@ -273,7 +273,8 @@ impl Sum {
         let first = facts[0];
         let list_of = |r: &Record<K>| &lists[usize::from(r.list)];
         if first.category.is_hosting() {
-            for record in facts {
+            // A list without weight shows no persistence either.
+            for record in facts.iter().filter(|r| list_of(r).weight > 0.0) {
                 *self.months.entry(record.list).or_default() |= record.months;
             }
         }

@@ -91,8 +91,9 @@ pub struct Learner {
 }
 
 impl Learner {
-    /// A learner that knows nothing yet. `data_dir` is given where the supply
-    /// has no history of its own, so that ledgers must be kept.
+    /// A learner that knows nothing yet; the weights that the model states rule
+    /// over those of the catalogue. `data_dir` is given where the supply has no
+    /// history of its own, so that ledgers must be kept.
     pub fn new(
         catalogue: Catalogue,
         supply: Supply,
@@ -100,6 +101,7 @@ impl Learner {
         as_of: AsOf,
         data_dir: Option<PathBuf>,
     ) -> Self {
+        let catalogue = catalogue.weighed(&model);
         let board = Board::new(&catalogue, &supply);
         let ledgers = data_dir.map(|dir| dir.join("sources"));
         Self {

@@ -19,6 +19,8 @@ pub struct ListingSource<'a> {
     pub source: SourceId,
     /// The family of the publisher.
     pub family: FamilyId,
+    /// Weight of its word, 0–1.
+    pub weight: f64,
     /// Days of silence after which its listings begin to decay.
     pub max_stale_days: u16,
     /// What it said.
@@ -32,7 +34,7 @@ pub struct Listed {
     pub source: SourceId,
     /// The family of the publisher.
     pub family: FamilyId,
-    /// 1 while listed, halving after.
+    /// The weight of the source while listed, halving after.
     pub strength: f64,
     /// First and last day.
     pub seen: Seen,
@@ -40,7 +42,7 @@ pub struct Listed {
     pub stands: bool,
 }
 
-/// Weakest listing that still counts: below it (about 20 months) it is noise.
+/// Share of a listing that still counts: below it (about 20 months) it is noise.
 const NEGLIGIBLE: f64 = 0.01;
 
 impl ListingSource<'_> {
@@ -52,11 +54,12 @@ impl ListingSource<'_> {
             false => seen.last,
         };
         let age = f64::from(as_of.days_since(gone));
-        let strength = libm_exp2(-age / half_life);
-        (strength >= NEGLIGIBLE).then_some(Listed {
+        let left = libm_exp2(-age / half_life);
+        // A list without weight is still told of: it only moves nothing.
+        (left >= NEGLIGIBLE).then_some(Listed {
             source: self.source,
             family: self.family,
-            strength,
+            strength: self.weight * left,
             seen,
             stands,
         })
@@ -238,6 +241,7 @@ mod tests {
         ListingSource {
             source: SourceId(0),
             family: FamilyId(3),
+            weight: 1.0,
             max_stale_days: 7,
             ledger,
         }

@@ -114,6 +114,15 @@ impl Catalogue {
         Ok(self)
     }
 
+    /// The source of a name.
+    ///
+    /// # Errors
+    ///
+    /// [`SelectionError::UnknownSource`], with the names that look like it.
+    pub fn find(&self, name: &str) -> Result<&Source, SelectionError> {
+        self.get(name).ok_or_else(|| self.unknown_source(name))
+    }
+
     fn unknown_source(&self, name: &str) -> SelectionError {
         let names = self.sources.iter().map(|source| &source.name);
         let near = nearest(name, names);

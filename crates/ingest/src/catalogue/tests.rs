@@ -52,21 +52,17 @@ fn what_terms_reserve_for_non_commercial_use_is_off() {
 }
 
 #[test]
-fn weights_are_those_of_the_scoring_model() {
-    let catalogue = embedded();
-    for (name, weight) in [
-        ("spamhaus-asndrop", 1.0),
-        ("spamhaus-drop", 1.0),
-        ("sslbl", 1.0),
-        ("threatfox", 0.7),
-        ("feodo", 0.9),
-        ("c2-tracker", 0.6),
-        ("ipsum", 0.5),
-        ("blocklist-de", 0.3),
-    ] {
-        let source = catalogue.get(name).unwrap();
-        assert!((source.weight - weight).abs() < 1e-9, "{name}");
+fn every_weight_of_the_scoring_model_is_that_of_a_source() {
+    let (catalogue, model) = (embedded(), Model::default_model());
+    assert!(model.weighed_sources().count() > 10);
+    for name in model.weighed_sources() {
+        let source = catalogue.find(name).unwrap();
+        let of_model = model.source_weight(name).unwrap();
+        assert!((source.weight - of_model).abs() < 1e-9, "{name}");
     }
+    assert_eq!(embedded().weighed(&model), catalogue);
+    let near = catalogue.find("c2tracker").unwrap_err().to_string();
+    assert!(near.contains("did you mean `c2-tracker`"), "{near}");
 }
 
 #[test]

@@ -44,13 +44,14 @@ impl Learner {
                     family: self.family(source),
                     contains: self.catalogue.contains_bits(source),
                     trust: source.trust,
-                    weight: self.weight(source),
+                    weight: source.weight,
                     ledger: &memory.ledger,
                 }),
                 role => {
                     let listing = ListingSource {
                         source: SourceId(id),
                         family: self.family(source),
+                        weight: source.weight,
                         max_stale_days: self.freshness(source).max_stale_days(),
                         ledger: &memory.ledger,
                     };
@@ -92,11 +93,6 @@ impl Learner {
             .expect("the catalogue numbers the families of its sources")
     }
 
-    /// The model's weight for the source, else the catalogue's.
-    fn weight(&self, source: &Source) -> f64 {
-        self.model.source_weight(&source.name).unwrap_or(source.weight)
-    }
-
     fn freshness(&self, source: &Source) -> Freshness {
         self.aged(source, self.board.data_day(&source.name))
     }
@@ -107,7 +103,7 @@ impl Learner {
             .get(&source.name)
             .map_or(0, |memory| memory.ledger.median_gap_days());
         Freshness::new(
-            self.weight(source),
+            source.weight,
             day,
             source.cadence,
             source.max_stale,

@@ -1,8 +1,9 @@
 //! Reading `model.toml`, refusing what makes no sense, naming the version.
 //!
 //! Refuses unknown and missing keys, numbers that are negative or not finite,
-//! ramps that do not rise and quantiles on the wrong side: always with the line,
-//! because a score from a mistyped file looks like any other score.
+//! ramps that do not rise, quantiles on the wrong side and weights of unknown
+//! sources: always with the line, because a score from a mistyped file looks
+//! like any other score.
 
 use sha2::{Digest, Sha256};
 use toml::{
@@ -35,6 +36,14 @@ pub enum ModelError {
         /// What it must be.
         demand: &'static str,
     },
+    /// A weight of something that is no source: it would do nothing.
+    #[error("model line {line}: source_weight: {problem}")]
+    Source {
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong with the name.
+        problem: String,
+    },
 }
 
 /// The file that is compiled in.
@@ -63,6 +72,25 @@ impl Model {
         refuse_heavy_sources(text, &model, &table)?;
         model.ramps = Ramps::new(&model);
         Ok(model)
+    }
+
+    /// Refuses weights of what is no source. Only who has the catalogue can
+    /// tell; `text` is what the model was read from, for the line.
+    ///
+    /// # Errors
+    /// The first name that `known` refuses, with its words.
+    pub fn check_sources<T, E: ToString>(
+        &self,
+        text: &str,
+        known: impl Fn(&str) -> Result<T, E>,
+    ) -> Result<(), ModelError> {
+        for name in self.source_weight.keys() {
+            known(name).map_err(|error| ModelError::Source {
+                line: line_of_key(text, &format!("source_weight.{name}")),
+                problem: error.to_string(),
+            })?;
+        }
+        Ok(())
     }
 
     /// The model that is compiled in.
@@ -296,7 +324,7 @@ mod tests {
     #[test]
     fn sections_that_older_files_lack_have_the_same_values() {
         let start = DEFAULT.find("# Without `families`").unwrap();
-        let end = DEFAULT.find("[source_weight]").unwrap();
+        let end = DEFAULT.find("# How much the word of a source").unwrap();
         let older = DEFAULT.replace(&DEFAULT[start..end], "");
         let start = older.find("# confidence =").unwrap();
         let older = Model::from_toml(&older[..start]).unwrap();
@@ -338,6 +366,20 @@ mod tests {
             };
             assert_eq!((*line, found.as_str()), (line_of(old), key), "{new}");
         }
+    }
+
+    #[test]
+    fn refuses_weights_of_what_is_no_source_with_the_line() {
+        let text = DEFAULT.replace("c2-tracker = 0.6", "c2tracker = 0.6");
+        let model = Model::from_toml(&text).unwrap();
+        let known = |name: &str| match name {
+            "c2tracker" => Err("nobody"),
+            _ => Ok(()),
+        };
+        let refused = model.check_sources(&text, known).unwrap_err();
+        let line = line_of("c2-tracker = 0.6");
+        let problem = "nobody".to_owned();
+        assert_eq!(refused, ModelError::Source { line, problem });
     }
 
     #[test]

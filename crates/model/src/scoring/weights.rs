@@ -298,6 +298,11 @@ impl Model {
         self.source_weight.get(source).copied()
     }
 
+    /// The names of the sources whose weight the file states.
+    pub fn weighed_sources(&self) -> impl Iterator<Item = &str> {
+        self.source_weight.keys().map(String::as_str)
+    }
+
     /// What remains, 0–1, of a report about a well-known range that explains it.
     pub fn benign_factor(&self, class: Class, category: Category) -> f64 {
         match class {

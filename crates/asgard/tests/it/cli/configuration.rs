@@ -138,3 +138,40 @@ fn bands_of_the_configuration_decide_the_levels() {
     // 87 of 100 would be MEDIUM.
     assert_eq!(rows[0][5..7], ["87", "CRITICAL"], "{rows:?}");
 }
+
+#[test]
+fn a_model_that_weighs_no_source_exits_2_and_says_which_was_meant() {
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/../model/model.toml");
+    let shipped = std::fs::read_to_string(shipped).unwrap();
+    let text = shipped.replace("c2-tracker = 0.6", "c2tracker = 0.6");
+    let lines = text.lines();
+    let line = 1 + lines.take_while(|l| !l.starts_with("c2tracker")).count();
+    let world = World::tiny();
+    let model = world.write("model.toml", &text);
+    let config = format!("model: {}\n", model.display());
+    let file = world.write("asgard.yaml", &config);
+    let check = || {
+        asgard([
+            "config".into(),
+            "check".into(),
+            "--config".into(),
+            file.clone(),
+        ])
+    };
+    let ended = check().exits(2);
+    let place = format!("model line {line}:");
+    for words in [&*place, "`c2tracker`", "did you mean `c2-tracker`?"] {
+        assert!(ended.stderr.contains(words), "{words}: {ended:?}");
+    }
+    world.write(
+        "model.toml",
+        &shipped.replace("threatfox = 0.7", "threatfox = 0.25"),
+    );
+    check().exits(0);
+    let words = ["source", "list", "-o", "json", "--config"];
+    let words = words.map(std::ffi::OsString::from);
+    let list = asgard(words.into_iter().chain([file.into()])).json();
+    let of = |source: &&serde_json::Value| source["name"] == "threatfox";
+    let threatfox = list.as_array().unwrap().iter().find(of).unwrap();
+    assert_eq!(threatfox["weight"], 0.25);
+}
