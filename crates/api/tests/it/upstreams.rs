@@ -104,6 +104,40 @@ async fn where_paths_were_read_their_routes_are_the_connections() {
     assert_eq!(upstreams(&app, world::SHADY).await["upstreams"], json!(rows));
 }
 
+/// How many units of evidence the providers of SHADY bear, as the reason says.
+async fn upstream_units(routes: Option<(u32, u32)>) -> Option<f64> {
+    let app = start_with(|asns, graph| {
+        let Some((clean, bad)) = routes else { return };
+        graph.count_connections(|origin, provider| {
+            match (asns[origin].0, asns[provider].0) {
+                (world::SHADY, world::GOOGLE) => clean,
+                (world::SHADY, world::DROPPED) => bad,
+                _ => 0,
+            }
+        });
+    })
+    .await;
+    let profile = profile(&app, world::SHADY).await;
+    let details = profile["details"].as_array().unwrap().clone();
+    let risk = details.iter().find(|d| d["code"] == "UPSTREAM_RISK")?;
+    let text = risk["description"].as_str().unwrap();
+    let units = text.split(' ').find_map(|word| word.parse().ok());
+    Some(units.unwrap_or_else(|| panic!("no number in {text}")))
+}
+
+#[tokio::test]
+async fn a_bad_provider_weighs_as_much_as_the_routes_that_go_over_it() {
+    // Of three providers one is bad: a third, where nobody counted.
+    let third = upstream_units(None).await.unwrap();
+    let all = upstream_units(Some((0, 7))).await.unwrap();
+    assert!((all - 3.0 * third).abs() < 0.2, "{all} {third}");
+    let half = upstream_units(Some((7, 7))).await.unwrap();
+    assert!((all - 2.0 * half).abs() < 0.2, "{all} {half}");
+    let hardly = upstream_units(Some((9_999, 1))).await;
+    assert!(hardly.is_none_or(|units| units < 0.1), "{hardly:?}");
+    assert_eq!(upstream_units(Some((0, 0))).await, None);
+}
+
 #[tokio::test]
 async fn fields_stand_in_the_documented_order() {
     let app = start().await;

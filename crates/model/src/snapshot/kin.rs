@@ -63,10 +63,16 @@ pub(super) fn neighbours(
         (direct(customer as usize), exposure.v4)
     });
     // Without observed paths every provider carries the same share.
-    let providers = world.graph.providers(node).iter();
+    let counted = world.graph.connections(node);
+    let paths = |at: usize| match counted {
+        Some(counted) => counted.get(at).map_or(0.0, |&n| f64::from(n)),
+        None => 1.0,
+    };
+    let providers = world.graph.providers(node).iter().enumerate();
+    let providers = providers.map(|(at, &p)| (direct(p as usize), paths(at)));
     Neighbours {
         downstream: downstream_score(customers),
-        upstream: upstream_units(providers.map(|&p| (direct(p as usize), 1.0))),
+        upstream: upstream_units(providers),
         sibling: sibling.map(|(_, units)| units),
     }
 }
