@@ -3,6 +3,7 @@ client, and that nothing that a client claims reaches the backend.
 """
 
 import contextlib
+import http.client
 import subprocess
 
 import httpx
@@ -139,6 +140,97 @@ def caddy(gateway, tmp_path, need):
     home = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
     with running(port, *command, env=home) as url:
         yield url
+
+
+STATIC = """
+health: {{host: 127.0.0.1, port: 0}}
+listeners: [{{bind: "127.0.0.1:0"}}]
+backends: [{{name: files, servers: ["{files}"]}}]
+limits: {{drain_delay: 0s, drain_timeout: 2s}}
+rules:
+  - {{name: secret, action: DENY, path: /secret.html}}
+  - {{name: open, action: ALLOW, path_regex: "^/groups/"}}
+  - {{name: others, action: CHALLENGE, all: {{}},
+     challenge: {{kind: pow, difficulty: 4}}}}
+"""
+
+
+@contextlib.contextmanager
+def files_behind(binary, tmp_path):
+    """nginx with a folder of files, behind a gateway: where each is."""
+    root = tmp_path / "root"
+    (root / ".well-known").mkdir(parents=True)
+    (root / "groups" / "a").mkdir(parents=True)
+    (root / "secret.html").write_text("the secret")
+    (root / ".well-known" / "about").write_text("about us")
+    (root / "groups" / "a" / "b").write_text("a group")
+    port = free_port()
+    config = tmp_path / "nginx.conf"
+    config.write_text(f"""
+daemon off; master_process off; pid {tmp_path}/pid; error_log {tmp_path}/error;
+events {{}}
+http {{
+  access_log off;
+  client_body_temp_path {tmp_path}/b; proxy_temp_path {tmp_path}/p;
+  fastcgi_temp_path {tmp_path}/f; uwsgi_temp_path {tmp_path}/u;
+  scgi_temp_path {tmp_path}/s;
+  server {{ listen 127.0.0.1:{port}; root {root}; }}
+}}
+""")
+    nginx = running(port, "nginx", "-c", config, "-p", tmp_path)
+    with nginx as files, (tmp_path / "log").open("w") as log:
+        config = tmp_path / "gateway.yaml"
+        config.write_text(STATIC.format(files=files))
+        process = subprocess.Popen(
+            [binary, "gateway", "--config", config, "--workers", "1"],
+            stdout=subprocess.PIPE, stderr=log, text=True,
+        )
+        try:
+            # It says where; the admin listener comes last.
+            found = [next(process.stdout).split(" on ")[1].strip()
+                     for _ in range(2)]  # fmt: skip
+            yield files, found[0]
+        finally:
+            process.terminate()
+            process.wait(10)
+            process.stdout.close()
+
+
+def raw_get(url, path):
+    """As it stands: clients resolve dot segments."""
+    host = url.removeprefix("http://")
+    connection = http.client.HTTPConnection(host, timeout=30)
+    connection.putrequest("GET", path)
+    connection.endheaders()
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    connection.close()
+    return answer.status, text
+
+
+def test_no_spelling_of_a_path_leads_around_rules_to_files_of_nginx(
+    binary, tmp_path, need
+):
+    need("nginx")
+    around = [
+        "/.well-known/..%2Fsecret.html", "/x%2F..%2Fsecret.html",
+        "/.well-known/%2e%2e%2fsecret.html", "/groups/..%2Fsecret.html",
+        "/.well-known/a%2F../../secret.html",
+    ]  # fmt: skip
+    straight = ["/.well-known/../secret.html", "/secret%2Ehtml", "//secret.html",
+                "/./secret.html", "/.well-known/%2e%2e/secret.html"]  # fmt: skip
+    with files_behind(binary, tmp_path) as (files, gateway):
+        for path in [*around, *straight]:
+            assert raw_get(files, path) == (200, "the secret"), path
+        for path in around:
+            assert raw_get(gateway, path)[0] == 400, path
+        for path in straight:
+            assert raw_get(gateway, path)[0] == 403, path
+        # Not decoded twice by anybody.
+        assert raw_get(files, "/groups/%252e%252e/secret.html")[0] == 404
+        assert raw_get(gateway, "/groups/%252e%252e/secret.html")[0] == 404
+        assert raw_get(gateway, "/groups/a%2Fb") == (200, "a group")
+        assert raw_get(gateway, "/.well-known/about") == (200, "about us")
 
 
 def told(answer):

@@ -40,12 +40,11 @@ pub(super) fn explain(
 ) -> Result<Value, String> {
     let question = read(query)?.with_memory(recall)?;
     let ip = question.ip.ok_or("which client? ip=192.0.2.1")?.to_canonical();
-    let (raw, query) = path::split(&question.path);
-    let normal = match question.remembered {
-        // It was kept as rules saw it.
-        Some(_) => Cow::Borrowed(raw),
-        None => path::normalise(raw)
-            .map_err(|error| format!("`{raw}` is no path: {error}"))?,
+    let target = match question.remembered {
+        Some(_) => kept(&question.path),
+        None => path::parts(&question.path).map_err(|error| {
+            format!("`{}` is no path: {error}", question.path)
+        })?,
     };
     let (setup, data) = (&generation.setup, &generation.data);
     let network = data.networks.as_ref().and_then(|t| t.lookup(ip));
@@ -64,9 +63,9 @@ pub(super) fn explain(
         country: place.as_ref().and_then(|place| place.country),
         method: &question.method,
         host: &told.host,
-        path: &normal,
-        raw_path: raw,
-        query,
+        path: &target.path,
+        raw_path: target.raw_path,
+        query: target.query,
         user_agent: agent,
         headers: &told.headers,
         content_length: told.content_length,
@@ -105,6 +104,11 @@ pub(super) fn explain(
             .map(|(name, value)| ((*name).to_owned(), json!(value)))
             .collect::<serde_json::Map<_, _>>(),
     }))
+}
+
+/// A path that was kept as rules saw it.
+fn kept(path: &str) -> path::Parts<'_> {
+    path::Parts { path: Cow::Borrowed(path), raw_path: path, query: "" }
 }
 
 /// What was decided then.

@@ -54,6 +54,8 @@ impl From<PathError> for Refusal {
             PathError::Percent => "malformed escape in the path",
             PathError::Nul => "NUL in the path",
             PathError::NotAbsolute => "the path does not begin with a slash",
+            PathError::Ambiguous => "dot segments beside an encoded slash",
+            PathError::Fragment => "fragment in the target",
         })
     }
 }

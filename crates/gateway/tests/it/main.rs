@@ -8,6 +8,7 @@ mod clients;
 mod configuration;
 mod crowds;
 mod decisions;
+mod evasions;
 mod explain;
 mod ext_authz;
 mod floods;

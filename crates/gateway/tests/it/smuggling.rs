@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Each is followed by a request that would be smuggled.
-const AMBIGUOUS: [&str; 46] = [
+const AMBIGUOUS: [&str; 48] = [
     "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n",
     "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nContent-Length: 44\r\n\r\n",
@@ -51,6 +51,8 @@ const AMBIGUOUS: [&str; 46] = [
     "POST /\x01 HTTP/1.1\r\nHost: a\r\n\r\n",
     "POST /%zz HTTP/1.1\r\nHost: a\r\n\r\n",
     "POST /%00 HTTP/1.1\r\nHost: a\r\n\r\n",
+    "POST /a%2F..%2Fb HTTP/1.1\r\nHost: a\r\n\r\n",
+    "POST /a/..;/b HTTP/1.1\r\nHost: a\r\n\r\n",
     "POST /a#b HTTP/1.1\r\nHost: a\r\n\r\n",
     "CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n",
     "POST / HTTP/1.1\r\nHost: a\r\nExpect: more\r\n\r\n",

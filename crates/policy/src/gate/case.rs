@@ -123,6 +123,7 @@ impl Policy {
         let headers = HeaderMap(test.headers.clone());
         let (host, agent) = (&test.host, &test.user_agent);
         let told = Told::new(host, agent, headers, &self.hidden);
+        // What cannot be taken was refused when the file was read.
         let (raw_path, query) = path::split(&test.path);
         let normal =
             path::normalise(raw_path).unwrap_or_else(|_| raw_path.into());

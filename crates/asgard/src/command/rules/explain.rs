@@ -49,8 +49,7 @@ pub(super) fn run(options: &Explain, out: &mut Out) -> anyhow::Result<Exit> {
     let headers = headers(options).map_err(usage)?;
     let hidden = loaded.policy.hidden();
     let told = Told::new(&options.host, &options.ua, headers, hidden);
-    let (raw_path, query) = path::split(&options.path);
-    let normal = path::normalise(raw_path)
+    let target = path::parts(&options.path)
         .with_context(|| format!("--path `{}`", options.path))
         .map_err(usage)?;
     let address = options.ip.to_canonical();
@@ -63,9 +62,9 @@ pub(super) fn run(options: &Explain, out: &mut Out) -> anyhow::Result<Exit> {
         country: network.country,
         method: &options.method,
         host: &told.host,
-        path: &normal,
-        raw_path,
-        query,
+        path: &target.path,
+        raw_path: target.raw_path,
+        query: target.query,
         user_agent: &told.user_agent,
         headers: &told.headers,
         content_length: told.content_length,

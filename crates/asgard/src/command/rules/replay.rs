@@ -226,8 +226,7 @@ fn decide(
     line: &LogLine<'_>,
     counts: &mut dyn Counts,
 ) -> Option<Action> {
-    let (raw_path, query) = path::split(&line.target);
-    let normal = path::normalise(raw_path).ok()?;
+    let target = path::parts(&line.target).ok()?;
     let network = data.facts(line.address);
     let lists = Membership { data, address: line.address };
     let mut headers = HeaderMap::default();
@@ -244,9 +243,9 @@ fn decide(
         country: network.country,
         method: &line.method,
         host: &told.host,
-        path: &normal,
-        raw_path,
-        query,
+        path: &target.path,
+        raw_path: target.raw_path,
+        query: target.query,
         user_agent: &told.user_agent,
         headers: &told.headers,
         content_length: told.content_length,

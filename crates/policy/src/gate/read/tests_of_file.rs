@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use asgard_model::Level;
 
 use super::{
-    super::rule::{Action, Strings, TestCase, Written},
+    super::{
+        path::parts,
+        rule::{Action, Strings, TestCase, Written},
+    },
     action,
 };
 use crate::{
@@ -122,7 +125,7 @@ fn request(
         ip,
         method: asked.text("method").unwrap_or_else(|| "GET".into()),
         host: host.unwrap_or_default().to_ascii_lowercase(),
-        path: asked.text("path").unwrap_or_else(|| "/".into()),
+        path: target(&mut asked).unwrap_or_else(|| "/".into()),
         user_agent,
         content_length: number(&mut asked, "content_length", u64::MAX >> 1),
         asn: number(&mut asked, "asn", u32::MAX),
@@ -141,6 +144,16 @@ fn request(
         weight: None,
         place: node.place,
     })
+}
+
+/// A path with its query, of a request that would come before the rules.
+fn target(asked: &mut Section<'_, '_>) -> Option<String> {
+    let told = asked.text("path")?;
+    if let (Err(error), Some(node)) = (parts(&told), asked.get("path")) {
+        let message = format!("no rule sees `{}`: {error}", short(&told));
+        asked.reading.wrong(node, message, "a gateway answers it with 400");
+    }
+    Some(told)
 }
 
 fn headers(asked: &mut Section<'_, '_>) -> BTreeMap<String, String> {
