@@ -44,3 +44,25 @@ async fn no_spelling_of_a_path_leads_around_a_challenge_or_a_refusal() {
         assert_eq!(status(&answer), 403, "{path}: {answer}");
     }
 }
+
+#[tokio::test]
+async fn a_rule_sees_the_whole_query() {
+    let backend = Backend::start().await;
+    let rules = "rules:\n\
+        - {name: a, action: DENY, expression: '\"cmd\" in query'}\n\
+        - {name: b, action: DENY, expression: 'query.file.contains(\"../\")'}\n";
+    let stage = Stage::of(&yaml(backend.address, rules)).await;
+    let many = "a&".repeat(1_000);
+    for query in [
+        "cmd=ls",
+        &format!("{many}cmd=ls"),
+        "file=../x",
+        "file=a.txt&file=..%2Fx",
+        "file=../x&file=a.txt",
+    ] {
+        let answer = stage.get(&format!("/?{query}"), "").await;
+        assert_eq!(status(&answer), 403, "{query}");
+    }
+    let answer = stage.get(&format!("/?{many}file=a"), "").await;
+    assert_eq!(status(&answer), 200);
+}

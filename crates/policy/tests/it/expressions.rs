@@ -27,7 +27,7 @@ fn offered() -> Offered {
     }
 }
 
-fn compile(text: &str) -> Result<Program, Vec<&'static str>> {
+pub(crate) fn compile(text: &str) -> Result<Program, Vec<&'static str>> {
     let offered = offered();
     let declarations = Declarations::of_rules(&offered);
     let place = Place { file: 0, start: 0, end: text.len() };
@@ -243,7 +243,13 @@ fn what_a_gateway_lets_through_counts_for_the_cost() {
         header_bytes: 1 << 20,
         uri_bytes: 65_536,
     };
-    for text in ["'a' in userAgent", "size(headers) > 1", "path == rawPath"] {
+    for text in [
+        "'a' in userAgent",
+        "size(headers) > 1",
+        "path == rawPath",
+        "'a' in query",
+        "query.a == 'b'",
+    ] {
         let (less, more) = (cost(usual, text), cost(large, text));
         assert!(less.unwrap() * 5 < more.unwrap(), "{text}");
     }

@@ -11,6 +11,7 @@ mod formats;
 mod gate_rules;
 mod poison;
 mod properties;
+mod queries;
 mod rules;
 mod scene;
 mod selecting;

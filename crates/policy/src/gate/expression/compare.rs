@@ -37,7 +37,7 @@ fn maps_equal(a: &Value<'_>, b: &Value<'_>) -> bool {
 }
 
 /// The entries of a map.
-pub(super) fn entries<'a>(
+fn entries<'a>(
     map: &Value<'a>,
 ) -> Option<std::sync::Arc<[(Value<'a>, Value<'a>)]>> {
     match map {

@@ -9,6 +9,7 @@ use super::{
     declare::{VARIABLES, Variable},
     function::Function,
     ir::{Body, Node},
+    lazy_map::MAX_NAMES,
     value::Value,
 };
 use crate::gate::policy::RequestLimits;
@@ -16,8 +17,6 @@ use crate::gate::policy::RequestLimits;
 /// Most units.
 pub const MAX_COST: u64 = 100_000;
 
-/// Pairs of a query that are looked at.
-const PAIRS: u64 = 1_000;
 const BLOCK: u64 = 256;
 /// A number, an address, a moment as text.
 const SHORT: u64 = 20;
@@ -166,7 +165,10 @@ impl Costing<'_> {
         let variable = VARIABLES.get(index).map(|(_, variable)| *variable);
         let (size, item) = match variable {
             Some(Variable::Headers) => (limits.headers, limits.header_bytes),
-            Some(Variable::Query) => (PAIRS, limits.uri_bytes),
+            // A pair takes a byte at least, and one that parts it from others.
+            Some(Variable::Query) => {
+                (limits.uri_bytes.div_ceil(2), limits.uri_bytes)
+            }
             Some(Variable::Path | Variable::RawPath) => (limits.uri_bytes, 0),
             Some(Variable::UserAgent) => (limits.header_bytes, 0),
             Some(Variable::Host | Variable::AsnOrg) => (256, 0),
@@ -176,7 +178,8 @@ impl Costing<'_> {
     }
 
     /// What it costs beyond its own bound to have all of a map of the request:
-    /// each name is compared with those before it, most by their length.
+    /// each name of a header is compared with those before it, most by their
+    /// length; those of a query are found by their hashes.
     fn whole(&self, node: &Node) -> u64 {
         if let Node::Conditional(parts) = node {
             return self.whole(&parts[1]).max(self.whole(&parts[2]));
@@ -185,6 +188,7 @@ impl Costing<'_> {
         let Bound { size, item, .. } = self.variable(*index);
         match item {
             0 => 0,
+            item if is_query(node) => size.saturating_add(blocks(item)),
             item => sum([size.saturating_mul(size) / 16, blocks(item)]),
         }
     }
@@ -201,10 +205,12 @@ impl Costing<'_> {
     }
 
     fn look_up(&mut self, whole: &Node, part: &Node) -> Bound {
-        let item = self::part(whole);
+        let (item, by_pair) = (self::part(whole), is_query(whole));
         let (whole, part) = (self.bound(whole), self.bound(part));
         let looked = match whole.item {
             0 => blocks(whole.size),
+            // All names together are no longer than the query.
+            item if by_pair => whole.size.saturating_add(blocks(item)),
             _ => whole.size.saturating_mul(blocks(part.size)),
         };
         let cost = sum([whole.cost, part.cost, looked]);
@@ -250,6 +256,10 @@ impl Costing<'_> {
 
     fn each(&mut self, range: &Node, body: &Body) -> Bound {
         let (whole, part) = (self.whole(range), part(range));
+        let most = match is_query(range) {
+            true => count(MAX_NAMES),
+            false => u64::MAX,
+        };
         let range = self.bound(range);
         // Values of a map are its items, but its keys are gone through: both
         // are bounded by the same bytes.
@@ -265,7 +275,7 @@ impl Costing<'_> {
             }
         };
         self.scopes.pop();
-        let times = range.size;
+        let times = range.size.min(most);
         let steps = times.saturating_mul(step.saturating_add(1));
         Bound {
             cost: sum([range.cost, whole, steps]),
@@ -310,6 +320,12 @@ fn made(function: Function, args: &[Node], bounds: &[Bound]) -> (u64, u64) {
         Function::Quote | Function::RegexSafe => (first.saturating_mul(2), 0),
         _ => (first, 0),
     }
+}
+
+fn is_query(node: &Node) -> bool {
+    let Node::Variable(index) = node else { return false };
+    let variable = VARIABLES.get(*index);
+    variable.is_some_and(|(_, v)| matches!(v, Variable::Query))
 }
 
 /// What the elements of a range are made of: nothing, where they are text for

@@ -336,9 +336,10 @@ fn each<'a>(
 ) -> Outcome<'a> {
     let items: Vec<Value<'a>> = match range {
         Value::List(items) => items.to_vec(),
-        Value::Map(_) | Value::Lazy(_) => compare::entries(range)
-            .map(|entries| entries.iter().map(|(key, _)| key.clone()).collect())
-            .unwrap_or_default(),
+        Value::Map(entries) => {
+            entries.iter().map(|(key, _)| key.clone()).collect()
+        }
+        Value::Lazy(map) => map.names()?,
         other => return Err(mismatch("a macro", &[other])),
     };
     let inner = |value: &Value<'a>, node: &'a Node| {

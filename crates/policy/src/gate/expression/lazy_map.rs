@@ -3,21 +3,32 @@
 //! Nothing is copied for a look-up that finds borrowed text. A missing key is
 //! *unknown*, not an error: a client that does not send a header must not stop
 //! a rule with an error.
+//!
+//! Every pair of a query is looked at, and no value hides behind another of the
+//! same name: which of them an application takes is its own choice.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, hash_map::Entry},
+    fmt,
+    sync::Arc,
+};
 
-use super::value::{Fail, Outcome, Text, Value};
+use super::value::{Fail, Fault, Outcome, Text, Value};
 use crate::gate::visit::Headers;
 
-/// Most pairs of a query that are looked at.
-const MAX_PAIRS: usize = 1_000;
+/// Most names of a query that a macro goes through.
+pub(super) const MAX_NAMES: usize = 1_000;
+
+/// Between the values of one name, as between those of a header.
+const SEPARATOR: &str = ", ";
 
 /// A map of the request.
 #[derive(Clone, Copy)]
 pub enum LazyMap<'a> {
     /// Names are lower case.
     Headers(&'a dyn Headers),
-    /// `a=1&b=2`; of repeated names the first counts.
+    /// `a=1&b=2`; values of repeated names are joined by `", "`.
     Query(&'a str),
 }
 
@@ -38,7 +49,10 @@ impl<'a> LazyMap<'a> {
 
     /// Whether there is such a key.
     pub(super) fn contains(&self, key: &str) -> bool {
-        self.find(key).is_some()
+        match *self {
+            Self::Headers(_) => self.find(key).is_some(),
+            Self::Query(query) => values(query, key).next().is_some(),
+        }
     }
 
     fn find(&self, key: &str) -> Option<Text<'a>> {
@@ -50,9 +64,14 @@ impl<'a> LazyMap<'a> {
                 };
                 headers.get(&folded).map(text)
             }
-            Self::Query(query) => pairs(query)
-                .find(|(name, _)| decode(name) == key)
-                .map(|(_, value)| text(decode(value))),
+            Self::Query(query) => {
+                let mut values = values(query, key);
+                let mut all = values.next()?;
+                for value in values {
+                    append(&mut all, &value);
+                }
+                Some(text(all))
+            }
         }
     }
 
@@ -79,18 +98,50 @@ impl<'a> LazyMap<'a> {
                 ));
             }),
             Self::Query(query) => {
-                let mut seen = std::collections::HashSet::new();
+                let mut all: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::new();
+                let mut places: HashMap<Cow<'a, str>, usize> = HashMap::new();
                 for (name, value) in pairs(query) {
-                    let name = decode(name);
-                    if seen.insert(name.clone()) {
-                        let value = Value::String(text(decode(value)));
-                        found.push((Value::String(text(name)), value));
+                    let (name, value) = (decode(name), decode(value));
+                    match places.entry(name.clone()) {
+                        Entry::Occupied(place) => {
+                            append(&mut all[*place.get()].1, &value);
+                        }
+                        Entry::Vacant(place) => {
+                            place.insert(all.len());
+                            all.push((name, value));
+                        }
                     }
                 }
+                let values = all.into_iter().map(|(name, value)| {
+                    (Value::String(text(name)), Value::String(text(value)))
+                });
+                found.extend(values);
             }
         }
         found.into()
     }
+
+    /// The names, for a macro.
+    pub(super) fn names(&self) -> Result<Vec<Value<'a>>, Fault> {
+        let entries = self.entries();
+        if matches!(self, Self::Query(_)) && entries.len() > MAX_NAMES {
+            return Err(Fault::TooManyNames);
+        }
+        Ok(entries.iter().map(|(name, _)| name.clone()).collect())
+    }
+}
+
+/// The values of a name, in order.
+fn values<'a>(query: &'a str, key: &str) -> impl Iterator<Item = Cow<'a, str>> {
+    pairs(query)
+        .filter(move |(name, _)| decode(name) == key)
+        .map(|(_, value)| decode(value))
+}
+
+fn append(all: &mut Cow<'_, str>, value: &str) {
+    let all = all.to_mut();
+    all.push_str(SEPARATOR);
+    all.push_str(value);
 }
 
 fn text(text: Cow<'_, str>) -> Text<'_> {
@@ -104,7 +155,6 @@ fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
     query
         .split('&')
         .filter(|pair| !pair.is_empty())
-        .take(MAX_PAIRS)
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 

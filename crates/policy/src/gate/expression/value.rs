@@ -7,7 +7,10 @@ use std::{net::IpAddr, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::{kind::Kind, lazy_map::LazyMap};
+use super::{
+    kind::Kind,
+    lazy_map::{LazyMap, MAX_NAMES},
+};
 
 /// A value.
 #[derive(Clone, Debug)]
@@ -114,6 +117,9 @@ pub enum Fault {
     /// An intermediate result too large to keep.
     #[error("the result is too large")]
     TooLarge,
+    /// More names in a query than a macro goes through.
+    #[error("the query has more than {MAX_NAMES} names")]
+    TooManyNames,
 }
 
 /// A value, or why there is none.
