@@ -50,8 +50,24 @@ impl Answer {
         Self::text(refusal.status, format!("{words}: {}\n", refusal.reason))
     }
 
-    /// Writes its head in HTTP/1.1; the body follows, unless the request was
-    /// HEAD.
+    /// What follows the head: nothing if the request was HEAD (`to_head`), or
+    /// if no client expects anything behind a response of this status.
+    pub(crate) fn content(&self, to_head: bool) -> &[u8] {
+        match to_head || is_bodiless(self.status) {
+            true => &[],
+            false => &self.body,
+        }
+    }
+
+    /// The value of `Content-Length`, for responses that have one.
+    pub(crate) fn length(&self) -> Option<usize> {
+        match self.status {
+            204 | 304 => None,
+            _ => Some(self.content(false).len()),
+        }
+    }
+
+    /// Writes its head in HTTP/1.1; [`Self::content`] follows.
     pub(crate) fn write_head(
         &self,
         version: Version,
@@ -63,15 +79,21 @@ impl Answer {
             put_field(out, name, value.as_bytes());
         }
         out.extend_from_slice(&self.head);
-        if self.status != 204 {
+        if let Some(length) = self.length() {
             // Writing into a Vec cannot fail.
-            let _ = write!(out, "Content-Length: {}\r\n", self.body.len());
+            let _ = write!(out, "Content-Length: {length}\r\n");
         }
         if !keep_alive || version == Version::Http10 {
             out.extend_from_slice(b"Connection: close\r\n");
         }
         out.extend_from_slice(b"\r\n");
     }
+}
+
+/// Whether a response of a status ends with its head (RFC 9110, sections 15.3.5,
+/// 15.3.6 and 15.4.5).
+pub(crate) fn is_bodiless(status: u16) -> bool {
+    matches!(status, 204 | 205 | 304)
 }
 
 /// The first line.
@@ -89,4 +111,31 @@ fn reason(status: u16) -> &'static str {
         .ok()
         .and_then(|status| status.canonical_reason())
         .unwrap_or("Error")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_follows_a_status_that_has_no_body() {
+        for (status, length) in [
+            (200, "\r\nContent-Length: 2\r\n"),
+            (403, "\r\nContent-Length: 2\r\n"),
+            (205, "\r\nContent-Length: 0\r\n"),
+            (204, ""),
+            (304, ""),
+        ] {
+            let answer = Answer::text(status, "no".into());
+            let mut head = Vec::new();
+            answer.write_head(Version::Http11, true, &mut head);
+            let head = String::from_utf8(head).unwrap();
+            assert!(head.contains(length), "{head}");
+            assert_eq!(head.contains("Content-Length"), !length.is_empty());
+            let content =
+                if status == 200 || status == 403 { "no" } else { "" };
+            assert_eq!(answer.content(false), content.as_bytes(), "{status}");
+            assert!(answer.content(true).is_empty());
+        }
+    }
 }

@@ -162,7 +162,12 @@ fn answer(
             Kind::Challenge => 401,
             _ => 403,
         }),
-        (Some(own), _) => own,
+        (Some(own), Manner::Page) => own,
+        // Proxies let pass what they get a 2xx for.
+        (Some(own), Manner::Whole | Manner::Envoy) => match own.status {
+            200..300 => Answer { status: 403, ..own },
+            _ => own,
+        },
     };
     for (name, value) in [
         ("X-Asgard-Action", action(record.kind).as_bytes()),

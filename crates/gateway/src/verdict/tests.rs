@@ -101,18 +101,21 @@ impl Bench {
             secure: false,
             surface: Surface::Verdict,
         };
-        let (verdict, _) = decide(
+        let decided = decide(
             &self.worker,
             &self.generation,
             from,
             &request,
             &mut Vec::new(),
-        )
-        .unwrap();
-        let Verdict::Answer(answer) = verdict else { panic!("forwarded") };
+        );
+        let answer = match decided {
+            Ok((Verdict::Answer(answer), _)) => answer,
+            Ok(_) => panic!("forwarded"),
+            Err(refusal) => Answer::refusal(refusal),
+        };
         let mut out = Vec::new();
         answer.write_head(request.connection.version, true, &mut out);
-        out.extend_from_slice(&answer.body);
+        out.extend_from_slice(answer.content(false));
         String::from_utf8(out).unwrap()
     }
 
@@ -288,6 +291,23 @@ async fn a_question_that_lacks_a_header_is_refused_by_its_name() {
     assert!(garbage.contains("X-Asgard-Error: malformed X-Real-IP\r\n"));
     let twice = nginx("/", "192.0.2.7", "\nX-Original-URI: /other");
     assert!(bench.ask(&twice).contains("malformed X-Original-URI"));
+}
+
+/// They take any 2xx for yes.
+#[tokio::test]
+async fn a_page_is_never_taken_for_a_yes() {
+    let yaml = format!("challenge: {{status: 200}}\n{YAML}");
+    let bench = bench(&yaml);
+    let bot = "\nUser-Agent: a bot\nAccept: text/html";
+    let client = "192.0.2.7";
+    for question in [forward("/x", client, bot), envoy("/x", client, bot)] {
+        let page = bench.ask(&question);
+        assert_eq!(status(&page), "403");
+        assert!(page.contains("Checking your browser"), "{page}");
+    }
+    let page =
+        nginx("/x", client, bot).replace("nginx HTTP", "nginx/page HTTP");
+    assert_eq!(status(&bench.ask(&page)), "200");
 }
 
 /// GHSA-6wcg-mqvh-fcvg: what another kind of proxy would send is the client's.

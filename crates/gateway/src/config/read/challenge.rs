@@ -8,7 +8,10 @@ use asgard_policy::{
     yaml::{Node, Reading, Section, fields::short},
 };
 
-use crate::config::{Binding, ChallengeConfig, Contract, OnFailure, Verdict};
+use crate::{
+    answer::is_bodiless,
+    config::{Binding, ChallengeConfig, Contract, OnFailure, Verdict},
+};
 
 /// Reads `challenge`.
 pub(super) fn challenge(section: &mut Section<'_, '_>) -> ChallengeConfig {
@@ -41,9 +44,20 @@ pub(super) fn challenge(section: &mut Section<'_, '_>) -> ChallengeConfig {
         cookie: cookie(&mut own).unwrap_or(default.cookie),
         ttl: own.positive("ttl", default.ttl),
         bind,
-        status: own.integer("status", 403, 200..=599),
+        status: status(&mut own),
         exempt_paths,
     }
+}
+
+/// The status of pages, which have a body.
+fn status(own: &mut Section<'_, '_>) -> u16 {
+    let status = own.integer("status", 403, 200..=599);
+    if let (true, Some(node)) = (is_bodiless(status), own.get("status")) {
+        let message = format!("a response of status {status} has no body");
+        let hint = "a page needs one: 403, 429 or 503";
+        own.reading.wrong(node, message, hint);
+    }
+    status
 }
 
 fn exempt_path(

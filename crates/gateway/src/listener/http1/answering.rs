@@ -67,9 +67,7 @@ impl Connection<'_> {
         let out = &mut self.outgoing.bytes;
         let Manner { version, to_head, keep_alive } = manner;
         answer.write_head(version, keep_alive, out);
-        if !to_head {
-            out.extend_from_slice(&answer.body);
-        }
+        out.extend_from_slice(answer.content(to_head));
         // The kernel takes most answers at once, and then no time is measured.
         let mut waits = false;
         poll_fn(|cx| match self.outgoing.poll_write(cx, &mut self.wire) {

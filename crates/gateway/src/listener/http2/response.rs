@@ -239,9 +239,8 @@ pub(super) fn own(
     mut note: Note,
 ) -> Response<Noted> {
     note.status = answer.status;
-    let body = Bytes::from(answer.body.clone());
-    let length = body.len() as u64;
-    let sent = (!to_head && length > 0).then_some(body);
+    let content = answer.content(to_head);
+    let sent = (!content.is_empty()).then(|| Bytes::copy_from_slice(content));
     let mut response = Response::new(Noted::new(Download::Own(sent), note));
     *response.status_mut() =
         StatusCode::from_u16(answer.status).unwrap_or(StatusCode::FORBIDDEN);
@@ -252,7 +251,7 @@ pub(super) fn own(
             fields.append(name, value);
         }
     }
-    if answer.status != 204 {
+    if let Some(length) = answer.length() {
         fields.insert(http::header::CONTENT_LENGTH, length.into());
     }
     response
