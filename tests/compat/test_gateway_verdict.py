@@ -6,6 +6,7 @@ replayed as its documentation shows it. Envoy runs in test_gateway_envoy.py.
 """
 
 import contextlib
+import http.client
 import pathlib
 import re
 import subprocess
@@ -148,6 +149,22 @@ def test_nginx_refuses(nginx):
         nginx, content=b"x" * 5000, headers={"X-Test-Client": "203.0.113.5"}
     )
     assert posted.status_code == 403
+
+
+def test_nginx_refuses_what_it_would_read_otherwise(nginx):
+    """`/secret` is refused: also by the names that nginx has for it."""
+    place = nginx.removeprefix("http://")
+    for path, status in [
+        ("/secret", 451), ("//secret", 451), ("/x/../secret", 451),
+        ("/secret#/../x", 400), ("/x#y", 400), ("/x%2F..%2Fsecret", 400),
+        ("/x/..;/secret", 400), ("/x%2Fsecret", 200),
+    ]:  # fmt: skip
+        connection = http.client.HTTPConnection(place, timeout=30)
+        connection.putrequest("GET", path)
+        connection.endheaders()
+        answer = connection.getresponse()
+        assert (path, answer.status) == (path, status)
+        connection.close()
 
 
 def test_nginx_challenges_and_lets_pass(nginx):

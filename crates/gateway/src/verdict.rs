@@ -90,9 +90,16 @@ pub(crate) fn decide(
             let error = format!("malformed {name}");
             return Ok(refused(worker, from, &error));
         }
+        Err(Problem::Refused(refusal)) => {
+            return unclear(worker, from, &endpoint, refusal);
+        }
     };
     let fields = (request.fields, request.whole);
-    let ruling = Ruling::of(worker, generation, settings, &question, fields)?;
+    let ruling = Ruling::of(worker, generation, settings, &question, fields);
+    let ruling = match ruling {
+        Ok(ruling) => ruling,
+        Err(refusal) => return unclear(worker, from, &endpoint, refusal),
+    };
     let head = mem::take(room);
     Ok(answer(generation, &endpoint, ruling, question.target, head))
 }
@@ -193,6 +200,20 @@ fn action(kind: Kind) -> &'static str {
 
 fn empty(status: u16) -> Answer {
     Answer { status, fields: Vec::new(), head: Vec::new(), body: Vec::new() }
+}
+
+/// The client's request is none: its proxy passes the refusal on. nginx takes
+/// 403 alone for one; its question for the page gets the status.
+fn unclear(
+    worker: &Worker,
+    from: From,
+    endpoint: &Endpoint<'_>,
+    refusal: Refusal,
+) -> Result<(Verdict, Record), Refusal> {
+    match endpoint.manner {
+        Manner::Code => Ok(refused(worker, from, refusal.reason)),
+        Manner::Whole | Manner::Page | Manner::Envoy => Err(refusal),
+    }
 }
 
 /// A question that cannot be answered is a refusal that names the reason.

@@ -148,17 +148,22 @@ impl Dice {
             "a+b",
             "...",
         ];
+        // What servers read in different ways.
+        let odd_ones =
+            ["a%5Cb", "..\\admin", "..%2Fadmin", "..;", ";x", "admin#"];
         let mut target = String::new();
         for _ in 0..=self.roll(5) {
             target.push('/');
-            target.push_str(self.pick(&pieces));
+            let odd = self.roll(30) == 0;
+            target.push_str(self.pick(if odd { &odd_ones } else { &pieces }));
         }
         if self.roll(40) == 0 {
             target.push_str(self.pick(&["%", "%zz", "%00", "%4"]));
         }
         if self.roll(3) == 0 {
             target.push('?');
-            let queries = ["", "a=1", "cmd=ls", "a=%20&b=/../c", "a?b", "%zz"];
+            let queries =
+                ["", "a=1", "cmd=ls", "a=%20&b=/../c", "a?b", "%zz", "a=1&a=2"];
             target.push_str(self.pick(&queries));
         }
         target
@@ -206,6 +211,8 @@ impl Dice {
                 "SHOP.example:8080",
                 "[2001:db8::1]:80",
                 "api.shop.example",
+                "Shop.example.",
+                "shop.example.:80",
             ]),
             fields: self.fields(),
         }
@@ -240,7 +247,10 @@ impl Bench {
         let limits = HeadLimits { bytes: 65_536, fields: 100, uri_bytes: 8192 };
         let mut fields = no_fields();
         let head = parse(head, &mut fields, &limits).unwrap();
-        let request = Request::of_http1(&head).unwrap();
+        let request = match Request::of_http1(&head) {
+            Ok(request) => request,
+            Err(refusal) => return Outcome::Refused(refusal.status),
+        };
         let peer = std::net::SocketAddr::new(peer.to_canonical(), 1000);
         let from = From { peer, secure: false, surface };
         let mut out = Vec::new();
@@ -351,8 +361,7 @@ impl Bench {
     /// Without a gateway, as `asgard rules explain` and the tests of a file.
     fn explained(&self, sketch: &Sketch) -> Outcome {
         let (setup, data) = (&self.generation.setup, &self.generation.data);
-        let (raw_path, query) = path::split(&sketch.target);
-        let Ok(normal) = path::normalise(raw_path) else {
+        let Ok(target) = path::parts(&sketch.target) else {
             return Outcome::Refused(400);
         };
         let address = sketch.address().to_canonical();
@@ -375,9 +384,9 @@ impl Bench {
             asn_org: network.map_or("", |network| network.organisation),
             method: sketch.method,
             host: &told.host,
-            path: &normal,
-            raw_path,
-            query,
+            path: &target.path,
+            raw_path: target.raw_path,
+            query: target.query,
             user_agent: &agent,
             headers: &told.headers,
             content_length: told.content_length,

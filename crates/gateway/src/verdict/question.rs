@@ -7,7 +7,8 @@
 //! | envoy | the target, method and `Host` of the question, `X-Forwarded-For` |
 //!
 //! Each must be there, once. `User-Agent`, `Cookie` and all others are the
-//! client's own, as they came through.
+//! client's own, as they came through. A target or a host is taken or refused as
+//! if the client had sent it to us.
 
 use std::{borrow::Cow, net::IpAddr};
 
@@ -19,7 +20,11 @@ use crate::{
     config::Contract,
     decide::From,
     generation::Generation,
-    request::{Request, name},
+    http1::head::Refusal,
+    request::{
+        Request, name,
+        target::{self, Target},
+    },
     worker::Worker,
 };
 
@@ -30,6 +35,14 @@ pub(super) enum Problem {
     Missing(&'static str),
     /// It is there twice, or says nothing that makes sense.
     Malformed(&'static str),
+    /// The client's request is none that we would take.
+    Refused(Refusal),
+}
+
+impl std::convert::From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
 }
 
 /// What was told.
@@ -53,39 +66,42 @@ impl<'r> Question<'r> {
         let told = Told::by(request, endpoint.contract);
         let text = |saying: Saying<'r>, name| saying.text(request, name);
         let client = || forwarded_for(request, generation, worker, from);
+        let method = |name| match endpoint.target {
+            Some(_) => Ok(request.method),
+            None => text(told.method, name),
+        };
+        let target = |method, name| -> Result<&'r str, Problem> {
+            if let Some(target) = endpoint.target {
+                return Ok(target);
+            }
+            let told = text(told.target, name)?;
+            Ok(Target::parse(method, told)?.path_and_query)
+        };
         let redeems = endpoint.target.is_some();
         Ok(match endpoint.contract {
             Contract::Nginx => Self {
                 client: hop_of(text(told.client, "X-Real-IP")?)
                     .ok_or(Problem::Malformed("X-Real-IP"))?,
-                method: match redeems {
-                    true => request.method,
-                    false => text(told.method, "X-Original-Method")?,
-                },
+                method: method("X-Original-Method")?,
                 host: rule_host(match redeems {
                     true => request.host,
                     false => text(told.host, "X-Original-Host")?,
                 }),
-                target: match endpoint.target {
-                    Some(target) => target,
-                    None => target(text(told.target, "X-Original-URI")?)
-                        .ok_or(Problem::Malformed("X-Original-URI"))?,
-                },
+                target: target(method("X-Original-Method")?, "X-Original-URI")?,
                 secure: text(told.scheme, "X-Forwarded-Proto")
                     .is_ok_and(|scheme| scheme == "https"),
             },
             Contract::Forward => Self {
                 client: client()?,
-                method: match redeems {
-                    true => request.method,
-                    false => text(told.method, "X-Forwarded-Method")?,
-                },
-                host: rule_host(text(told.host, "X-Forwarded-Host")?),
-                target: match endpoint.target {
-                    Some(target) => target,
-                    None => target(text(told.target, "X-Forwarded-Uri")?)
-                        .ok_or(Problem::Malformed("X-Forwarded-Uri"))?,
-                },
+                method: method("X-Forwarded-Method")?,
+                host: rule_host(target::host(
+                    request.whole,
+                    text(told.host, "X-Forwarded-Host")?.as_bytes(),
+                )?),
+                target: target(
+                    method("X-Forwarded-Method")?,
+                    "X-Forwarded-Uri",
+                )?,
                 secure: matches!(
                     text(told.scheme, "X-Forwarded-Proto")?,
                     "https" | "wss"
@@ -174,15 +190,6 @@ impl<'r> Saying<'r> {
             Some(value) => Ok(value),
         }
     }
-}
-
-/// A path with query; the absolute form is cut to it.
-fn target(told: &str) -> Option<&str> {
-    if told.starts_with('/') {
-        return Some(told);
-    }
-    let rest = told.split_once("://")?.1;
-    Some(rest.find('/').map_or("/", |at| &rest[at..]))
 }
 
 /// The client by `X-Forwarded-For`, right to left, skipping who is trusted:

@@ -293,6 +293,39 @@ async fn a_question_that_lacks_a_header_is_refused_by_its_name() {
     assert!(bench.ask(&twice).contains("malformed X-Original-URI"));
 }
 
+/// nginx cuts a target at `#`, and passes on all of it.
+#[tokio::test]
+async fn a_told_target_is_refused_where_one_that_is_sent_would_be() {
+    let bench = bench(YAML);
+    let client = "192.0.2.7";
+    for target in [
+        "/admin#/../x",
+        "/x?a#b",
+        "http://shop.example/admin#/../x",
+        "http://shop.example?x=/y",
+        "ftp://shop.example/x",
+        "?x",
+        "/x%2F..%2Fadmin",
+        "/x/..;/admin",
+        "/%zz",
+    ] {
+        let whole = bench.ask(&forward(target, client, ""));
+        assert_eq!(status(&whole), "400", "{target}: {whole}");
+        let code = nginx(target, client, "");
+        // nginx makes 500 of all but 401 and 403.
+        let refused = bench.ask(&code);
+        assert_eq!(status(&refused), "403", "{target}: {refused}");
+        assert!(refused.contains("X-Asgard-Error: "), "{refused}");
+        let page = code.replace("nginx HTTP", "nginx/page HTTP");
+        assert_eq!(status(&bench.ask(&page)), "400", "{target}");
+    }
+    let absolute = "http://shop.example/admin?x";
+    assert_eq!(status(&bench.ask(&forward(absolute, client, ""))), "451");
+    assert_eq!(status(&bench.ask(&envoy("/x%2F..", client, ""))), "400");
+    let group = "/groups/a%2Fb";
+    assert_eq!(status(&bench.ask(&forward(group, client, ""))), "204");
+}
+
 /// They take any 2xx for yes.
 #[tokio::test]
 async fn a_page_is_never_taken_for_a_yes() {
