@@ -326,6 +326,32 @@ async fn a_told_target_is_refused_where_one_that_is_sent_would_be() {
     assert_eq!(status(&bench.ask(&forward(group, client, ""))), "204");
 }
 
+#[tokio::test]
+async fn a_told_host_has_one_spelling_and_no_tricks() {
+    let yaml = YAML.replace(
+        "rules:\n",
+        "rules:\n  - {name: host, action: DENY, \
+         expression: 'host == \"admin.example\"'}\n",
+    );
+    let bench = bench(&yaml);
+    let client = "192.0.2.7";
+    for host in ["admin.example", "Admin.Example.", "admin.example.:80"] {
+        let told = |text: String| text.replace("shop.example", host);
+        for question in [
+            nginx("/", client, ""),
+            forward("/", client, ""),
+            envoy("/", client, ""),
+        ] {
+            let answer = bench.ask(&told(question));
+            assert_eq!(status(&answer), "403", "{host}: {answer}");
+        }
+    }
+    for host in ["u@admin.example", "admin.example:80:80", "[::1"] {
+        let told = forward("/", client, "").replace("shop.example", host);
+        assert_eq!(status(&bench.ask(&told)), "400", "{host}");
+    }
+}
+
 /// They take any 2xx for yes.
 #[tokio::test]
 async fn a_page_is_never_taken_for_a_yes() {

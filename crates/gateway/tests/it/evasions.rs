@@ -46,6 +46,32 @@ async fn no_spelling_of_a_path_leads_around_a_challenge_or_a_refusal() {
 }
 
 #[tokio::test]
+async fn rules_know_a_host_by_each_of_its_spellings() {
+    let backend = Backend::start().await;
+    let rules = "rules:\n\
+        - {name: a, action: DENY, expression: 'host == \"admin.example\"'}\n\
+        - {name: b, action: DENY, expression: 'host == \"2001:db8::1\"'}\n";
+    let stage = Stage::of(&yaml(backend.address, rules)).await;
+    let with = async |host: &str| {
+        let head = format!(
+            "GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+        );
+        status(&stage.raw(head.as_bytes()).await)
+    };
+    for host in [
+        "admin.example",
+        "admin.example.",
+        "ADMIN.example.:80",
+        "admin.example..",
+        "[2001:db8::1]",
+        "[2001:DB8:0::0:1]:80",
+    ] {
+        assert_eq!(with(host).await, 403, "{host}");
+    }
+    assert_eq!(with("shop.example.").await, 200);
+}
+
+#[tokio::test]
 async fn a_rule_sees_the_whole_query() {
     let backend = Backend::start().await;
     let rules = "rules:\n\

@@ -10,7 +10,7 @@ use super::{HeaderMap, HiddenFields};
 /// What was told, made ready for a [`super::Visit`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {
-    /// Lower case, without a port.
+    /// As [`rule_host`] says.
     pub host: String,
     /// Empty if there is none.
     pub user_agent: String,
@@ -54,20 +54,31 @@ impl Told {
     }
 }
 
-/// The host as rules and backends know it: lower case, without port. What is in
-/// that form stays so, also an IPv6 address without brackets.
+/// The host as rules and backends know it, in its one form, which stays so.
+///
+/// Lower case, without port, without the dot of a full name (`shop.example.` is
+/// `shop.example`); an IPv6 address without brackets, as RFC 5952 writes it.
 #[must_use]
 pub fn rule_host(host: &str) -> Cow<'_, str> {
-    let host = match host.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').map_or(host, |(inside, _)| inside),
-        None => match host.bytes().position(|byte| byte == b':') {
-            Some(end) if !host[end + 1..].contains(':') => &host[..end],
-            _ => host,
-        },
+    let (name, colons) = match host.strip_prefix('[') {
+        Some(rest) => {
+            let inside = rest.split_once(']').map(|(inside, _)| inside);
+            (inside.unwrap_or(host), true)
+        }
+        None => (host, host.contains(':')),
     };
-    match host.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        true => Cow::Owned(host.to_ascii_lowercase()),
-        false => Cow::Borrowed(host),
+    if colons && let Ok(address) = name.parse::<std::net::Ipv6Addr>() {
+        let canonical = address.to_string();
+        return match canonical == name {
+            true => Cow::Borrowed(name),
+            false => Cow::Owned(canonical),
+        };
+    }
+    let name = name.split_once(':').map_or(name, |(name, _)| name);
+    let name = name.trim_end_matches('.');
+    match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => Cow::Owned(name.to_ascii_lowercase()),
+        false => Cow::Borrowed(name),
     }
 }
 
@@ -84,6 +95,14 @@ mod tests {
             ("[::1]", "::1"),
             ("::1", "::1"),
             ("2001:db8::1", "2001:db8::1"),
+            ("[2001:DB8:0:0::0:1]:443", "2001:db8::1"),
+            ("0:0:0:0:0:0:0:1", "::1"),
+            ("shop.example.", "shop.example"),
+            ("SHOP.example.:8443", "shop.example"),
+            ("shop.example..", "shop.example"),
+            ("shop.example:80:90", "shop.example"),
+            ("192.0.2.1.", "192.0.2.1"),
+            (".", ""),
             ("", ""),
         ] {
             assert_eq!(rule_host(told), host, "{told}");

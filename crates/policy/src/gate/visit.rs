@@ -26,7 +26,7 @@ pub struct Visit<'a> {
     pub country: Option<CountryCode>,
     /// `GET`, as it was sent.
     pub method: &'a str,
-    /// Lower case, without a port.
+    /// Lower case, without port and final dot.
     pub host: &'a str,
     /// Percent-decoded once, `//` merged, dot segments removed, `%2F` kept.
     pub path: &'a str,
