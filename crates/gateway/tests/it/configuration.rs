@@ -289,6 +289,16 @@ fn every_faulty_file_has_its_stored_diagnostic() {
 }
 
 #[test]
+fn a_host_is_kept_as_requests_are_looked_up_by_it() {
+    let loaded = good(
+        "backends:\n  - {name: a, servers: ['http://a'], hosts: \
+         [Shop.Example., '*.Shop.example.', '[2001:DB8:0::1]', '0::1']}\n",
+    );
+    let hosts = ["shop.example", "*.shop.example", "2001:db8::1", "::1"];
+    assert_eq!(loaded.config.backends[0].hosts, hosts);
+}
+
+#[test]
 fn envoy_s_listener_is_read_with_its_limit() {
     let peers = "verdict: {trusted_peers: [127.0.0.1/32], on_failure: deny}\n";
     let loaded = good(&format!("server: {{host: '::1', port: 7}}\n{peers}"));

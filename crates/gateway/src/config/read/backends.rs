@@ -2,7 +2,10 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use asgard_policy::yaml::{Node, Reading, Section, fields::short};
+use asgard_policy::{
+    gate::told::rule_host,
+    yaml::{Node, Reading, Section, fields::short},
+};
 
 use crate::config::{
     Backend, BackendTimeouts, BackendTls, Balance, Pool, Server,
@@ -91,22 +94,44 @@ fn backend(reading: &mut Reading, node: &Node, path: &str) -> Option<Backend> {
     })
 }
 
-/// A host, or `*.` and a domain.
+/// A host, or `*.` and a domain, as requests are looked up by it.
 fn host(reading: &mut Reading, node: &Node, path: &str) -> Option<String> {
-    let text = reading.text(node, path)?.to_ascii_lowercase();
-    let labels = text.strip_prefix("*.").unwrap_or(&text);
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
-    let good = !labels.is_empty()
-        && text.len() <= 253
-        && labels.chars().all(plain)
-        && !labels.contains("..")
-        && !labels.starts_with('.');
-    if good {
-        return Some(text);
+    let text = reading.text(node, path)?;
+    let name = text.strip_prefix("*.");
+    let is_domain = name.is_some();
+    let name = name.unwrap_or(text);
+    let host = rule_host(name);
+    if has_port(name) {
+        let message = format!("`{}` has a port", short(text));
+        let star = if is_domain { "*." } else { "" };
+        let hint = format!("hosts are told apart by name alone: {star}{host}");
+        reading.wrong(node, message, hint);
+        return None;
     }
-    let message = format!("`{}` is no host", short(&text));
+    let good = if name.contains([':', '[', ']']) {
+        !is_domain && host.parse::<std::net::Ipv6Addr>().is_ok()
+    } else {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+        !host.is_empty()
+            && text.len() <= 253
+            && host.chars().all(plain)
+            && !name.contains("..")
+            && !host.starts_with('.')
+    };
+    if good {
+        let star = if is_domain { "*." } else { "" };
+        return Some(format!("{star}{host}"));
+    }
+    let message = format!("`{}` is no host", short(text));
     reading.wrong(node, message, "for example shop.example or *.shop.example");
     None
+}
+
+/// Whether a host is followed by what a URL would have for a port.
+fn has_port(host: &str) -> bool {
+    let Some((name, port)) = host.rsplit_once(':') else { return false };
+    let is_whole = !name.contains(':') || name.ends_with(']');
+    is_whole && !name.is_empty() && port.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// `http://host:port` or `https://host:port`, nothing behind it.
