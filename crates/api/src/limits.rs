@@ -136,6 +136,10 @@ pub const CONNECTIONS: usize = 16_384;
 /// a connection idle between two of them.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// Longest time that a client may take to make room for a single byte more of
+/// what is being sent to it.
+pub const WRITE_STALL: Duration = Duration::from_secs(60);
+
 /// Longest head of a request in HTTP/1, in bytes.
 pub const HEAD_BYTES: usize = 32 << 10;
 

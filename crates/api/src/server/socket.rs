@@ -5,6 +5,11 @@
 //! unnoticed for thousands of events. A handler cannot reach the socket, which
 //! is the driver's alone; it leaves a wish, which is met before the next write.
 //!
+//! Who does not read what was asked for must not hold a place for ever: a write
+//! that gets nothing off for [`limits::WRITE_STALL`] ends the connection. Every
+//! byte that the other side takes begins the time anew, so that a slow line may
+//! be as slow as it is.
+//!
 //! Reads and writes are those of tokio's stream, and not made anew with
 //! `try_read`: it knows after a short read that nothing is left, and so spares
 //! a system call a request.
@@ -26,9 +31,10 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
     sync::OwnedSemaphorePermit,
+    time::{Sleep, sleep},
 };
 
-use crate::auth::KeyMemory;
+use crate::{auth::KeyMemory, limits};
 
 /// Silence after which the kernel asks whether the other side is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
@@ -70,6 +76,9 @@ impl Connection {
 pub(super) struct Socket {
     stream: TcpStream,
     connection: Connection,
+    /// Rings when a write has got nothing off for too long; there is none while
+    /// writes get on.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Socket {
@@ -88,7 +97,7 @@ impl Socket {
             send_buffer: AtomicUsize::new(0),
             _place: place,
         }));
-        Self { stream, connection }
+        Self { stream, connection, stalled: None }
     }
 
     pub(super) fn connection(&self) -> Connection {
@@ -103,6 +112,23 @@ impl Socket {
             let _ = SockRef::from(&self.stream).set_send_buffer_size(bytes);
         }
         Pin::new(&mut self.stream)
+    }
+
+    /// What became of a write, or that it has waited for too long.
+    fn in_time(
+        &mut self,
+        written: Poll<io::Result<usize>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let alarm = self
+            .stalled
+            .get_or_insert_with(|| Box::pin(sleep(limits::WRITE_STALL)));
+        let rings = alarm.as_mut().poll(cx);
+        rings.map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -122,7 +148,8 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.writer().poll_write(cx, bytes)
+        let written = self.writer().poll_write(cx, bytes);
+        self.in_time(written, cx)
     }
 
     fn poll_write_vectored(
@@ -130,7 +157,8 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.writer().poll_write_vectored(cx, slices)
+        let written = self.writer().poll_write_vectored(cx, slices);
+        self.in_time(written, cx)
     }
 
     fn is_write_vectored(&self) -> bool {

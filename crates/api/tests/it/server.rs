@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use asgard_api::limits::HEAD_TIMEOUT;
+use asgard_api::limits::{HEAD_TIMEOUT, WRITE_STALL};
 use asgard_store::Scope;
 use jiff::Timestamp;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time::timeout,
+    net::{TcpSocket, TcpStream},
+    time::{pause, resume, sleep, timeout},
 };
 
 use crate::app::{Listening, NOW, TestApp};
@@ -63,7 +63,7 @@ async fn a_head_that_drips_is_cut_off_in_time() {
     let drip = async {
         writer.write_all(b"GET /livez HTTP/1.1\r\nx: ").await?;
         loop {
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            sleep(Duration::from_millis(200)).await;
             writer.write_all(b"x").await?;
         }
         #[expect(unreachable_code, reason = "gives the block its type")]
@@ -77,6 +77,38 @@ async fn a_head_that_drips_is_cut_off_in_time() {
         _ = drip => {}
     }
     assert!(begun.elapsed() >= HEAD_TIMEOUT / 2, "not at once");
+}
+
+#[tokio::test]
+async fn who_asks_and_never_reads_is_cut_off() {
+    let app = TestApp::start().await;
+    let server = app.listen().await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(server.address).await.unwrap();
+    let head = "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nhost: x\r\n\r\n";
+    stream.write_all(head.repeat(12).as_bytes()).await.unwrap();
+    // Until the kernel takes nothing more; then time passes by itself.
+    sleep(Duration::from_secs(2)).await;
+    pause();
+    sleep(WRITE_STALL / 2).await;
+    assert!(is_open(&stream), "a line may be slow");
+    sleep(WRITE_STALL).await;
+    resume();
+    let closed = async {
+        while is_open(&stream) {
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), closed).await.expect("cut off");
+}
+
+/// Whether the other side still takes what we send: reading would let it go on.
+fn is_open(stream: &TcpStream) -> bool {
+    let sent = stream.try_write(b"\r\n");
+    let full =
+        |error: &std::io::Error| error.kind() == std::io::ErrorKind::WouldBlock;
+    sent.is_ok() || sent.is_err_and(|error| full(&error))
 }
 
 #[tokio::test]
