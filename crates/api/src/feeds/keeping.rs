@@ -85,10 +85,16 @@ impl Pending {
         let mut queue = self.queue();
         queue.retain(|waiting| waiting.place != piece.place);
         queue.push_back(piece);
-        let mut bytes: usize = queue.iter().map(|p| p.bytes.len()).sum();
-        while bytes > limits::FEED_PENDING_BYTES {
-            let Some(lost) = queue.pop_front() else { break };
-            bytes -= lost.bytes.len();
+        bound(&mut queue);
+    }
+
+    /// Takes a piece back that could not be stored, unless there is a newer one
+    /// of its place. The others come first, should it be its own fault.
+    fn take_back(&self, piece: Piece) {
+        let mut queue = self.queue();
+        if queue.iter().all(|waiting| waiting.place != piece.place) {
+            queue.push_back(piece);
+            bound(&mut queue);
         }
     }
 
@@ -101,32 +107,61 @@ impl Pending {
     }
 }
 
+/// When the queue is full, the oldest go.
+fn bound(queue: &mut VecDeque<Piece>) {
+    let mut bytes: usize = queue.iter().map(|p| p.bytes.len()).sum();
+    while bytes > limits::FEED_PENDING_BYTES {
+        let Some(lost) = queue.pop_front() else { break };
+        bytes -= lost.bytes.len();
+    }
+}
+
 impl Feeds {
     /// Stores what must outlive the process, and protects those who have
     /// polled long enough. To be called a few times a second, and at the end.
     ///
     /// # Errors
-    /// When the disk fails; what could not be stored is tried again, but for
-    /// bodies, which come again with the next change.
+    /// When the disk fails; what could not be stored is tried again. Bodies,
+    /// memories and polls do not wait for each other.
     pub async fn keep(
         &self,
         store: &Store,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        let bodies = self.keep_bodies(store).await;
+        let memories = self.keep_memories(store).await;
+        let polls = self.keep_polls(store, now).await;
+        bodies.and(memories).and(polls)
+    }
+
+    async fn keep_bodies(&self, store: &Store) -> Result<(), StoreError> {
         while let Some(piece) = self.next_piece() {
-            let Piece { place, about, bytes } = piece;
-            let kept =
-                store.last_good.keep_body(place.stored(), &about, &bytes);
-            kept.await?;
-        }
-        for (org, _) in self.rulebooks() {
-            for (way, text) in self.organisation(&org).take_memories() {
-                let place = Place::memory(&org, way);
-                let text = text.as_bytes();
-                store.last_good.keep_body(place.stored(), "", text).await?;
+            let Piece { place, about, bytes } = &piece;
+            let kept = store.last_good.keep_body(place.stored(), about, bytes);
+            let kept = kept.await;
+            if kept.is_err() {
+                self.pending.take_back(piece);
+                return kept;
             }
         }
-        self.keep_polls(store, now).await
+        Ok(())
+    }
+
+    async fn keep_memories(&self, store: &Store) -> Result<(), StoreError> {
+        for (org, _) in self.rulebooks() {
+            let organisation = self.organisation(&org);
+            while let Some((way, text)) = organisation.take_memory() {
+                let place = Place::memory(&org, way);
+                let text = text.as_bytes();
+                let kept = store.last_good.keep_body(place.stored(), "", text);
+                let kept = kept.await;
+                if kept.is_err() {
+                    organisation.not_stored(way);
+                    return kept;
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn keep_polls(
@@ -145,6 +180,9 @@ impl Feeds {
             return Ok(());
         }
         let noted = store.pollers.note(&pollers, &profiles, now).await;
+        if noted.is_err() {
+            self.polls.take_back(pollers, profiles);
+        }
         self.protect_pollers(now).await;
         noted
     }

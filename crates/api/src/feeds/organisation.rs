@@ -169,16 +169,23 @@ impl Organisation {
         self.ways.iter().map(of).sum()
     }
 
-    /// What changed since the last call and must outlive the process: names
-    /// and texts.
-    pub(crate) fn take_memories(&self) -> Vec<(&'static str, String)> {
+    /// Something that changed and must outlive the process: its name and its
+    /// text. It counts as stored from now on.
+    pub(crate) fn take_memory(&self) -> Option<(&'static str, String)> {
         let ways = self.ways.iter().zip(WAYS);
         ways.filter(|(way, _)| way.changed.swap(false, Ordering::AcqRel))
-            .filter_map(|(way, (_, name))| {
+            .find_map(|(way, (_, name))| {
                 let last_good = locked(&way.state).last_good.clone();
                 Some((name, serde_json::to_string(&last_good).ok()?))
             })
-            .collect()
+    }
+
+    /// Says that what was taken could not be stored: it is given again.
+    pub(crate) fn not_stored(&self, name: &str) {
+        let ways = self.ways.iter().zip(WAYS);
+        for (way, _) in ways.filter(|(_, (_, known))| *known == name) {
+            way.changed.store(true, Ordering::Release);
+        }
     }
 
     /// The names of what may be remembered.

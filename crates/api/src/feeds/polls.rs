@@ -111,6 +111,30 @@ impl Polls {
         (pollers, profiles)
     }
 
+    /// Takes back what could not be stored: it is given again with what was
+    /// noted since.
+    pub(crate) fn take_back(
+        &self,
+        pollers: Vec<Poller>,
+        profiles: Vec<PolledProfile>,
+    ) {
+        let mut book = self.book();
+        for poller in pollers {
+            let name = (poller.org.as_str().into(), poller.address);
+            if let Some(newer) = book.fresh.get_mut(&name) {
+                newer.polls += poller.polls;
+                newer.first_at = newer.first_at.min(poller.first_at);
+                newer.bound |= poller.bound;
+            } else if book.fresh.len() < limits::TRACKED_CLIENTS {
+                book.fresh.insert(name, poller);
+            }
+        }
+        for PolledProfile { org, key, profile, last_at } in profiles {
+            let name = (org.into(), key.into(), profile);
+            book.fresh_profiles.entry(name).or_insert(last_at);
+        }
+    }
+
     /// Addresses that no feed of an organisation may block, of those that were
     /// seen in the last week.
     pub(crate) fn protected(&self, now: Timestamp) -> Protections {
@@ -279,6 +303,23 @@ mod tests {
         assert!(again.profiles("zeta", at(2)).is_empty());
         poll(&again, "acme", "192.0.2.1", DAY);
         assert_eq!(again.protected(at(DAY))["acme"].len(), 1);
+    }
+
+    #[test]
+    fn what_could_not_be_stored_is_given_again_with_what_came_since() {
+        let polls = Polls::default();
+        poll(&polls, "acme", "192.0.2.1", 0);
+        poll(&polls, "acme", "192.0.2.2", 0);
+        let (pollers, profiles) = polls.take();
+        poll(&polls, "acme", "192.0.2.1", 5);
+        polls.take_back(pollers, profiles);
+        let (mut pollers, profiles) = polls.take();
+        pollers.sort_by_key(|poller| poller.address);
+        let counted = pollers.iter().map(|p| (p.polls, p.first_at, p.last_at));
+        let counted: Vec<_> = counted.collect();
+        assert_eq!(counted, [(2, at(0), at(5)), (1, at(0), at(0))]);
+        assert_eq!(profiles.len(), 1);
+        assert_eq!(profiles[0].last_at, at(5));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The store is away, the process starts again: devices keep their lists.
 
 use asgard_api::{App, FeedConfig, Feeds, Live, Signer};
-use asgard_store::{NewKey, Scope};
+use asgard_store::{BodyKind, BodyPlace, NewKey, Scope};
 use axum::http::{Method, StatusCode};
 use serde_json::json;
 use std::sync::Arc;
@@ -131,6 +131,30 @@ async fn an_agent_never_gets_an_empty_configuration_for_a_feed_that_is_stopped()
         refused(&reply, 503);
         assert!(reply.headers.contains_key("retry-after"), "{path}");
     }
+}
+
+#[tokio::test]
+async fn what_a_failing_disk_does_not_take_is_stored_once_it_does() {
+    let office = Office::open().await;
+    office.block(json!({"asn": [64497]})).await;
+    let before = office.poll(FEED).await;
+    let app = &office.app.app;
+    // As on a full disk.
+    let folder = office.app.dir().join("feeds");
+    std::fs::write(&folder, "in the way").unwrap();
+    for _ in 0..8 {
+        app.feeds.keep(&app.store, (app.clock)()).await.unwrap_err();
+    }
+    std::fs::remove_file(&folder).unwrap();
+    app.feeds.keep(&app.store, (app.clock)()).await.unwrap();
+    assert_eq!(restarted(&office, FEED).await.body, before.body);
+    let memory = BodyPlace {
+        kind: BodyKind::Memory,
+        owner: "acme",
+        name: "memory\0acme\0effective subtract",
+    };
+    let kept = app.store.last_good.find_body(memory).await.unwrap();
+    assert!(kept.is_some(), "what the selectors resolved to");
 }
 
 #[tokio::test]
