@@ -42,7 +42,7 @@ impl Directory {
             directory.create()?;
             let lock = directory.wait_for_setup()?;
             directory.open_private("asgard.db")?;
-            directory.sync()?;
+            sync(directory.path())?;
             Ok((directory, SetupGuard { _lock: lock }))
         })
         .await
@@ -71,7 +71,7 @@ impl Directory {
     }
 
     /// Replaces a file (0600): temporary name, fsync, rename, fsync of the
-    /// directory. The caller sees to it that nobody else writes the same name.
+    /// folder that it is in and of the directory. The caller sees to it that nobody else writes the same name.
     pub(super) fn replace(
         &self,
         name: &str,
@@ -89,7 +89,12 @@ impl Directory {
             let _ = fs::remove_file(&temporary);
             return Err(StoreError::file(&temporary, &error));
         }
-        self.sync()
+        match self.file(name).parent() {
+            // The folder may be new, too.
+            Some(folder) if folder != self.0 => sync(folder)?,
+            _ => {}
+        }
+        sync(&self.0)
     }
 
     fn create(&self) -> Result<(), StoreError> {
@@ -97,12 +102,6 @@ impl Directory {
             .recursive(true)
             .mode(0o700)
             .create(&self.0)
-            .map_err(|error| StoreError::file(&self.0, &error))
-    }
-
-    fn sync(&self) -> Result<(), StoreError> {
-        File::open(&self.0)
-            .and_then(|dir| dir.sync_all())
             .map_err(|error| StoreError::file(&self.0, &error))
     }
 
@@ -132,6 +131,13 @@ impl Directory {
             }
         }
     }
+}
+
+/// Makes names in a directory durable.
+fn sync(path: &Path) -> Result<(), StoreError> {
+    File::open(path)
+        .and_then(|dir| dir.sync_all())
+        .map_err(|error| StoreError::file(path, &error))
 }
 
 fn private(path: &Path, truncate: bool) -> io::Result<File> {
