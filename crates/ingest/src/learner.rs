@@ -61,6 +61,16 @@ pub enum LearnError {
     Nothing(String),
 }
 
+/// Whether ledgers keep what is too old to count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeepOld {
+    /// It is forgotten.
+    #[default]
+    No,
+    /// It is kept, because the clock is in doubt.
+    Yes,
+}
+
 /// The ground that stands, and from what it was made.
 struct Standing {
     slow: Slow,
@@ -88,6 +98,7 @@ pub struct Learner {
     memories: BTreeMap<String, Memory>,
     trials: Trials,
     board: Board,
+    keep_old: KeepOld,
 }
 
 impl Learner {
@@ -119,6 +130,7 @@ impl Learner {
             memories: BTreeMap::new(),
             trials: Trials::default(),
             board,
+            keep_old: KeepOld::default(),
         }
     }
 
@@ -135,6 +147,12 @@ impl Learner {
     pub fn with_stream(mut self, stream: Option<Arc<Stream>>) -> Self {
         self.stream = stream;
         self
+    }
+
+    /// Says whether stored ledgers keep what is too old, from the next
+    /// [`Self::learn`] on: a clock far ahead must not delete the past.
+    pub fn keep_old(&mut self, keep_old: KeepOld) {
+        self.keep_old = keep_old;
     }
 
     /// Recalls how the sources did before the process started, and how old
@@ -320,8 +338,9 @@ impl Learner {
             jobs.push((source, versions, memory, file));
         }
         let done = in_parallel(jobs, |(source, versions, memory, file)| {
-            let known = self.board.last_good(&source.name);
+            let known = self.board.binding(&self.supply, &source.name);
             let mut memory = memory.unwrap_or_else(|| Memory::load(file));
+            memory.keep_old = self.keep_old;
             let outcome = memory.update(
                 source,
                 &self.supply,

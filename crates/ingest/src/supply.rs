@@ -12,6 +12,7 @@ use std::{
 };
 
 use asgard_model::Day;
+use jiff::Timestamp;
 
 use crate::{
     catalogue::Source,
@@ -35,6 +36,8 @@ mod mirror;
 mod network;
 mod progress;
 mod receipt;
+mod receipts;
+mod turn;
 
 /// Plain bytes that are read ahead.
 const BUFFER: usize = 64 << 10;
@@ -141,6 +144,21 @@ impl Supply {
             Self::Mirror(mirror) => mirror.versions(source),
             Self::Memory(memory) => Ok(memory.versions(source)),
             Self::Network(network) => Ok(network.versions(source)),
+        }
+    }
+
+    /// When its publisher last said that the good file of a part is current;
+    /// `None` where nobody is asked, or was.
+    pub(crate) fn confirmed(
+        &self,
+        source: &Source,
+        part: &str,
+    ) -> Option<Timestamp> {
+        match self {
+            Self::Mirror(_) | Self::Memory(_) => None,
+            Self::Network(network) => {
+                network.receipt(&source.name, part).checked
+            }
         }
     }
 

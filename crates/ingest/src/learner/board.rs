@@ -194,6 +194,19 @@ impl Board {
         })
     }
 
+    /// What a version that is read must be believable beside. On the network,
+    /// files were judged when they were fetched.
+    pub(super) fn binding(
+        &self,
+        supply: &Supply,
+        name: &str,
+    ) -> Option<LastGood> {
+        match supply {
+            Supply::Network(_) => None,
+            Supply::Mirror(_) | Supply::Memory(_) => self.last_good(name),
+        }
+    }
+
     /// Day of the data in use.
     pub(super) fn data_day(&self, name: &str) -> Option<Day> {
         self.get(name)?.data_date.map(Day::of)

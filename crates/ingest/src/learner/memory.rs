@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    KeepOld,
     board::{Good, Outcome},
     sealed,
     slow::stamp,
@@ -38,6 +39,9 @@ pub(super) struct Memory {
     /// Where it is kept between processes.
     #[serde(skip)]
     file: Option<PathBuf>,
+    /// Whether it forgets.
+    #[serde(skip)]
+    pub(super) keep_old: KeepOld,
 }
 
 /// First bytes of a ledger file; the digit is the version of the format.
@@ -101,8 +105,11 @@ impl Memory {
                 }
             }
         }
-        self.ledger.forget_before(oldest);
-        self.forget_names();
+        // Without a file, everything can be read again.
+        if self.file.is_none() || self.keep_old == KeepOld::No {
+            self.ledger.forget_before(oldest);
+            self.forget_names();
+        }
         if changed {
             self.save(&mut outcome);
         }
@@ -195,6 +202,27 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::{catalogue::Catalogue, supply};
+
+    #[test]
+    fn a_stored_ledger_forgets_by_a_clock_only_when_that_is_borne_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("ledger");
+        let prefixes = vec!["9.0.0.1".parse().unwrap()];
+        let mut memory = Memory::load(Some(file));
+        memory.ledger.merge(prefixes, Day(20_000), |_| Asn(7));
+        let source = Catalogue::embedded().unwrap().sources.remove(0);
+        let supply = Supply::Memory(supply::Memory::default());
+        let table = RoutingTable::default();
+        let now = Day(23_650).start();
+        for (keep_old, is_empty) in [(KeepOld::Yes, false), (KeepOld::No, true)]
+        {
+            memory.keep_old = keep_old;
+            let moment = (now, Day::of(now));
+            memory.update(&source, &supply, &[], &table, None, moment);
+            assert_eq!(memory.ledger.is_empty(), is_empty, "{keep_old:?}");
+        }
+    }
 
     #[test]
     fn a_ledger_survives_the_disk_and_damage_is_noticed() {

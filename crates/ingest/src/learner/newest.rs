@@ -40,7 +40,9 @@ pub(super) fn read_newest(
         // The first refusal is that of the newest version.
         outcome.error = outcome.error.or(refusal);
         let Some(reading) = reading else { return (Vec::new(), outcome) };
-        match accept(source, supply, &reading.good, last, now) {
+        let Good { rows, day, .. } = reading.good;
+        let day = day.unwrap_or_else(|| Day::of(now));
+        match accept(source, supply, rows, day, last) {
             Ok(()) => {
                 outcome.good = Some(reading.good);
                 return (reading.rows, outcome);
@@ -55,7 +57,8 @@ pub(super) fn read_newest(
     }
 }
 
-/// Whether new files may replace the good ones.
+/// Whether new files may replace the good ones, which bind for a while after
+/// their publisher has last confirmed them, however old they are.
 ///
 /// # Errors
 /// The reason for refusing them, for people.
@@ -67,17 +70,22 @@ pub(super) fn examine(
     now: Timestamp,
 ) -> Result<(), String> {
     let known = supply.versions(source).map_err(|e| e.to_string())?;
-    let mut total = Good { rows: 0, day: None, attribution: None };
+    let today = Day::of(now);
+    let (mut rows, mut newest) = (0, None);
     for file in files {
         let new = read_files(source, supply, std::slice::from_ref(file))?;
+        let confirmed = supply.confirmed(source, &file.part).map(Day::of);
         let same = known.iter().find(|v| v.part == file.part && *v != file);
-        if let Some(good) = same {
-            compare(source, supply, &new, std::slice::from_ref(good), now)?;
+        if let (Some(good), Some(_)) = (same, confirmed) {
+            let good = std::slice::from_ref(good);
+            compare(source, supply, &new, today, (good, confirmed))?;
         }
-        total.rows += new.good.rows;
-        total.day = total.day.max(new.good.day);
+        rows += new.good.rows;
+        newest = newest.max(confirmed);
     }
-    accept(source, supply, &total, last, now)
+    let last =
+        last.map(|last| LastGood { day: newest.unwrap_or(last.day), ..last });
+    accept(source, supply, rows, today, last)
 }
 
 /// All parts; `None` if no part has a good version.
@@ -122,16 +130,17 @@ fn read_part(
         versions.chunk_by(|a, b| a.day == b.day).collect();
     let mut refusal = None;
     for (at, files) in days.iter().enumerate().rev() {
-        let read =
-            read_files(source, supply, files).and_then(|reading| {
-                match at.checked_sub(1).map(|before| days[before]) {
-                    Some(before) => {
-                        compare(source, supply, &reading, before, now)?;
-                        Ok(reading)
-                    }
-                    None => Ok(reading),
-                }
-            });
+        let read = read_files(source, supply, files).and_then(|reading| {
+            let Some(before) = at.checked_sub(1) else {
+                return Ok(reading);
+            };
+            let before = days[before];
+            let day = reading.good.day.unwrap_or_else(|| Day::of(now));
+            // Files of one day.
+            let binding = before[0].day;
+            compare(source, supply, &reading, day, (before, binding))?;
+            Ok(reading)
+        });
         match read {
             Ok(reading) => return (Some(reading), refusal),
             Err(reason) => {
@@ -142,25 +151,22 @@ fn read_part(
     (None, refusal)
 }
 
-/// Compares a reading with the files before it; those that cannot be read, or
-/// are too old to bind, say nothing.
+/// Compares a reading of a day with the files before it, which bind from a day
+/// on, or else from theirs; those that cannot be read, or are too old to bind,
+/// say nothing.
 fn compare(
     source: &Source,
     supply: &Supply,
     reading: &Reading,
-    before: &[Version],
-    now: Timestamp,
+    day: Day,
+    (before, binding): (&[Version], Option<Day>),
 ) -> Result<(), String> {
-    let day = reading.good.day.unwrap_or_else(|| Day::of(now));
-    let binds = before
-        .iter()
-        .all(|v| v.day.is_none_or(|d| day.days_since(d) <= LAST_GOOD_DAYS));
-    if !binds {
+    if binding.is_some_and(|from| day.days_since(from) > LAST_GOOD_DAYS) {
         return Ok(());
     }
     let Ok(old) = read_files(source, supply, before) else { return Ok(()) };
-    let last =
-        LastGood { rows: old.good.rows, day: old.good.day.unwrap_or(day) };
+    let from = binding.or(old.good.day).unwrap_or(day);
+    let last = LastGood { rows: old.good.rows, day: from };
     believable(reading.good.rows, day, Some(last))
         .map_err(|reason| name(&reading.files, &reason))
 }
@@ -169,17 +175,16 @@ fn compare(
 fn accept(
     source: &Source,
     supply: &Supply,
-    good: &Good,
+    rows: u64,
+    day: Day,
     last: Option<LastGood>,
-    now: Timestamp,
 ) -> Result<(), String> {
-    believable(good.rows, good.day.unwrap_or_else(|| Day::of(now)), last)?;
+    believable(rows, day, last)?;
     let min_rows = match supply {
         Supply::Network(_) => source.min_rows,
         _ => 1,
     };
-    if good.rows < u64::try_from(min_rows).unwrap_or(u64::MAX) {
-        let rows = good.rows;
+    if rows < u64::try_from(min_rows).unwrap_or(u64::MAX) {
         return Err(format!("{rows} rows, at least {min_rows} are expected"));
     }
     Ok(())

@@ -15,9 +15,12 @@ impl Learner {
     /// is new; `report` is told how all stand whenever one has answered.
     /// Without a network supply there is nobody to ask.
     ///
+    /// What a publisher does wrong is noted on the board, and so is what cannot
+    /// be stored of a source: the others are asked, and what is known is still
+    /// to be learnt from.
+    ///
     /// # Errors
-    /// [`SupplyError`] if the data directory cannot be written; what a
-    /// publisher does wrong is noted on the board.
+    /// [`SupplyError`] if something could not be stored, after all were asked.
     pub async fn refresh(
         &mut self,
         names: &[String],
@@ -36,18 +39,19 @@ impl Learner {
                 (source, network.refresh(source, pace, now, progress).await)
             })
             .collect();
+        let mut stored = Ok(());
         while let Some((source, outcome)) = polls.next().await {
-            take(
-                &mut self.board,
-                &self.supply,
-                network,
-                source,
-                outcome?,
-                now,
-            )?;
-            report(self.board.statuses());
+            let (board, supply) = (&mut self.board, &self.supply);
+            let taken = outcome.and_then(|outcome| {
+                take(board, supply, network, source, outcome, now)
+            });
+            if let Err(error) = &taken {
+                board.unreachable(&source.name, error.to_string(), now);
+            }
+            stored = stored.and(taken);
+            report(board.statuses());
         }
-        Ok(())
+        stored.and(network.catch_up())
     }
 }
 
@@ -71,7 +75,7 @@ fn take(
             let partial = candidate.failures.join("; ");
             match newest::examine(source, supply, &files, last, now) {
                 Ok(()) => {
-                    network.promote(source, candidate)?;
+                    network.promote(source, candidate, now)?;
                     board.current(name, now);
                     if !partial.is_empty() {
                         board.unreachable(name, partial, now);
@@ -86,3 +90,6 @@ fn take(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

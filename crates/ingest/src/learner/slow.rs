@@ -175,7 +175,7 @@ pub(super) fn read_bedrock(
     let jobs: Vec<_> = slow
         .still()
         .map(|(source, versions)| {
-            (source, versions, board.last_good(&source.name))
+            (source, versions, board.binding(supply, &source.name))
         })
         .collect();
     let done = in_parallel(jobs, |(source, versions, last)| {

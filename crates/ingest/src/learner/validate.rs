@@ -7,7 +7,8 @@ pub const SHRINK_LIMIT: f64 = 0.3;
 /// A version with more than this multiple of the last good rows is refused.
 pub const GROWTH_LIMIT: f64 = 10.0;
 /// A last good version older than this does not bind: a list that has really
-/// changed is believed at last.
+/// changed is believed at last. On the network it is as old as its publisher's
+/// last word that it is current; in a mirror, as its day.
 pub const LAST_GOOD_DAYS: u16 = 30;
 /// Lists below this size may change as they like.
 const SMALL: u64 = 50;
@@ -17,7 +18,7 @@ const SMALL: u64 = 50;
 pub(super) struct LastGood {
     /// Its rows.
     pub(super) rows: u64,
-    /// Its day.
+    /// From when on it binds.
     pub(super) day: Day,
 }
 

@@ -24,6 +24,8 @@ use super::{
     fetch::{Answer, FetchError, Request, fetch},
     open_below,
     receipt::replace,
+    receipts::Receipts,
+    turn::Turn,
     unwritable,
 };
 use crate::catalogue::Part;
@@ -40,6 +42,7 @@ pub struct Network {
     /// Why https cannot work on this machine.
     tls_problem: Option<String>,
     slots: Semaphore,
+    receipts: Receipts,
 }
 
 /// Whether the publisher's cadence binds this poll.
@@ -47,14 +50,14 @@ pub struct Network {
 pub enum Pace {
     /// Only what is due.
     Due,
-    /// Now: a person asked for it.
+    /// Now, or after another process that is asking: a person asked for it.
     Forced,
 }
 
 /// How a poll went.
 #[derive(Debug)]
 pub enum Outcome {
-    /// It is too early to ask again.
+    /// It is too early to ask again, or another process is asking.
     NotDue,
     /// The good files are current.
     NotModified,
@@ -74,6 +77,8 @@ pub struct Candidate {
     /// Parts that could not be fetched, and why.
     pub failures: Vec<String>,
     fetched: Vec<(String, Receipt)>,
+    /// Until it is promoted or discarded, no other process fetches.
+    _turn: Turn,
 }
 
 enum Polled {
@@ -101,14 +106,17 @@ impl Network {
         let root = data_dir.to_owned();
         let slots = Semaphore::new(MAX_PARALLEL);
         let (client, tls_problem) = client(&egress, timing)?;
-        Ok(Self { root, client, egress, tls_problem, slots })
+        let receipts = Receipts::default();
+        Ok(Self { root, client, egress, tls_problem, slots, receipts })
     }
 
-    /// Asks for what is new of a source, part by part.
+    /// Asks for what is new of a source, part by part. What cannot be noted on
+    /// disk is remembered, so that the cadence binds on a full disk too.
     ///
     /// # Errors
     ///
-    /// [`SupplyError::Unwritable`]: what a server does is an [`Outcome`].
+    /// [`SupplyError::Unwritable`] if there is no folder for the source: what a
+    /// server does, and a receipt that cannot be written, is an [`Outcome`].
     pub async fn refresh(
         &self,
         source: &Source,
@@ -118,10 +126,15 @@ impl Network {
     ) -> Result<Outcome, SupplyError> {
         let folder = self.folder(&source.name);
         fs::create_dir_all(&folder).map_err(|e| unwritable(&folder, e))?;
+        let turn = match pace {
+            Pace::Due => Turn::take(&folder),
+            Pace::Forced => Some(Turn::wait(folder).await),
+        };
+        let Some(turn) = turn else { return Ok(Outcome::NotDue) };
         let (mut fetched, mut failures) = (Vec::new(), Vec::new());
         let mut confirmed = false;
         for part in source.parts.iter().filter(|part| !part.urls.is_empty()) {
-            match self.poll(source, part, pace, now, progress).await? {
+            match self.poll(source, part, pace, now, progress).await {
                 Polled::NotDue => {}
                 Polled::NotModified => confirmed = true,
                 Polled::Fetched(receipt) => {
@@ -132,7 +145,8 @@ impl Network {
         }
         Ok(if !fetched.is_empty() {
             let versions = self.with_candidates(source, &fetched);
-            Outcome::Fetched(Candidate { versions, failures, fetched })
+            let _turn = turn;
+            Outcome::Fetched(Candidate { versions, failures, fetched, _turn })
         } else if !failures.is_empty() {
             Outcome::Failed(failures.join("; "))
         } else if confirmed {
@@ -146,28 +160,36 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// [`SupplyError::Unwritable`]; each part is then either old or new.
+    /// [`SupplyError::Unwritable`], of the first part that failed; each part is
+    /// either old or new, and an old one is asked for again after a pause.
     pub fn promote(
         &self,
         source: &Source,
         candidate: Candidate,
+        now: Timestamp,
     ) -> Result<(), SupplyError> {
-        for (part, receipt) in candidate.fetched {
+        let promote = |(part, receipt): (String, Receipt)| {
             let good = self.file(&source.name, &part, GOOD);
             let new = self.file(&source.name, &part, CANDIDATE);
-            replace(&new, &good).map_err(|e| unwritable(&good, e))?;
-            // After the file: an old receipt costs a download, a new one
-            // without its file would hide it for ever.
-            receipt.write(&self.file(&source.name, &part, RECEIPT))?;
-        }
-        Ok(())
+            match replace(&new, &good) {
+                // After the file: an old receipt costs a download, a new one
+                // without its file would hide it for ever.
+                Ok(()) => self.note(&source.name, &part, receipt),
+                Err(cause) => {
+                    let error = unwritable(&good, cause);
+                    self.note_failure(source, &part, &error.to_string(), now)
+                        .and(Err(error))
+                }
+            }
+        };
+        first_error(candidate.fetched.into_iter().map(promote))
     }
 
     /// Throws a candidate away and remembers why; the good files stay.
     ///
     /// # Errors
     ///
-    /// [`SupplyError::Unwritable`].
+    /// [`SupplyError::Unwritable`], of the first part that failed.
     pub fn discard(
         &self,
         source: &Source,
@@ -175,24 +197,52 @@ impl Network {
         reason: &str,
         now: Timestamp,
     ) -> Result<(), SupplyError> {
-        for (part, _) in candidate.fetched {
-            let mut receipt = self.receipt(&source.name, &part);
-            receipt.failed(reason, now);
-            receipt.write(&self.file(&source.name, &part, RECEIPT))?;
+        let discard = |(part, _): (String, Receipt)| {
+            let noted = self.note_failure(source, &part, reason, now);
             let new = self.file(&source.name, &part, CANDIDATE);
             match fs::remove_file(&new) {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                    return Err(unwritable(&new, e));
+                    noted.and(Err(unwritable(&new, e)))
                 }
-                _ => {}
+                _ => noted,
             }
-        }
-        Ok(())
+        };
+        first_error(candidate.fetched.into_iter().map(discard))
+    }
+
+    /// Writes the receipts that could not be written when they were made.
+    ///
+    /// # Errors
+    ///
+    /// [`SupplyError::Unwritable`] as long as there is one that cannot be.
+    pub fn catch_up(&self) -> Result<(), SupplyError> {
+        self.receipts.catch_up()
     }
 
     /// What is remembered about a part's good file; empty if there is none.
     pub fn receipt(&self, source: &str, part: &str) -> Receipt {
-        Receipt::read(&self.file(source, part, RECEIPT))
+        self.receipts.read(&self.file(source, part, RECEIPT))
+    }
+
+    fn note(
+        &self,
+        source: &str,
+        part: &str,
+        receipt: Receipt,
+    ) -> Result<(), SupplyError> {
+        self.receipts.write(&self.file(source, part, RECEIPT), receipt)
+    }
+
+    fn note_failure(
+        &self,
+        source: &Source,
+        part: &str,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), SupplyError> {
+        let mut receipt = self.receipt(&source.name, part);
+        receipt.failed(reason, now);
+        self.note(&source.name, part, receipt)
     }
 
     /// The good files.
@@ -252,10 +302,10 @@ impl Network {
         pace: Pace,
         now: Timestamp,
         progress: &dyn Progress,
-    ) -> Result<Polled, SupplyError> {
+    ) -> Polled {
         let mut receipt = self.receipt(&source.name, &part.name);
         if pace == Pace::Due && !receipt.is_due(source.cadence, now) {
-            return Ok(Polled::NotDue);
+            return Polled::NotDue;
         }
         let subject = subject(source, part);
         let polled =
@@ -267,8 +317,17 @@ impl Network {
             Polled::NotModified | Polled::NotDue => "not modified".to_owned(),
         };
         progress.end(&subject, &line);
-        receipt.write(&self.file(&source.name, &part.name, RECEIPT))?;
-        Ok(polled)
+        if matches!(polled, Polled::Fetched(_)) {
+            // Noted when somebody has judged it.
+            return polled;
+        }
+        match (self.note(&source.name, &part.name, receipt), polled) {
+            (Ok(()), polled) => polled,
+            (Err(error), Polled::Failed(reason)) => {
+                Polled::Failed(format!("{reason}; {error}"))
+            }
+            (Err(error), _) => Polled::Failed(error.to_string()),
+        }
     }
 
     /// Tries the addresses of a part in order, until one answers. `receipt`
@@ -359,6 +418,13 @@ const GOOD: &str = "good";
 const CANDIDATE: &str = "candidate";
 /// What is remembered about the good file.
 const RECEIPT: &str = "receipt";
+
+/// Does everything, and tells what failed first.
+fn first_error(
+    done: impl Iterator<Item = Result<(), SupplyError>>,
+) -> Result<(), SupplyError> {
+    done.fold(Ok(()), Result::and)
+}
 
 /// How a part is called in messages: only sources of many parts name them.
 fn subject(source: &Source, part: &Part) -> String {

@@ -93,8 +93,12 @@ impl Receipt {
         let text = serde_json::to_vec_pretty(self)
             .map_err(|error| failed(error.into()))?;
         let draft = path.with_extension("receipt-draft");
-        write_synced(&draft, &text).map_err(failed)?;
-        replace(&draft, path).map_err(failed)
+        let written = write_synced(&draft, &text);
+        written.and_then(|()| replace(&draft, path)).map_err(|cause| {
+            // A full disk gets its space back.
+            let _ = fs::remove_file(&draft);
+            failed(cause)
+        })
     }
 }
 

@@ -165,7 +165,7 @@ impl Bench {
     async fn take_first(&self) {
         match self.refresh(0).await {
             Outcome::Fetched(new) => {
-                self.network.promote(&self.source, new).unwrap();
+                self.network.promote(&self.source, new, at(0)).unwrap();
             }
             other => panic!("{other:?}"),
         }
@@ -212,7 +212,7 @@ async fn a_download_becomes_good_only_when_it_is_promoted() {
     assert_eq!(bench.good(), "");
     let [version] = new.versions.as_slice() else { panic!() };
     assert_eq!(version.day, "2026-06-27".parse().ok());
-    bench.network.promote(&bench.source, new).unwrap();
+    bench.network.promote(&bench.source, new, at(0)).unwrap();
     assert_eq!(bench.good(), "192.0.2.1\n");
 
     let supply = Supply::Network(bench.network);
@@ -273,6 +273,62 @@ async fn a_draft_that_nobody_judged_is_fetched_again() {
     let bench = Bench::of(&server);
     assert!(matches!(bench.refresh(0).await, Outcome::Fetched(_)));
     assert!(matches!(bench.refresh(1).await, Outcome::Fetched(_)));
+}
+
+#[tokio::test]
+async fn the_cadence_binds_even_if_no_attempt_can_be_noted() {
+    for habit in [OK, Habit::Raw("HTTP/1.1 500 Oops\r\n\r\n")] {
+        let server = Server::start(habit).await;
+        let bench = Bench::of(&server);
+        // As on a full disk: the receipt cannot be written.
+        let path = bench.data.path().join("sources/list/all.receipt");
+        fs::create_dir_all(path.join("in-the-way")).unwrap();
+        let stored = match bench.refresh(0).await {
+            Outcome::Fetched(new) => {
+                bench.network.promote(&bench.source, new, at(0))
+            }
+            Outcome::Failed(_) => bench.network.catch_up(),
+            other => panic!("{other:?}"),
+        };
+        let error = stored.unwrap_err().to_string();
+        assert!(error.contains("all.receipt` cannot be written"), "{error}");
+        assert!(matches!(bench.refresh(4).await, Outcome::NotDue));
+        assert_eq!(server.requests().len(), 1);
+        fs::remove_dir_all(&path).unwrap();
+        bench.network.catch_up().unwrap();
+        assert_eq!(Receipt::read(&path), bench.receipt());
+        assert_eq!(bench.receipt().attempted, Some(at(0)));
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_replaced_is_fetched_again_after_a_pause() {
+    let server = Server::start(OK).await;
+    let bench = Bench::of(&server);
+    let good = bench.data.path().join("sources/list/all.good");
+    fs::create_dir_all(good.join("in-the-way")).unwrap();
+    let Outcome::Fetched(new) = bench.refresh(0).await else { panic!() };
+    bench.network.promote(&bench.source, new, at(0)).unwrap_err();
+    assert!(matches!(bench.refresh(4).await, Outcome::NotDue));
+    assert!(matches!(bench.refresh(5).await, Outcome::Fetched(_)));
+}
+
+#[tokio::test]
+async fn two_processes_take_turns_at_the_files_of_a_source() {
+    let server = Server::start(OK).await;
+    let bench = Bench::of(&server);
+    let other = network(&bench.data, &["127.0.0.0/8"]);
+    let Outcome::Fetched(new) = bench.refresh(0).await else { panic!() };
+    let due = other.refresh(&bench.source, Pace::Due, at(0), &Silent).await;
+    assert!(matches!(due.unwrap(), Outcome::NotDue));
+    let forced = other.refresh(&bench.source, Pace::Forced, at(0), &Silent);
+    let promote = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        bench.network.promote(&bench.source, new, at(0)).unwrap();
+    };
+    let (forced, ()) = tokio::join!(forced, promote);
+    assert!(matches!(forced.unwrap(), Outcome::NotModified));
+    assert_eq!(server.requests().len(), 2);
 }
 
 #[tokio::test]
@@ -410,7 +466,7 @@ async fn one_part_that_fails_does_not_hold_the_others() {
     let Outcome::Fetched(new) = bench.refresh(0).await else { panic!() };
     assert_eq!(new.versions.len(), 1);
     assert!(new.failures[0].starts_with("`second`: http://"));
-    bench.network.promote(&bench.source, new).unwrap();
+    bench.network.promote(&bench.source, new, at(0)).unwrap();
     assert_eq!(bench.good(), "192.0.2.1\n");
 }
 
