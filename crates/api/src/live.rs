@@ -29,6 +29,8 @@ pub struct Live {
     /// Whether `keys` is known to be what the store holds.
     keys_current: AtomicBool,
     store_writable: AtomicBool,
+    files_writable: AtomicBool,
+    scoring: AtomicBool,
     events: broadcast::Sender<Arc<[ScoreEvent]>>,
     hub: Arc<Hub>,
 }
@@ -57,6 +59,8 @@ impl Default for Live {
             keys: ArcSwapOption::empty(),
             keys_current: AtomicBool::new(false),
             store_writable: AtomicBool::new(true),
+            files_writable: AtomicBool::new(true),
+            scoring: AtomicBool::new(true),
             events: broadcast::Sender::new(limits::EVENT_BACKLOG),
             hub: Arc::default(),
         }
@@ -158,8 +162,26 @@ impl Live {
         self.store_writable.store(success, Ordering::Release);
     }
 
+    /// Says whether the last cycle could keep its files: those of sources, and
+    /// the snapshot. A database that still takes small writes on a full disk
+    /// does not make up for them; `/health` is degraded until a cycle can.
+    pub fn cycle_kept(&self, success: bool) {
+        self.files_writable.store(success, Ordering::Release);
+    }
+
+    /// Says whether the last cycle was ended by a panic; `/health` is degraded
+    /// from one to the next cycle without.
+    pub fn scoring_panicked(&self, panicked: bool) {
+        self.scoring.store(!panicked, Ordering::Release);
+    }
+
+    pub(crate) fn is_scoring(&self) -> bool {
+        self.scoring.load(Ordering::Acquire)
+    }
+
     pub(crate) fn store_writable(&self) -> bool {
         self.store_writable.load(Ordering::Acquire)
+            && self.files_writable.load(Ordering::Acquire)
     }
 
     /// What a presented key says about its bearer, who is a client at an

@@ -43,7 +43,7 @@ pub use upstreams::UpstreamsView;
 pub(crate) use domain_risk::{AsnSource, DomainRiskSchema, DomainRiskView};
 pub(crate) use error::{ErrorView, FeedErrorView, TaxiiErrorView};
 pub(crate) use event::EventView;
-pub(crate) use health::{Dependency, HealthView, SimpleStatusView};
+pub(crate) use health::{Dependency, HealthView, Scoring, SimpleStatusView};
 pub(crate) use incident::kind_schema;
 pub(crate) use moment::zulu;
 pub(crate) use peeringdb::PeeringdbView;

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `/livez` | the process answers | – |
 //! | `/readyz` | there are scores to serve | no Snapshot yet |
-//! | `/health` | ready, and the store reads and writes | one of these fails |
+//! | `/health` | ready, the store reads and writes, no cycle panicked | one of these fails |
 //!
 //! How fresh the data are is a question for `/status`.
 
@@ -24,7 +24,7 @@ use crate::{
     limits,
     middleware::OwnBody,
     representation,
-    view::{Dependency, HealthView, SimpleStatusView},
+    view::{Dependency, HealthView, Scoring, SimpleStatusView},
 };
 
 /// Ready, and every dependency up.
@@ -41,7 +41,11 @@ use crate::{
 pub(crate) async fn show_health(State(app): State<Arc<App>>) -> Response {
     let store = state_of_store(&app).await;
     let ready = app.live.snapshot().is_some();
-    let view = HealthView::new(app.now(), store, ready);
+    let scoring = match app.live.is_scoring() {
+        true => Scoring::GoesOn,
+        false => Scoring::Broken,
+    };
+    let view = HealthView::new(app.now(), store, ready, scoring);
     if view.is_healthy() {
         return representation::json(StatusCode::OK, &view);
     }

@@ -30,9 +30,24 @@ pub(crate) enum Dependency {
     Down,
 }
 
+/// Whether scores are still made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scoring {
+    /// As far as anybody knows.
+    GoesOn,
+    /// The last cycle panicked.
+    Broken,
+}
+
 impl HealthView {
-    pub(crate) fn new(now: Timestamp, store: Dependency, ready: bool) -> Self {
-        let healthy = store == Dependency::Up && ready;
+    pub(crate) fn new(
+        now: Timestamp,
+        store: Dependency,
+        ready: bool,
+        scoring: Scoring,
+    ) -> Self {
+        let healthy =
+            store == Dependency::Up && ready && scoring == Scoring::GoesOn;
         Self {
             status: if healthy { "healthy" } else { "degraded" },
             timestamp: moment::micros(now),

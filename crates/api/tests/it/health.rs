@@ -70,6 +70,29 @@ async fn a_store_that_takes_no_writes_degrades_until_one_succeeds() {
 }
 
 #[tokio::test]
+async fn a_cycle_that_cannot_keep_its_files_degrades_until_one_can() {
+    let app = TestApp::start().await;
+    app.live.cycle_kept(false);
+    app.live.store_wrote(true);
+    let health = app.get_open("/health").await;
+    assert_eq!(health.json()["dependencies"]["store"], "down");
+    app.live.cycle_kept(true);
+    app.get_open("/health").await.ok();
+}
+
+#[tokio::test]
+async fn a_cycle_that_panics_degrades_until_one_does_not() {
+    let app = TestApp::start().await;
+    app.live.scoring_panicked(true);
+    let health = app.get_open("/health").await;
+    assert_eq!(health.status, 503);
+    assert_eq!(health.json()["status"], "degraded");
+    assert_eq!(health.json()["dependencies"]["store"], "up");
+    app.live.scoring_panicked(false);
+    app.get_open("/health").await.ok();
+}
+
+#[tokio::test]
 async fn a_failed_publication_is_not_the_stores_fault() {
     let app = TestApp::start().await;
     app.publisher.fail(Fault::Error);
