@@ -10,11 +10,11 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use asgard_api::{Live, Republish, RepublishError};
 use asgard_ingest::{
-    learner::Learner,
+    learner::{KeepOld, Learner},
     supply::{Egress, Memory, Mirror, Network, Pace, Progress, Supply, Timing},
 };
 use asgard_model::{Asn, Day, Delta, Judge, Snapshot, Whitelist, World};
-use asgard_store::{Cycle, Store};
+use asgard_store::{Cycle, Store, StoreError};
 use asgard_synth::Plan;
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -132,12 +132,14 @@ impl Engine {
         mut learner: Learner,
         progress: &dyn Progress,
     ) -> (Learner, Result<()>) {
+        learner.keep_old(self.doubts(now()).await);
         let report = |statuses| self.live.set_sources(statuses);
         let asked =
             learner.refresh(&[], Pace::Due, now(), progress, &report).await;
-        if let Err(error) = asked {
-            self.keep_states(&learner).await;
-            return (learner, Err(error.into()));
+        if let Err(error) = &asked {
+            // What was fetched before, and what could be kept, is learnt from.
+            tracing::error!("sources not kept: {error:#}");
+            self.live.cycle_kept(false);
         }
         let learnt = spawn_blocking(move || {
             let world = learner.learn(now());
@@ -151,8 +153,30 @@ impl Engine {
         // Whatever becomes of the World: a cycle that fails is when people ask
         // how the sources are doing.
         self.keep_states(&learner).await;
-        let result = self.finish_cycle(world).await;
+        let result = match world {
+            Ok(world) => self.finish_cycle(world, asked.is_ok()).await,
+            Err(error) => Err(error.into()),
+        };
         (learner, result)
+    }
+
+    /// Whether the clock is far from where the history ends, so that nothing may
+    /// be forgotten by it.
+    async fn doubts(&self, now: Timestamp) -> KeepOld {
+        match self.store.history.bears_out(now).await {
+            Ok(true) => KeepOld::No,
+            Ok(false) => {
+                tracing::warn!(
+                    "the clock is more than a week after the last cycles; \
+                     nothing old is forgotten until cycles have run for a day"
+                );
+                KeepOld::Yes
+            }
+            Err(error) => {
+                tracing::error!(%error, "history not readable");
+                KeepOld::Yes
+            }
+        }
     }
 
     /// Stores how the sources are doing. That a store cannot take it must not
@@ -166,22 +190,26 @@ impl Engine {
         }
     }
 
+    /// Publishes, then stores; `sources_kept` says whether what was fetched
+    /// could be stored.
     async fn finish_cycle(
         &self,
-        world: Result<World, asgard_ingest::learner::LearnError>,
+        world: World,
+        sources_kept: bool,
     ) -> Result<()> {
         // Publication comes first: a full disk must not keep new scores back.
-        let snapshot = {
+        let (snapshot, recorded) = {
             let mut turn = self.turn.lock().await;
             let snapshot =
-                self.judge_and_publish(&mut turn, Arc::new(world?)).await?;
+                self.judge_and_publish(&mut turn, Arc::new(world)).await?;
             turn.unrecorded = Some(Arc::clone(&snapshot));
-            self.record(&mut turn).await?;
-            snapshot
+            (snapshot, self.record(&mut turn).await)
         };
-        let world = Arc::clone(&snapshot.world);
-        let bytes = spawn_blocking(move || encode(&world)).await??;
-        self.store.snapshots.save(snapshot.serial, bytes).await?;
+        // A history that cannot be written is no reason to lose the snapshot.
+        let saved = self.save(&snapshot).await;
+        self.live.cycle_kept(sources_kept && saved.is_ok());
+        recorded?;
+        saved?;
         tracing::info!(
             serial = snapshot.serial,
             asns = snapshot.len(),
@@ -192,6 +220,13 @@ impl Engine {
             "cycle finished"
         );
         Ok(())
+    }
+
+    /// Stores the World of a Snapshot for the next start.
+    async fn save(&self, snapshot: &Snapshot) -> Result<()> {
+        let world = Arc::clone(&snapshot.world);
+        let bytes = spawn_blocking(move || encode(&world)).await??;
+        Ok(self.store.snapshots.save(snapshot.serial, bytes).await?)
     }
 
     async fn judge_and_publish(
@@ -240,6 +275,10 @@ impl Engine {
         written?;
         turn.recorded = published_scores(&snapshot);
         turn.unrecorded = None;
+        // Old cycles that stay a while longer make nothing wrong.
+        if let Err(error) = self.prune(snapshot.created).await {
+            tracing::error!("old history not removed: {error:#}");
+        }
         Ok(())
     }
 
@@ -257,10 +296,26 @@ impl Engine {
             as_of: snapshot.world.as_of,
             model_version: snapshot.model_version.to_string(),
         };
-        self.store.history.record_cycle(&cycle, &changes).await?;
+        let history = &self.store.history;
+        match history.record_cycle(&cycle, &changes).await {
+            // An earlier attempt went through, and its answer was lost.
+            Err(StoreError::Conflict(_))
+                if history.last_cycle().await?.map(|c| c.id)
+                    == Some(cycle.id) =>
+            {
+                Ok(())
+            }
+            written => Ok(written?),
+        }
+    }
+
+    async fn prune(&self, now: Timestamp) -> Result<()> {
+        if !self.store.history.bears_out(now).await? {
+            return Ok(());
+        }
         let hours = 24 * i64::from(self.history_days);
         let age = jiff::SignedDuration::from_hours(hours);
-        self.store.history.prune(snapshot.created.checked_sub(age)?).await?;
+        self.store.history.prune(now.checked_sub(age)?).await?;
         Ok(())
     }
 }
@@ -312,3 +367,6 @@ pub(crate) async fn load_world(
         .context("the snapshot is of another version of asgard")?;
     Ok(Some((serial, Arc::new(world))))
 }
+
+#[cfg(test)]
+mod tests;

@@ -72,6 +72,15 @@ pub trait History: Send + Sync {
     /// When the store fails.
     async fn last_cycle(&self) -> Result<Option<Cycle>, StoreError>;
 
+    /// Whether the history bears out that it is `now`: `false` if its cycles
+    /// end more than a week before, but for those of the last day. Then either
+    /// this machine was off, or its clock is wrong; only when cycles have run by
+    /// it for a day may what is old by it be forgotten.
+    ///
+    /// # Errors
+    /// When the store fails.
+    async fn bears_out(&self, now: Timestamp) -> Result<bool, StoreError>;
+
     /// Forgets the cycles that ran before `older_than`, but never the last
     /// one, and the changes that no remaining cycle needs. Returns how many
     /// cycles went.

@@ -11,6 +11,8 @@ use std::{
     thread,
 };
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::{
     program::asgard,
     server::{Serve, Server},
@@ -21,6 +23,8 @@ use crate::{
 #[derive(Clone, Default)]
 struct Publisher {
     files: Arc<Mutex<BTreeMap<String, String>>>,
+    /// `Last-Modified` of all files, if they have one.
+    modified: Arc<Mutex<Option<Timestamp>>>,
     answers: Arc<Mutex<Vec<(String, u16)>>>,
 }
 
@@ -62,9 +66,13 @@ impl Publisher {
         let status = if known == Some(tag.clone()) { 304 } else { 200 };
         self.answers.lock().unwrap().push((path, status));
         let body = if status == 304 { "" } else { &text };
+        let modified = *self.modified.lock().unwrap();
+        let modified = modified.map_or_else(String::new, |at| {
+            at.strftime("Last-Modified: %a, %d %b %Y %T GMT\r\n").to_string()
+        });
         let head = format!(
             "HTTP/1.1 {status} X\r\nETag: {tag}\r\nContent-Length: {}\r\n\
-             Connection: close\r\n\r\n",
+             {modified}Connection: close\r\n\r\n",
             body.len()
         );
         stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
@@ -187,6 +195,46 @@ fn an_unbelievable_version_is_refused_and_the_last_good_one_stays() {
         let error = threatfox["last_error"].as_str().unwrap_or_default();
         assert!(error.contains(reason), "{threatfox}");
     }
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the server has the same clock")]
+fn a_list_that_was_confirmed_lately_binds_however_old_it_is() {
+    let world = World::demo();
+    let (publisher, config) = internet(&world);
+    let now = Timestamp::now();
+    let long_ago = now - SignedDuration::from_hours(40 * 24);
+    *publisher.modified.lock().unwrap() = Some(long_ago);
+    let key = world.key("read");
+    serve(&world, &config).stop();
+    publisher.publish("/c2", c2(40));
+    *publisher.modified.lock().unwrap() = Some(now);
+    let (code, output) = refresh(&world, &config);
+    assert_eq!(code, Some(1), "{output}");
+    assert!(output.contains("shrunk"), "{output}");
+    let threatfox = serve(&world, &config).source(&key, "threatfox");
+    assert_eq!(threatfox["rows"], 400, "{threatfox}");
+}
+
+#[test]
+fn what_cannot_be_noted_of_one_source_keeps_no_scores_back() {
+    let world = World::demo();
+    let (_publisher, config) = internet(&world);
+    let key = world.key("read");
+    // As on a full disk, but for one file.
+    let receipt = world.data().join("sources/threatfox/all.receipt");
+    std::fs::create_dir_all(receipt.join("in-the-way")).unwrap();
+    let server = serve(&world, &config);
+    let bad = server.bulk(&key, &[64_500, 64_501]);
+    assert!(bad[0]["score"].as_u64() < bad[1]["score"].as_u64(), "{bad:?}");
+    let health = server.get("/health");
+    assert_eq!(health.status, 503, "{health:?}");
+    assert!(health.body.contains("\"down\""), "{health:?}");
+    let log = server.stop().stderr;
+    assert!(log.contains("all.receipt` cannot be written"), "{log}");
+    std::fs::remove_dir_all(&receipt).unwrap();
+    let again = serve(&world, &config);
+    assert_eq!(again.get("/health").status, 200);
 }
 
 #[test]

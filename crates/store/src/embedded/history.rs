@@ -2,7 +2,7 @@
 
 use asgard_model::Asn;
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::SqliteConnection;
 
 use super::{
@@ -36,6 +36,14 @@ const CHANGES_SINCE: &str = "SELECT group_concat( \
 const LAST_SCORES: &str = "SELECT asn, score FROM ( \
          SELECT asn, score, max(cycle) FROM change GROUP BY asn) \
      WHERE score IS NOT NULL ORDER BY asn";
+/// No cycle is older than `?1`, or one is no older and not of the last day.
+const BEARS_OUT: &str = "SELECT \
+     NOT EXISTS (SELECT 1 FROM cycle WHERE at < ?1) \
+     OR EXISTS (SELECT 1 FROM cycle WHERE at >= ?1 AND at <= ?2)";
+/// How long cycles must have run by a clock that was doubted.
+const TRIAL: SignedDuration = SignedDuration::from_hours(24);
+/// Longest time without a cycle that makes nobody doubt.
+const LONGEST_GAP: SignedDuration = SignedDuration::from_hours(7 * 24);
 const FIRST_KEPT: &str = "SELECT coalesce( \
      (SELECT min(id) FROM cycle WHERE at >= ?1), \
      (SELECT max(id) FROM cycle))";
@@ -122,6 +130,17 @@ impl History for Embedded {
             })
         })
         .transpose()
+    }
+
+    async fn bears_out(&self, now: Timestamp) -> Result<bool, StoreError> {
+        let before =
+            |age| micros(now.checked_sub(age).unwrap_or(Timestamp::MIN));
+        let borne_out: bool = sqlx::query_scalar(BEARS_OUT)
+            .bind(before(TRIAL + LONGEST_GAP))
+            .bind(before(TRIAL))
+            .fetch_one(self.database.readers()?)
+            .await?;
+        Ok(borne_out)
     }
 
     async fn prune(&self, older_than: Timestamp) -> Result<u64, StoreError> {

@@ -30,6 +30,7 @@ macro_rules! store_battery {
                 pruning_an_empty_history_does_nothing,
                 pruning_keeps_every_remaining_point,
                 pruning_keeps_the_last_cycle_whatever_its_age,
+                a_clock_far_ahead_is_believed_after_a_day_of_cycles,
                 pruning_reaches_the_end_of_a_long_table,
                 agrees_with_a_naive_model_through_writes_and_pruning,
             ]);

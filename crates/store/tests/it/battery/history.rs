@@ -149,6 +149,30 @@ pub(crate) async fn pruning_keeps_the_last_cycle_whatever_its_age(
     assert_eq!(scores, [(Asn(1), 20), (Asn(2), 2)]);
 }
 
+pub(crate) async fn a_clock_far_ahead_is_believed_after_a_day_of_cycles(
+    store: Store,
+) {
+    let day = |n: u32| 24 * n;
+    let bears_out =
+        async |hour| store.history.bears_out(cycle(hour).at).await.unwrap();
+    assert!(bears_out(day(1)).await, "nothing can be forgotten yet");
+    for hour in 1..=day(10) {
+        record(&store, hour, &[]).await;
+    }
+    assert!(bears_out(day(10) + 1).await);
+    assert!(bears_out(day(17)).await, "a week without power");
+    assert!(!bears_out(day(19)).await);
+    assert!(!bears_out(day(4000)).await);
+    // Whatever the reason was: the next cycles agree.
+    record(&store, day(40), &[]).await;
+    assert!(!bears_out(day(40) + 1).await);
+    record(&store, day(40) + 23, &[]).await;
+    assert!(!bears_out(day(40) + 23).await);
+    assert!(bears_out(day(41)).await);
+    // The clock is back: what it said before does not matter.
+    assert!(bears_out(day(10) + 2).await);
+}
+
 pub(crate) async fn pruning_reaches_the_end_of_a_long_table(store: Store) {
     let last = 60_000;
     let all = |score| (1..=last).map(|n| (n, Some(score))).collect::<Vec<_>>();
