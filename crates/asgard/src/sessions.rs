@@ -8,7 +8,11 @@ use asgard_ingest::{
     live::{self, Bound, Stream, listen},
     rtr::{self, Notice, Validators},
 };
-use tokio::{sync::Notify, task::JoinSet, time::sleep};
+use tokio::{
+    sync::Notify,
+    task::{JoinError, JoinSet},
+    time::sleep,
+};
 
 use crate::{
     clock::now,
@@ -31,8 +35,18 @@ pub(crate) struct Sessions {
 /// Sessions that are kept until this is dropped.
 pub(crate) struct Kept {
     // Dropped with it, tasks end.
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
     stream: Option<Arc<Stream>>,
+}
+
+impl Kept {
+    /// Resolves when one of their tasks has ended, which none does by itself.
+    pub(crate) async fn first_end(&mut self) -> Result<(), JoinError> {
+        match self.tasks.join_next().await {
+            Some(end) => end,
+            None => std::future::pending().await,
+        }
+    }
 }
 
 impl Drop for Kept {
@@ -95,7 +109,7 @@ impl Sessions {
         }
         let stream = self.stream.clone();
         tasks.spawn(self.tell(Arc::clone(live)));
-        Kept { _tasks: tasks, stream }
+        Kept { tasks, stream }
     }
 
     async fn tell(self, live: Arc<Live>) {

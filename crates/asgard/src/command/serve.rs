@@ -1,20 +1,26 @@
 //! `asgard serve`: the API, the cycles, the watcher; and their end.
 //!
 //! Order of the end: signal → no new connections → answers under way finish
-//! (10 s) → the cycle and the watcher stop → the store is closed.
+//! (10 s) → the cycle and the watcher stop → the store is closed. The same when
+//! a task ends that nobody has told to: half a server must not go unnoticed, and
+//! the exit code makes whoever supervises us start another.
 
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use asgard_api::{App, Feeds, Live, Lookups, Republish, Signer};
-use asgard_ingest::{learner::Learner, supply::Progress};
 use asgard_store::{KeyRecord, Store, StoreConfig};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::{
     net::{TcpListener, TcpSocket},
     signal::unix::{SignalKind, signal},
-    sync::{Notify, watch},
-    time::{Instant, sleep, timeout},
+    sync::watch,
+    time::sleep,
+};
+
+use self::{
+    cycles::{Pace, School, cycles},
+    tasks::Tasks,
 };
 
 use crate::{
@@ -27,14 +33,15 @@ use crate::{
     telemetry,
 };
 
+mod cycles;
+mod tasks;
+
 /// Answers under way may take this long once a stop was asked for.
 const DRAIN: Duration = Duration::from_secs(10);
 /// How often writes of other processes are looked for.
 pub(super) const WATCH: Duration = Duration::from_millis(250);
 /// Clients that may wait to be accepted; the kernel may allow fewer.
 const BACKLOG: u32 = 4096;
-/// Pause after a cycle that brought nothing, as long as there is no Snapshot.
-const RETRY: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(config: Config, out: &mut Out) -> Result<Exit> {
     raise_file_limit();
@@ -46,10 +53,8 @@ pub(crate) async fn run(config: Config, out: &mut Out) -> Result<Exit> {
     live.set_keys(store.keys.load().await?);
     let feeds = feeds(&config, &store).await?;
     let sessions = Sessions::new(&config.live);
-    let learner = learner(&config, &store, &live)
-        .await?
-        .with_validators(sessions.validators())
-        .with_stream(sessions.stream());
+    let school = School::new(&config, &store, &live, &sessions);
+    let learner = school.learner().await?;
     let listener = listen(config.listen).with_context(|| {
         format!("cannot listen on {}: see --listen", config.listen)
     })?;
@@ -76,26 +81,28 @@ pub(crate) async fn run(config: Config, out: &mut Out) -> Result<Exit> {
     let sessions = sessions.start(&live);
     let cycles = tokio::spawn(cycles(
         Arc::clone(&engine),
-        Arc::clone(&live),
+        school,
         learner,
-        telemetry::progress(config.log),
+        telemetry::progress(config.log).into(),
         pace,
         stopped,
     ));
-    wait_for_signal().await?;
-    tracing::info!("stopping");
-    stop.send_replace(true);
-    if timeout(DRAIN, server).await.is_err() {
-        tracing::warn!("connections were cut after {} s", DRAIN.as_secs());
+    let mut tasks = Tasks { server, watcher, cycles, sessions };
+    let why = tokio::select! {
+        signal = wait_for_signal() => signal.map(|()| Exit::Ok),
+        error = tasks.first_end() => Err(error),
+    };
+    if let Err(error) = &why {
+        tracing::error!("stopping, because {error:#}");
+    } else {
+        tracing::info!("stopping");
     }
-    // A cycle in the midst of parsing has nothing to lose: it is left behind.
-    cycles.abort();
-    drop(sessions);
-    watcher.await.ok();
+    stop.send_replace(true);
+    tasks.end(DRAIN).await;
     keep(&feeds, &store).await;
     store.close().await?;
     drop(guard);
-    Ok(Exit::Ok)
+    why
 }
 
 /// A listener with room for a burst of clients: with the usual backlog of 128,
@@ -131,17 +138,6 @@ async fn feeds(config: &Config, store: &Store) -> Result<Arc<Feeds>> {
     let feeds = Feeds::new(config.api.feeds.clone(), signer);
     feeds.refresh(store, now()).await?;
     Ok(Arc::new(feeds))
-}
-
-async fn learner(
-    config: &Config,
-    store: &Store,
-    live: &Live,
-) -> Result<Learner> {
-    let mut learner = engine::learner(config)?;
-    learner.recall(&store.sources.list().await?, now());
-    live.set_sources(learner.statuses());
-    Ok(learner)
 }
 
 /// Tells what is served, and how to make the first key.
@@ -266,64 +262,6 @@ async fn take_over(
         engine.republish().await.map_err(anyhow::Error::from_boxed)?;
     }
     Ok(())
-}
-
-/// Restores the last Snapshot, then runs cycles until the end.
-async fn cycles(
-    engine: Arc<Engine>,
-    live: Arc<Live>,
-    mut learner: Learner,
-    progress: Box<dyn Progress>,
-    pace: Pace,
-    stopped: watch::Receiver<bool>,
-) {
-    if let Err(error) = engine.resume().await {
-        tracing::error!("last snapshot not restored: {error:#}");
-    }
-    while !*stopped.borrow() {
-        let begun = Instant::now();
-        let (back, result) = engine.cycle(learner, &*progress).await;
-        learner = back;
-        live.set_sources(learner.statuses());
-        let ready = live.snapshot().is_some();
-        if let Err(error) = result {
-            complain(&error, ready);
-        }
-        let next = if ready { pace.pause } else { RETRY };
-        tokio::select! {
-            () = sleep(next.saturating_sub(begun.elapsed())) => {}
-            () = pace.news_after(begun.elapsed()) => {}
-        }
-    }
-}
-
-/// When the next cycle begins.
-struct Pace {
-    /// Between the beginnings of two cycles, if there are no news.
-    pause: Duration,
-    /// Shortest time between two, if there are.
-    calm: Duration,
-    news: Arc<Notify>,
-}
-
-impl Pace {
-    /// Resolves when there are news and it is time: a cycle that took so long
-    /// is followed by at least four times as long without one.
-    async fn news_after(&self, took: Duration) {
-        sleep(self.calm.max(took * 4).saturating_sub(took)).await;
-        self.news.notified().await;
-    }
-}
-
-fn complain(error: &anyhow::Error, ready: bool) {
-    tracing::error!("cycle failed: {error:#}");
-    if !ready {
-        tracing::error!(
-            "nothing can be answered yet; check the network and \
-             `asgard source status`, or start with --mirror DIR (files from \
-             elsewhere) or --demo (a generated world)"
-        );
-    }
 }
 
 async fn wait_for_signal() -> Result<()> {
