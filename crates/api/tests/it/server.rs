@@ -89,6 +89,7 @@ async fn who_asks_and_never_reads_is_cut_off() {
     let head = "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nhost: x\r\n\r\n";
     stream.write_all(head.repeat(12).as_bytes()).await.unwrap();
     // Until the kernel takes nothing more; then time passes by itself.
+    stream.readable().await.unwrap();
     sleep(Duration::from_secs(2)).await;
     pause();
     sleep(WRITE_STALL / 2).await;

@@ -164,3 +164,61 @@ fn complain(error: &anyhow::Error, ready: bool) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use asgard_ingest::supply::Silent;
+    use asgard_store::StoreConfig;
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    /// Panics when a download is over, as a bug would.
+    struct Bug;
+
+    impl Progress for Bug {
+        fn begin(&self, _: &str, _: Option<u64>) {}
+        fn advance(&self, _: &str, _: u64) {}
+        fn end(&self, _: &str, _: &str) {
+            panic!("a bug of the test");
+        }
+    }
+
+    /// One source, whose publisher is away.
+    fn config(dir: &std::path::Path) -> Config {
+        let catalogue = asgard_ingest::catalogue::Catalogue::embedded();
+        let mut text = "allow_private: [127.0.0.0/8]\nsources:\n".to_owned();
+        for source in catalogue.unwrap().sources {
+            let change = match &*source.name {
+                "threatfox" => "url: 'http://127.0.0.1:1/'",
+                _ => "enabled: false",
+            };
+            text += &format!("  {}: {{ {change} }}\n", source.name);
+        }
+        let file = dir.join("asgard.yaml");
+        std::fs::write(&file, text).unwrap();
+        let (file, dir) = (file.to_str().unwrap(), dir.to_str().unwrap());
+        let words = ["asgard", "serve", "--config", file, "--data-dir", dir];
+        Config::load(&Cli::parse_from(words)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_cycle_that_panics_is_followed_by_one_with_a_new_learner() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = config(dir.path());
+        let place = StoreConfig { dir: dir.path().to_owned(), world: None };
+        let store = asgard_store::open(&place).await.unwrap();
+        let live = Arc::new(Live::default());
+        let engine = Engine::new(Arc::clone(&live), store.clone(), &config);
+        let engine = Arc::new(engine);
+        let sessions = Sessions::new(&config.live);
+        let school = School::new(&config, &store, &live, &sessions);
+        let first = school.learner().await.unwrap();
+        let bug: Arc<dyn Progress> = Arc::new(Bug);
+        let after = cycle(&engine, &school, Some(first), &bug).await;
+        assert!(after.is_none(), "what it knew may be half changed");
+        let silent: Arc<dyn Progress> = Arc::new(Silent);
+        assert!(cycle(&engine, &school, after, &silent).await.is_some());
+    }
+}
