@@ -206,6 +206,23 @@ fn bad_blocks_are_named_inside_networks_that_are_not() {
 }
 
 #[test]
+fn a_listed_block_that_a_listed_network_hijacks_is_blocked_all_the_same() {
+    let scene = Scene::default()
+        .route("31.0.0.0/24", 1)
+        .bad(1, BAD)
+        .route("44.0.0.0/22", 1)
+        .roa("44.0.0.0/22", 9)
+        .silent(9)
+        .route("35.0.0.0/16", 7)
+        .listed_block("44.0.0.0/22", "drop")
+        .listed_block("31.0.0.0/25", "drop");
+    let moment = scene.at(1).deciding(60.0);
+    let risk = json!({ "risk": [{ "max_score": 60 }] });
+    let compiled = moment.compile(&blocking(risk));
+    assert_eq!(texts(&compiled), ["31.0.0.0/24", "44.0.0.0/22"]);
+}
+
+#[test]
 fn old_reports_count_less_for_a_block() {
     let scene = (1..=3).fold(scene(), |scene, host| {
         scene.named(&format!("35.0.1.{host}"), "c2", 60)

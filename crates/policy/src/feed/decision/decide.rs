@@ -217,7 +217,9 @@ fn as_f64(addresses: u64) -> f64 {
     addresses as f64
 }
 
-/// Bad blocks that no listed network covers already.
+/// Bad blocks that no listed network covers already. A listed network covers
+/// what is blocked of it: not the space of others that it announces against
+/// their ROAs.
 fn blocks(
     decision: &Decision,
     ground: Ground<'_>,
@@ -225,9 +227,9 @@ fn blocks(
 ) -> Vec<BadBlock> {
     let world = &ground.snapshot.world;
     let withheld = &ground.settings.withheld_lists;
-    let listed = AddressSet::union_of(
-        decision.listed.iter().map(|listed| ground.atlas.asn(listed.asn)),
-    );
+    let spaces: Vec<AddressSet> =
+        decision.listed.iter().map(|l| sound_space(l.asn, ground)).collect();
+    let listed = AddressSet::union_of(spaces.iter().map(AddressSet::view));
     let may_pass = |b: &&Block| !withheld.contains(world.source_name(b.source));
     let listings = world.named.blocks().iter().filter(may_pass);
     let listings = listings.map(|block| (block.prefix, 0.0, true));
