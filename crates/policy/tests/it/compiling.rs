@@ -6,7 +6,7 @@ use asgard_policy::feed::compile::{
 use serde_json::json;
 
 use crate::scene::{
-    BAD, Scene, blocking, hours, now, protecting, rules, texts,
+    BAD, Bad, Scene, blocking, hours, now, protecting, rules, texts,
 };
 
 fn quiet() -> Scene {
@@ -166,6 +166,25 @@ fn a_named_list_is_what_its_newest_version_names() {
     moment.settings.withheld_lists.insert("feodo".into());
     let withheld = moment.compile(&blocking(json!({ "lists": ["feodo"] })));
     assert!(withheld.is_empty(), "its terms forbid to pass it on");
+}
+
+#[test]
+fn a_block_or_network_that_is_too_short_is_withheld_from_a_risk_rule() {
+    let scene = quiet()
+        .route("32.0.0.0/18", 3)
+        .route("33.0.0.0/24", 3)
+        .bad(3, Bad { hosting: 4_000.0, ..BAD })
+        .listed_block("31.0.0.0/17", "drop")
+        .listed_block("31.0.128.0/22", "drop");
+    let mut moment = scene.at(1).deciding(50.0);
+    moment.settings.limits.min_prefix4 = 20;
+    let rule = blocking(json!({ "risk": [{ "max_score": 50 }] }));
+    let compiled = moment.compile(&rule);
+    assert_eq!(texts(&compiled), ["31.0.128.0/22", "33.0.0.0/24"]);
+    let withheld: Vec<&str> =
+        compiled.withheld.iter().map(|w| w.prefix.as_str()).collect();
+    assert_eq!(withheld, ["31.0.0.0/17", "32.0.0.0/18"]);
+    assert!(compiled.withheld.iter().all(|w| w.guard == "min_prefix"));
 }
 
 #[test]

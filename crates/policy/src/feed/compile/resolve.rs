@@ -12,7 +12,7 @@ use super::{Expand, Piece};
 use crate::{
     AddressSet,
     access::{Facts, RiskSelector, Selector},
-    feed::decision::{Decision, Ground},
+    feed::decision::{BadBlock, Decision, Ground},
 };
 
 /// What a selector resolves to.
@@ -58,12 +58,8 @@ fn network(asn: Asn, facts: &Facts<'_>, expand: Expand) -> Resolution {
         }
         Expand::Announced => announced(asn, ground, is_long_enough),
     };
-    let too_short = routes(asn, &facts.snapshot.world)
-        .filter(|(route, _)| {
-            !is_long_enough(route, RpkiState::NotFound, ground)
-        })
-        .map(|(route, _)| route.prefix)
-        .collect();
+    let too_short =
+        too_short_of(asn, ground).map(|(prefix, _)| prefix).collect();
     let score = score(asn, facts);
     let whole = Piece { score, whole: true, ..piece(Some(asn), prefixes) };
     Resolution { pieces: vec![whole], too_short }
@@ -81,6 +77,14 @@ fn risky(
 ) -> Resolution {
     let decision: Arc<Decision> = facts.decision(risk, now);
     let ground = facts.ground();
+    let (blocks, short): (Vec<&BadBlock>, Vec<&BadBlock>) =
+        decision.blocks.iter().partition(|b| may_be_named(b.prefix, ground));
+    let mut too_short: Vec<Prefix> = short.iter().map(|b| b.prefix).collect();
+    for listed in &decision.listed {
+        let short = too_short_of(listed.asn, ground);
+        let sound = short.filter(|(_, state)| *state != RpkiState::Invalid);
+        too_short.extend(sound.map(|(prefix, _)| prefix));
+    }
     let listed = decision.listed.iter().map(|listed| {
         let prefixes = match expand {
             Expand::Effective => {
@@ -91,12 +95,12 @@ fn risky(
         let score = Some(listed.score);
         Piece { score, whole: true, ..piece(Some(listed.asn), prefixes) }
     });
-    let blocks = decision.blocks.iter().map(|block| {
+    let blocks = blocks.into_iter().map(|block| {
         let score = block.asn.and_then(|asn| score(asn, facts));
         Piece { score, ..piece(block.asn, vec![block.prefix]) }
     });
     let pieces = listed.chain(blocks).collect();
-    Resolution { pieces, too_short: Vec::new() }
+    Resolution { pieces, too_short }
 }
 
 /// Routes of a network with the RPKI verdict about it.
@@ -120,9 +124,23 @@ fn shortest(prefix: Prefix, ground: Ground<'_>) -> u8 {
     set.max(1)
 }
 
+fn may_be_named(prefix: Prefix, ground: Ground<'_>) -> bool {
+    prefix.len() >= shortest(prefix, ground)
+}
+
 /// A route that is no default route, nor close to one.
 fn is_long_enough(route: &Route<'_>, _: RpkiState, ground: Ground<'_>) -> bool {
-    route.prefix.len() >= shortest(route.prefix, ground)
+    may_be_named(route.prefix, ground)
+}
+
+/// Routes of a network that are not long enough.
+fn too_short_of(
+    asn: Asn,
+    ground: Ground<'_>,
+) -> impl Iterator<Item = (Prefix, RpkiState)> {
+    let routes = routes(asn, &ground.snapshot.world);
+    let short = routes.filter(move |(r, _)| !may_be_named(r.prefix, ground));
+    short.map(|(route, state)| (route.prefix, state))
 }
 
 /// And that nobody's ROA contradicts: an invalid route is somebody else's
@@ -196,8 +214,8 @@ fn list(name: &str, facts: &Facts<'_>) -> Resolution {
     prefixes.sort_unstable();
     prefixes.dedup();
     let ground = facts.ground();
-    let long_enough = |p: &Prefix| p.len() >= shortest(*p, ground);
-    let (good, short) = prefixes.into_iter().partition(long_enough);
+    let (good, short) =
+        prefixes.into_iter().partition(|p| may_be_named(*p, ground));
     resolution.pieces.push(piece(None, good));
     resolution.too_short = short;
     resolution
