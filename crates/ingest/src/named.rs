@@ -42,6 +42,11 @@ pub fn named(
                 since: line.seen.first,
             })
     });
+    let versions = lists.iter().filter_map(|list| {
+        let newest = list.ledger.newest()?;
+        Some((list.source, newest))
+    });
     Named::new(standing.collect(), words)
+        .of_versions(versions)
         .weighed(lists.iter().map(|list| (list.source, list.weight)))
 }

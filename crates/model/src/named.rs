@@ -1,14 +1,17 @@
 //! Addresses and blocks that lists name: what is known of an address beside
 //! its network.
 //!
-//! Compact, because half a million addresses are named in a quarter: ten bytes
-//! each, sorted, with the lists that name it as an index into the few
-//! thousand combinations that occur. It judges nothing; scores are rates of
-//! whole networks.
+//! Compact, because half a million addresses are named in a quarter: twelve
+//! bytes each, sorted, with the lists that name it as an index into the
+//! combinations of lists and last days that occur, each kept once. It judges
+//! nothing; scores are rates of whole networks.
+//!
+//! Each list has a last day of its own: what one list has dropped is not kept
+//! alive by another that goes on naming it.
 
-use std::net::IpAddr;
+use std::{cmp::Reverse, hash::BuildHasher, net::IpAddr};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use serde::{Deserialize, Serialize};
 
 use crate::{Category, Day, Prefix, SourceId};
@@ -23,8 +26,12 @@ pub struct Named {
     marks: Vec<Mark>,
     /// Shorter prefixes and IPv6, ascending.
     rest: Vec<(Prefix, Mark)>,
-    /// Which lists name the same addresses.
-    sets: Vec<Box<[Namer]>>,
+    /// Which lists name the same addresses, and last on the same days: one
+    /// after the other in `said`, ending at these places.
+    ends: Vec<u32>,
+    said: Vec<Said>,
+    /// The day of the newest version of each list, by source.
+    newest: Vec<(SourceId, Day)>,
     /// How far a source is trusted, in percent, by source.
     weights: Vec<(SourceId, u8)>,
 }
@@ -60,6 +67,15 @@ pub struct Namer {
     pub category: Category,
 }
 
+/// What one list said of an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Said {
+    /// The list.
+    pub namer: Namer,
+    /// The day of its last version that named the address.
+    pub last: Day,
+}
+
 /// From when to when an address was named.
 #[derive(
     Clone,
@@ -82,8 +98,8 @@ pub struct Seen {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Mark {
-    set: u16,
-    seen: Seen,
+    set: u32,
+    first: Day,
 }
 
 /// What lists say of an address.
@@ -91,17 +107,23 @@ struct Mark {
 pub struct Mention<'a> {
     /// The address, or the block around it that is named.
     pub prefix: Prefix,
-    /// The lists, ascending.
-    pub namers: &'a [Namer],
+    /// What each list said, by list, ascending.
+    pub said: &'a [Said],
     /// The first day on which one of them named it.
     pub first_seen: Day,
-    /// The last day on which one of them named it.
-    pub last_seen: Day,
+}
+
+impl Mention<'_> {
+    /// The last day on which one of the lists named it.
+    pub fn last_seen(&self) -> Day {
+        self.said.iter().map(|said| said.last).max().unwrap_or_default()
+    }
 }
 
 impl Named {
     /// Collects blocks, and who named which prefix from when to when, in any
-    /// order.
+    /// order. The newest version of a list is the last that named something,
+    /// unless [`Self::of_versions`] says more.
     pub fn new(
         mut blocks: Vec<Block>,
         mut words: Vec<(Prefix, Namer, Seen)>,
@@ -109,18 +131,17 @@ impl Named {
         blocks.sort_unstable_by_key(|b| (b.prefix, b.source));
         words.sort_unstable();
         let mut named = Self { blocks, ..Self::default() };
-        let mut known: FxHashMap<Vec<Namer>, u16> = FxHashMap::default();
+        let mut known = FxHashMap::default();
+        let mut said = Vec::new();
         for same in words.chunk_by(|a, b| a.0 == b.0) {
-            let mut namers: Vec<Namer> = same.iter().map(|w| w.1).collect();
-            namers.dedup();
-            let set = named.set(&mut known, namers);
+            said.clear();
+            said.extend(same.chunk_by(|a, b| a.1 == b.1).map(|words| {
+                let last = words.iter().map(|w| w.2.last).max();
+                Said { namer: words[0].1, last: last.unwrap_or_default() }
+            }));
             let first = same.iter().map(|w| w.2.first).min();
-            let last = same.iter().map(|w| w.2.last).max();
-            let seen = Seen {
-                first: first.unwrap_or_default(),
-                last: last.unwrap_or_default(),
-            };
-            let mark = Mark { set, seen };
+            let set = named.set(&mut known, &said);
+            let mark = Mark { set, first: first.unwrap_or_default() };
             match same[0].0 {
                 Prefix::V4(bits, 32) => {
                     named.v4.push(bits);
@@ -131,7 +152,31 @@ impl Named {
         }
         named.v4.shrink_to_fit();
         named.marks.shrink_to_fit();
-        named
+        named.said.shrink_to_fit();
+        named.ends.shrink_to_fit();
+        let newest: Vec<_> =
+            named.said.iter().map(|s| (s.namer.source, s.last)).collect();
+        named.of_versions(newest)
+    }
+
+    /// Says of which day the newest version of a list is, which may name less
+    /// than one before it, or nothing. Of several days the last one counts.
+    #[must_use]
+    pub fn of_versions(
+        mut self,
+        versions: impl IntoIterator<Item = (SourceId, Day)>,
+    ) -> Self {
+        self.newest.extend(versions);
+        self.newest.sort_unstable_by_key(|&(id, day)| (id, Reverse(day)));
+        self.newest.dedup_by_key(|(id, _)| *id);
+        self
+    }
+
+    /// Whether the newest version of a list says so still.
+    pub fn stands(&self, said: &Said) -> bool {
+        let source = said.namer.source;
+        let at = self.newest.binary_search_by_key(&source, |(id, _)| *id);
+        at.is_ok_and(|at| said.last >= self.newest[at].1)
     }
 
     /// Adds how far each source is trusted, 0–1.
@@ -153,20 +198,32 @@ impl Named {
         at.map_or(1.0, |at| f64::from(self.weights[at].1) / 100.0)
     }
 
-    /// The index of a combination. Far fewer occur than fit; should they ever
-    /// not, the last one stands for the rest.
-    fn set(
-        &mut self,
-        known: &mut FxHashMap<Vec<Namer>, u16>,
-        namers: Vec<Namer>,
-    ) -> u16 {
-        if let Some(&set) = known.get(&namers) {
+    /// The index of a combination. `known` leads from its hash to the first
+    /// that has it; another one with the same hash is kept again.
+    fn set(&mut self, known: &mut FxHashMap<u64, u32>, said: &[Said]) -> u32 {
+        let hash = FxBuildHasher.hash_one(said);
+        if let Some(&set) = known.get(&hash)
+            && self.said(set) == said
+        {
             return set;
         }
-        let Ok(set) = u16::try_from(self.sets.len()) else { return u16::MAX };
-        self.sets.push(namers.clone().into_boxed_slice());
-        known.insert(namers, set);
+        let number = |count: usize| {
+            u32::try_from(count).expect("memory ends before 2³² words")
+        };
+        let set = number(self.ends.len());
+        self.said.extend_from_slice(said);
+        self.ends.push(number(self.said.len()));
+        known.entry(hash).or_insert(set);
         set
+    }
+
+    /// A combination; nothing if there is none of this index.
+    fn said(&self, set: u32) -> &[Said] {
+        let place = |at: usize| self.ends.get(at).map(|end| *end as usize);
+        let at = set as usize;
+        let from = at.checked_sub(1).map_or(Some(0), place);
+        let range = from.zip(place(at)).map(|(from, to)| from..to);
+        range.and_then(|range| self.said.get(range)).unwrap_or_default()
     }
 
     /// Every address and prefix that is named, listed blocks left out; IPv4
@@ -212,10 +269,8 @@ impl Named {
     }
 
     fn mention(&self, (prefix, mark): (Prefix, Mark)) -> Mention<'_> {
-        let set = self.sets.get(usize::from(mark.set));
-        let namers = set.map_or(&[] as &[Namer], |set| set);
-        let Seen { first, last } = mark.seen;
-        Mention { prefix, namers, first_seen: first, last_seen: last }
+        let said = self.said(mark.set);
+        Mention { prefix, said, first_seen: mark.first }
     }
 
     /// How many addresses and blocks inside a prefix are named.
@@ -290,14 +345,43 @@ mod tests {
         let named = named();
         let mentions = named.mentions("9.0.1.7".parse().unwrap());
         assert_eq!(mentions.len(), 2);
-        assert_eq!(mentions[0].namers, [C2, SCAN]);
+        let said = |namer, last| Said { namer, last: Day(last) };
+        assert_eq!(mentions[0].said, [said(C2, 5), said(SCAN, 9)]);
         assert_eq!(mentions[0].first_seen, Day(3));
-        assert_eq!(mentions[0].last_seen, Day(9));
+        assert_eq!(mentions[0].last_seen(), Day(9));
         assert_eq!(mentions[1].prefix, prefix("9.0.1.0/24"));
         assert_eq!(named.mentions("9.0.2.7".parse().unwrap()), []);
         let v6 = named.mentions("2001:db8::1".parse().unwrap());
-        assert_eq!(v6[0].namers, [C2]);
+        assert_eq!(v6[0].said, [said(C2, 2)]);
         assert_eq!(named.len(), 4);
+    }
+
+    #[test]
+    fn what_a_list_dropped_is_not_kept_alive_by_another() {
+        let named = named();
+        let standing = |named: &Named, address: &str| -> Vec<Namer> {
+            let mentions = named.mentions(address.parse().unwrap());
+            let said = mentions.iter().flat_map(|mention| mention.said);
+            let said = said.filter(|said| named.stands(said));
+            said.map(|said| said.namer).collect()
+        };
+        assert_eq!(standing(&named, "9.0.1.7"), [C2, SCAN]);
+        assert_eq!(standing(&named, "9.0.1.8"), [], "C2 is of day 5");
+        // An empty version names nobody, and is the newest all the same.
+        let emptied = named.of_versions([(C2.source, Day(6))]);
+        assert_eq!(standing(&emptied, "9.0.1.7"), [SCAN]);
+    }
+
+    #[test]
+    fn equal_words_are_kept_once() {
+        let address = |host: u32| Prefix::V4(0x0900_0000 + host, 32);
+        let words = (0..100).flat_map(|host| {
+            let last = u16::try_from(5 + host % 2).unwrap();
+            [C2, SCAN].map(|namer| (address(host), namer, seen(1, last)))
+        });
+        let named = Named::new(Vec::new(), words.collect());
+        assert_eq!((named.len(), named.ends.len()), (100, 2));
+        assert!(named.all().all(|mention| mention.said.len() == 2));
     }
 
     #[test]

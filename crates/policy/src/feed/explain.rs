@@ -199,11 +199,14 @@ fn evidence(
     });
     let mentions = world.named.mentions(ip);
     let named = mentions.iter().flat_map(|mention| {
-        mention.namers.iter().map(|namer| {
-            let source = world.source_name(namer.source);
+        mention.said.iter().map(|said| {
+            let source = world.source_name(said.namer.source);
+            // What a list has dropped still speaks against an address, as it
+            // does in the score; it is no longer said.
+            let verb = if world.named.stands(said) { "names" } else { "named" };
             format!(
-                "{source} names {} for {}, last on {}",
-                mention.prefix, namer.category, mention.last_seen
+                "{source} {verb} {} for {}, last on {}",
+                mention.prefix, said.namer.category, said.last
             )
         })
     });

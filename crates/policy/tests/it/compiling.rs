@@ -169,6 +169,22 @@ fn a_named_list_is_what_its_newest_version_names() {
 }
 
 #[test]
+fn what_a_list_dropped_is_not_blocked_because_another_names_it() {
+    let scene = quiet()
+        .named("31.0.0.1", "feodo", 0)
+        .named("31.0.0.2", "feodo", 9)
+        .named("31.0.0.2", "other", 0);
+    let of = |scene: &Scene, name: &str| {
+        texts(&scene.at(1).compile(&blocking(json!({ "lists": [name] }))))
+    };
+    assert_eq!(of(&scene, "feodo"), ["31.0.0.1/32"]);
+    assert_eq!(of(&scene, "other"), ["31.0.0.2/32"]);
+    // A list of which others name every address has a newest version too.
+    let shared = scene.named("31.0.0.1", "other", 0);
+    assert_eq!(of(&shared, "feodo"), ["31.0.0.1/32"]);
+}
+
+#[test]
 fn a_block_or_network_that_is_too_short_is_withheld_from_a_risk_rule() {
     let scene = quiet()
         .route("32.0.0.0/18", 3)

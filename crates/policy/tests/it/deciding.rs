@@ -223,6 +223,18 @@ fn a_listed_block_that_a_listed_network_hijacks_is_blocked_all_the_same() {
 }
 
 #[test]
+fn servers_count_for_a_block_from_when_their_own_list_last_named_them() {
+    // An attack list goes on naming what the list of servers dropped.
+    let scene = (1..=3).fold(scene(), |scene, host| {
+        let address = format!("35.0.1.{host}");
+        let scene = scene.named(&address, "c2", 60);
+        scene.seen_attacking(&address, "attacks", 0)
+    });
+    let params = DecisionParams { blocks: true, ..plain() };
+    assert_eq!(ask(&scene.at(1), params).blocks, []);
+}
+
+#[test]
 fn old_reports_count_less_for_a_block() {
     let scene = (1..=3).fold(scene(), |scene, host| {
         scene.named(&format!("35.0.1.{host}"), "c2", 60)

@@ -59,6 +59,30 @@ fn an_address_has_every_selector_that_names_it() {
 }
 
 #[test]
+fn each_list_is_told_with_the_last_day_of_its_own() {
+    let scene =
+        scene().named("32.0.0.9", "feodo", 14).named("32.0.0.9", "other", 0);
+    let moment = scene.at(1).deciding(60.0);
+    let ruleset = ruleset();
+    let compiled = moment.compile(&ruleset);
+    let why = |ip: &str| {
+        let ip = ip.parse().unwrap();
+        explain(ip, &compiled, &ruleset, &moment.facts()).reasons
+    };
+    let dropped = why("32.0.0.9");
+    let selectors: Vec<&str> =
+        dropped.iter().map(|reason| reason.selector.as_str()).collect();
+    assert_eq!(selectors, ["risk:max_score=60"]);
+    assert_eq!(
+        dropped[0].evidence[..2],
+        [
+            "feodo named 32.0.0.9/32 for c2, last on 2026-05-22",
+            "other names 32.0.0.9/32 for c2, last on 2026-06-05",
+        ]
+    );
+}
+
+#[test]
 fn whoever_keeps_an_address_out_is_named() {
     let moment = scene().at(1).deciding(60.0);
     let ruleset = ruleset();

@@ -109,6 +109,18 @@ impl Scene {
         self
     }
 
+    /// The same for attacks, which are no servers.
+    pub(crate) fn seen_attacking(
+        mut self,
+        text: &str,
+        list: &str,
+        days: u16,
+    ) -> Self {
+        let word = (prefix(text), list.to_owned(), Category::Attack, days);
+        self.words.push(word);
+        self
+    }
+
     pub(crate) fn listed_block(mut self, text: &str, list: &str) -> Self {
         self.blocks.push((prefix(text), list.to_owned()));
         self

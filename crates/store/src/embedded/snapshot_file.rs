@@ -3,7 +3,7 @@
 //! | bytes | field (little endian) |
 //! |---|---|
 //! | 8 | magic `89 "ASGARD" 0A`: no text file starts so |
-//! | 4 | format version, 6 |
+//! | 4 | format version, 7 |
 //! | 8 | serial of the snapshot |
 //! | 8 | length of the snapshot before compression |
 //! | 32 | SHA-256 over the 28 bytes above and the body |
@@ -28,7 +28,7 @@ const FILE: &str = "snapshot.bin";
 const MAGIC: [u8; 8] = *b"\x89ASGARD\n";
 /// Raised whenever the content changes its shape, too: the content does not
 /// describe itself, and an old one must not be read as a new one.
-const FORMAT: u32 = 6;
+const FORMAT: u32 = 7;
 const PREAMBLE: usize = 28;
 const HEADER: usize = PREAMBLE + 32;
 const LEVEL: i32 = 3;

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
-use asgard_model::Profile;
+use asgard_model::{Profile, named::Mention};
 use asgard_policy::feed::explain::Explanation;
 use axum::{
     extract::{RawQuery, State},
@@ -67,12 +67,12 @@ fn judge(ip: IpAddr, published: &Published, why: &Explanation) -> Intel {
     let origin = world.table.origin(ip);
     let profile = origin.and_then(|asn| snapshot.profile(asn));
     let named = world.named.mentions(ip);
-    let namers: Vec<_> = named.iter().flat_map(|m| m.namers).collect();
+    let namers = || named.iter().flat_map(|m| m.said).map(|said| said.namer);
     let sources: BTreeSet<&str> =
-        namers.iter().map(|namer| world.source_name(namer.source)).collect();
+        namers().map(|namer| world.source_name(namer.source)).collect();
     let categories: BTreeSet<&'static str> =
-        namers.iter().map(|namer| namer.category.as_str()).collect();
-    let last = named.iter().map(|mention| mention.last_seen).max();
+        namers().map(|namer| namer.category.as_str()).collect();
+    let last = named.iter().map(Mention::last_seen).max();
     let first = named.iter().map(|mention| mention.first_seen).min();
     let of_network = profile.as_ref().map_or(0, threat_of);
     let whitelisted =

@@ -4,7 +4,7 @@
 use asgard_model::{
     Class, Prefix, Snapshot,
     landmark::ClassSet,
-    named::{Block, Mention, Namer},
+    named::{Block, Mention, Namer, Said},
 };
 use serde_json::{Value, json};
 
@@ -61,9 +61,9 @@ impl<'a> Listed<'a> {
     }
 
     fn excuses(&self) -> Vec<&'static str> {
-        let namers = self.mentions.iter().flat_map(|m| m.namers);
-        let mut names: Vec<&str> = namers
-            .filter_map(|&namer| self.excuse(namer))
+        let said = self.mentions.iter().flat_map(|m| m.said);
+        let mut names: Vec<&str> = said
+            .filter_map(|said| self.excuse(said.namer))
             .map(Class::as_str)
             .collect();
         names.sort_unstable();
@@ -116,12 +116,15 @@ impl<'a> Listed<'a> {
             ));
         }
         lines.extend(self.mentions.iter().map(|mention| {
-            format!(
-                "{} named by {}, last on {}",
-                mention.prefix,
-                namers(snapshot, mention),
-                mention.last_seen
-            )
+            let lists: Vec<String> = mention
+                .said
+                .iter()
+                .map(|said| {
+                    let list = name_of(snapshot, said);
+                    format!("{list} (last on {})", said.last)
+                })
+                .collect();
+            format!("{} named by {}", mention.prefix, lists.join(", "))
         }));
         if self.named_within > 0 {
             let count = self.named_within;
@@ -154,17 +157,19 @@ impl<'a> Listed<'a> {
             .mentions
             .iter()
             .flat_map(|mention| {
-                mention.namers.iter().map(|namer| {
+                mention.said.iter().map(|said| {
+                    let Said { namer, last } = said;
                     json!({
                         "prefix": mention.prefix.to_string(),
                         "source": name(namer.source),
                         "category": namer.category.as_str(),
+                        "last_seen": last.to_string(),
                         "excused_by": self.excuse(*namer).map(Class::as_str),
                     })
                 })
             })
             .collect();
-        let last = self.mentions.iter().map(|m| m.last_seen).max();
+        let last = self.mentions.iter().map(Mention::last_seen).max();
         json!({
             "blocks": blocks(&self.around),
             "blocks_inside": blocks(&self.within),
@@ -177,9 +182,12 @@ impl<'a> Listed<'a> {
 
 /// `threatfox c2, ipsum attack`.
 fn namers(snapshot: &Snapshot, mention: &Mention<'_>) -> String {
-    let text = |namer: &Namer| {
-        let list = snapshot.world.source_name(namer.source);
-        format!("{list} {}", namer.category)
-    };
-    mention.namers.iter().map(text).collect::<Vec<_>>().join(", ")
+    let names = mention.said.iter().map(|said| name_of(snapshot, said));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// `threatfox c2`.
+fn name_of(snapshot: &Snapshot, said: &Said) -> String {
+    let list = snapshot.world.source_name(said.namer.source);
+    format!("{list} {}", said.namer.category)
 }

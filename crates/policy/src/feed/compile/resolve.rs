@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use asgard_model::{
-    Asn, Day, Prefix, Route, RpkiState, SourceId, World, named::Mention,
+    Asn, Prefix, Route, RpkiState, SourceId, World, named::Mention,
 };
 use jiff::Timestamp;
 
@@ -133,6 +133,12 @@ fn is_long_enough(route: &Route<'_>, _: RpkiState, ground: Ground<'_>) -> bool {
     may_be_named(route.prefix, ground)
 }
 
+/// And that nobody's ROA contradicts: an invalid route is somebody else's
+/// space, and its owner must not pay for the network that announces it.
+fn is_sound(route: &Route<'_>, state: RpkiState, ground: Ground<'_>) -> bool {
+    state != RpkiState::Invalid && is_long_enough(route, state, ground)
+}
+
 /// Routes of a network that are not long enough.
 fn too_short_of(
     asn: Asn,
@@ -141,12 +147,6 @@ fn too_short_of(
     let routes = routes(asn, &ground.snapshot.world);
     let short = routes.filter(move |(r, _)| !may_be_named(r.prefix, ground));
     short.map(|(route, state)| (route.prefix, state))
-}
-
-/// And that nobody's ROA contradicts: an invalid route is somebody else's
-/// space, and its owner must not pay for the network that announces it.
-fn is_sound(route: &Route<'_>, state: RpkiState, ground: Ground<'_>) -> bool {
-    state != RpkiState::Invalid && is_long_enough(route, state, ground)
 }
 
 type Accept = fn(&Route<'_>, RpkiState, Ground<'_>) -> bool;
@@ -204,10 +204,9 @@ fn list(name: &str, facts: &Facts<'_>) -> Resolution {
         .filter(|block| sources.contains(&block.source))
         .map(|block| block.prefix)
         .collect();
-    let newest = newest_version(&sources, world);
     let by_it = |m: &Mention<'_>| {
-        m.last_seen >= newest
-            && m.namers.iter().any(|n| sources.contains(&n.source))
+        let mut said = m.said.iter();
+        said.any(|s| sources.contains(&s.namer.source) && world.named.stands(s))
             && !world.landmarks.classes(m.prefix.network()).is_false_entry()
     };
     prefixes.extend(world.named.all().filter(by_it).map(|m| m.prefix));
@@ -231,13 +230,4 @@ fn sources_named(name: &str, world: &World) -> Vec<SourceId> {
     let ids = (0u16..).zip(&world.sources);
     let ids = ids.filter(|(_, known)| known.eq_ignore_ascii_case(name));
     ids.map(|(id, _)| SourceId(id)).collect()
-}
-
-/// The day of the newest version, as far as it can be told: the last day of the
-/// addresses that nobody else names. A mark that others share may be newer.
-fn newest_version(sources: &[SourceId], world: &World) -> Day {
-    let own = world.named.all().filter(|mention| {
-        mention.namers.iter().all(|n| sources.contains(&n.source))
-    });
-    own.map(|mention| mention.last_seen).max().unwrap_or_default()
 }

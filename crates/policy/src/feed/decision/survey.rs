@@ -3,7 +3,7 @@
 
 use asgard_model::{
     Asn, Class, Day, Prefix, Profile, World,
-    named::Mention,
+    named::{Mention, Said},
     prefix::{mask4, mask6},
 };
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -101,8 +101,8 @@ pub(super) fn mostly_benign(world: &World, profile: &Profile<'_>) -> bool {
 }
 
 /// Blocks with at least [`BAD_FROM`] effective servers. An address counts by
-/// the trust in the list that names it, halved with every half-life since it
-/// was last seen, as it does for the score.
+/// the trust in the list that names it, halved with every half-life since that
+/// list last did, as it does for the score.
 fn hosting_blocks(ground: Ground<'_>) -> Vec<(Prefix, f64)> {
     let world = &ground.snapshot.world;
     let mut sums: FxHashMap<Prefix, f64> = FxHashMap::default();
@@ -123,10 +123,11 @@ fn hosting_blocks(ground: Ground<'_>) -> Vec<(Prefix, f64)> {
 fn weight(mention: &Mention<'_>, ground: Ground<'_>) -> f64 {
     let snapshot = ground.snapshot;
     let world = &snapshot.world;
-    let hosting = mention.namers.iter().filter(|n| n.category.is_hosting());
+    let hosting = mention.said.iter();
+    let hosting = hosting.filter(|said| said.namer.category.is_hosting());
     let strongest = hosting
-        .map(|namer| {
-            let age = Day::of(world.as_of).days_since(mention.last_seen);
+        .map(|&Said { namer, last }| {
+            let age = Day::of(world.as_of).days_since(last);
             let half_life = snapshot.model.half_life(namer.category);
             world.named.weight(namer.source)
                 * asgard_model::scoring::exp2(-f64::from(age) / half_life)
