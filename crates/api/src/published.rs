@@ -10,13 +10,13 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwapOption, Guard};
 use asgard_model::{
-    Asn, Level, NetworkTable, Prefix, Snapshot,
+    Asn, Level, NetworkTable, Snapshot,
     mmdb::{DATABASE_TYPE, Field, WriteError, asn_database},
     network_table::TableVersion,
 };
 use asgard_policy::{
     Atlas, Selection,
-    feed::{edl, format::asn_table, prefixes},
+    feed::{edl, format::asn_table},
 };
 
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
 
 const THRESHOLDS: usize = 101;
 const LEVEL_SETS: usize = 1 << Level::VALUES.len();
-const FEEDS: usize = THRESHOLDS * LEVEL_SETS * Form::COUNT;
+const FEEDS: usize = THRESHOLDS * LEVEL_SETS;
 /// Profiles that are kept, a power of two: at 5 kB each, at most 20 MB.
 const PROFILES: usize = 4096;
 
@@ -62,19 +62,6 @@ pub(crate) struct Whole {
     /// What a reader of the file has then; `None` if that is not what is
     /// published, so that nothing may be built upon it.
     pub(crate) version: Option<TableVersion>,
-}
-
-/// What the lines of a feed are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// `AS64496`
-    Asns,
-    /// `192.0.2.0/24`
-    Prefixes,
-}
-
-impl Form {
-    const COUNT: usize = 2;
 }
 
 /// Where a list is kept, in whatever is published.
@@ -114,15 +101,10 @@ impl Published {
     }
 
     /// The External Dynamic List of a selection, and whether it was there.
-    pub(crate) fn edl(
-        &self,
-        selection: &Selection,
-        form: Form,
-    ) -> (&Feed, bool) {
-        let place = &self.feeds[FeedPlace::of(selection, form).0];
+    pub(crate) fn edl(&self, selection: &Selection) -> (&Feed, bool) {
+        let place = &self.feeds[FeedPlace::of(selection).0];
         let hit = place.get().is_some();
-        let feed =
-            place.get_or_init(|| render(&self.snapshot, selection, form));
+        let feed = place.get_or_init(|| render(&self.snapshot, selection));
         (feed, hit)
     }
 
@@ -202,10 +184,9 @@ impl Published {
 }
 
 impl FeedPlace {
-    pub(crate) fn of(selection: &Selection, form: Form) -> Self {
+    pub(crate) fn of(selection: &Selection) -> Self {
         let (max, levels) = (selection.max_score, &selection.levels);
-        let pair = threshold(max) * LEVEL_SETS + level_set(levels);
-        Self(pair * Form::COUNT + form as usize)
+        Self(threshold(max) * LEVEL_SETS + level_set(levels))
     }
 }
 
@@ -225,16 +206,10 @@ fn level_set(levels: &[Level]) -> usize {
     levels.iter().fold(0, |set, &level| set | 1 << level as usize)
 }
 
-fn render(snapshot: &Snapshot, selection: &Selection, form: Form) -> Feed {
+fn render(snapshot: &Snapshot, selection: &Selection) -> Feed {
     let asns = selection.of(snapshot);
-    let (text, entries) = match form {
-        Form::Asns => (edl::render(&asns), asns.len()),
-        Form::Prefixes => {
-            let prefixes: Vec<Prefix> = prefixes::of(&asns, snapshot);
-            (prefixes::render(&prefixes), prefixes.len())
-        }
-    };
-    Feed { kept: Kept::new(text.into(), Effort::Kept), entries }
+    let kept = Kept::new(edl::render(&asns).into(), Effort::Kept);
+    Feed { kept, entries: asns.len() }
 }
 
 #[cfg(test)]

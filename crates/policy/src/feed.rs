@@ -13,7 +13,6 @@ pub mod entry;
 pub mod explain;
 pub mod format;
 pub mod guard;
-pub mod prefixes;
 pub mod preview;
 pub mod profile;
 pub mod select;

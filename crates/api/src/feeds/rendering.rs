@@ -10,6 +10,7 @@ use asgard_policy::{
         compile::{Compiled, Fate},
         entry::Listing,
         format::RenderError,
+        guard::Verdict,
         select::{Overflowed, Selected, select},
     },
 };
@@ -33,6 +34,9 @@ pub(crate) struct Recipe {
     pub(crate) published: Arc<Published>,
     pub(crate) organisation: Arc<Organisation>,
     pub(crate) settings: Arc<Settings>,
+    /// Whether there is one rule, without which an empty list would pass for
+    /// good.
+    pub(crate) alone: bool,
     /// The body of the same URL before.
     pub(crate) before: Option<Arc<Body>>,
     pub(crate) now: Timestamp,
@@ -43,6 +47,9 @@ pub(crate) struct Recipe {
 pub(crate) enum Failure {
     /// A guard forbids to serve what the rules call for.
     Stopped,
+    /// The one rule of the list costs more than this share of all IPv4
+    /// addresses, 0–1, so that nothing is left of it.
+    TooWide(f64),
     /// It is too long for the device.
     Overflowed(Overflowed),
     /// The form cannot hold what was asked for.
@@ -95,10 +102,22 @@ impl Recipe {
     /// are no rows, which must never be taken for an empty list.
     fn sound(&self) -> Result<Arc<Compiled>, Failure> {
         let compiled = self.compile();
-        match compiled.fate {
-            Fate::Stopped => Err(Failure::Stopped),
-            Fate::Serve | Fate::Held => Ok(compiled),
+        match (compiled.fate, self.lost(&compiled)) {
+            (Fate::Stopped, _) => Err(Failure::Stopped),
+            (Fate::Serve | Fate::Held, Some(limit)) => {
+                Err(Failure::TooWide(limit))
+            }
+            (Fate::Serve | Fate::Held, None) => Ok(compiled),
         }
+    }
+
+    /// The share that a list of one rule exceeds, so that it lost its rule.
+    fn lost(&self, compiled: &Compiled) -> Option<f64> {
+        let mut guards = compiled.guards.iter();
+        let lost = guards.find(|report| {
+            report.name == "share" && report.verdict == Verdict::Withheld
+        });
+        lost.filter(|_| self.alone).map(|report| report.limit)
     }
 
     /// The rules, compiled.

@@ -60,6 +60,7 @@ impl Feeds {
             moment,
             request,
             present: true,
+            alone: true,
             rulebook: Arc::clone(&nobody.book),
             published,
             organisation: Arc::clone(&nobody.organisation),

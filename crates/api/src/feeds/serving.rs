@@ -142,6 +142,7 @@ impl Feeds {
         Ok(Recipe {
             moment: Moment::of(&book, &published, now),
             present: Arc::ptr_eq(&book, &present),
+            alone: false,
             rulebook: book,
             published,
             organisation: self.organisation(org),
@@ -327,6 +328,7 @@ pub(super) fn hopeless(failure: Failure) -> ApiError {
         Failure::Stopped => ApiError::unavailable(
             "A guard stopped the feed, and there is no last good one",
         ),
+        Failure::TooWide(share) => too_wide(share),
         Failure::Fault(_) => ApiError::internal(),
     }
 }
@@ -362,6 +364,17 @@ fn too_long(bytes: usize, most: usize) -> ApiError {
         .with_detail("bytes", bytes)
         .with_detail("max_bytes", most)
         .with_detail("message", "set max_entries with overflow=truncate")
+}
+
+/// 422: an empty list would be taken for a good one.
+fn too_wide(share: f64) -> ApiError {
+    let percent = share * 100.0;
+    let message = format!(
+        "it would block more than {percent} % of all IPv4 addresses: lower it"
+    );
+    ApiError::validation("The list would block too much")
+        .with_detail("parameter", "max_score")
+        .with_detail("message", message)
 }
 
 fn max_age(moment: Moment, now: Timestamp) -> i64 {

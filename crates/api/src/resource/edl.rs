@@ -25,7 +25,7 @@ use crate::{
     header_number::header_number,
     limits,
     metrics::Tier,
-    published::{Feed, Form, Published},
+    published::{Feed, Published},
     request::Expected,
 };
 
@@ -45,7 +45,8 @@ pub(crate) struct EdlParams {
         pattern = "^(LOW|MEDIUM|HIGH|CRITICAL)(,(LOW|MEDIUM|HIGH|CRITICAL)){0,3}$"
     )]
     level: Option<String>,
-    /// `prefixes`: what the networks announce instead of their numbers.
+    /// `prefixes`: the address space of the networks instead of their numbers,
+    /// with the guards, parameters and forms of threat feeds.
     #[param(inline)]
     expand: Option<Expand>,
 }
@@ -54,7 +55,7 @@ pub(crate) struct EdlParams {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Expand {
-    /// The prefixes that it announces.
+    /// The prefixes that lead to it.
     Prefixes,
 }
 
@@ -65,10 +66,6 @@ impl Expected for EdlParams {
 }
 
 impl EdlParams {
-    fn form(&self) -> Form {
-        self.expand.map_or(Form::Asns, |Expand::Prefixes| Form::Prefixes)
-    }
-
     /// By score, by level, or by both, which is narrower than either.
     fn selection(self) -> Result<Selection, ApiError> {
         let refuse = || ApiError::validation(Self::EXPECTED);
@@ -121,13 +118,16 @@ pub(crate) fn is_open_to(identity: &Identity, config: &ApiConfig) -> bool {
     }
 }
 
-/// The plain list that a query asks for.
-pub(crate) fn plain(uri: &Uri) -> Result<(Selection, Form), ApiError> {
+/// The plain list that a query asks for. One of prefixes never is: each of them
+/// passes the guards of feeds.
+pub(crate) fn plain(uri: &Uri) -> Result<Selection, ApiError> {
     let params = Query::<EdlParams>::try_from_uri(uri);
-    let refuse = |_| ApiError::validation(EdlParams::EXPECTED);
-    let Query(params) = params.map_err(refuse)?;
-    let form = params.form();
-    Ok((params.selection()?, form))
+    let refuse = || ApiError::validation(EdlParams::EXPECTED);
+    let Query(params) = params.map_err(|_| refuse())?;
+    match params.expand {
+        None => params.selection(),
+        Some(Expand::Prefixes) => Err(refuse()),
+    }
 }
 
 /// What the headers say of a list.
@@ -143,7 +143,8 @@ pub(crate) fn describe(
 }
 
 /// Beside the plain list: `guard=on` leaves out whom the policy would not
-/// block, and `expand=prefixes` takes the parameters and forms of threat feeds.
+/// block, and `expand=prefixes` is a threat feed, with its parameters and forms:
+/// the address space of the same networks, without what is protected.
 ///
 /// An empty list is a good answer with `X-Feed-Entries: 0`; not knowing is 503,
 /// on which a firewall keeps the list that it has.
@@ -168,9 +169,9 @@ pub(crate) async fn show_edl(
     if expanded::is_asked(query) {
         return expanded::show(&app, query).await;
     }
-    let (selection, form) = plain(&uri)?;
+    let selection = plain(&uri)?;
     let published = app.published()?;
-    let (feed, hit) = published.edl(&selection, form);
+    let (feed, hit) = published.edl(&selection);
     if hit {
         app.metrics.cache_hit(Tier::L1);
     }

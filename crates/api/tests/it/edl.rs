@@ -1,6 +1,7 @@
 //! `GET /feeds/edl`
 
-use asgard_api::{ApiConfig, EdlAuth};
+use asgard_api::{ApiConfig, EdlAuth, FeedConfig};
+use asgard_model::Prefix;
 use asgard_store::Scope;
 use axum::http::{Method, StatusCode};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -8,6 +9,7 @@ use serde_json::json;
 
 use crate::{
     app::{TestApp, empty, keyed, request},
+    threat::office::Office,
     world,
 };
 
@@ -102,17 +104,75 @@ async fn a_score_and_a_level_must_both_hold() {
     assert_eq!(reply.text(), expected(&app, both).await);
 }
 
+/// What the worst has in the Internet of threat feeds, where networks announce
+/// global space.
+const WORST_SPACE: &str = "5.188.10.0/23\n2a0b:64c0::/32\n";
+
 #[tokio::test]
-async fn numbers_expand_to_prefixes_but_never_to_special_space() {
-    let app = TestApp::start().await;
+async fn prefixes_are_the_space_of_the_networks_on_every_mount() {
+    let office = Office::open().await;
     for mount in ["/api/v1", "/v1", "/api", ""] {
-        let path = format!("{mount}/feeds/edl?max_score=100&expand=prefixes");
-        let reply = app.get_open(&path).await;
-        // The others announce documentation space.
-        assert_eq!(reply.text(), "1.1.1.0/24\n8.8.8.0/24\n");
+        let path = format!("{mount}/feeds/edl?max_score=30&expand=prefixes");
+        let reply = office.app.get_open(&path).await;
+        assert_eq!(reply.text(), WORST_SPACE);
         assert_eq!(reply.header("x-feed-entries"), "2");
         assert!(reply.headers.contains_key("etag"));
     }
+}
+
+#[tokio::test]
+async fn prefixes_are_the_same_whatever_parameter_says_nothing_more() {
+    let office = Office::open().await;
+    for list in ["", "&max_score=30", "&max_score=100", "&level=CRITICAL"] {
+        let path = format!("/feeds/edl?expand=prefixes{list}");
+        let bare = office.app.get_open(&path).await;
+        assert!(!bare.text().is_empty(), "the test would prove nothing");
+        for more in ["comments=0", "guard=off", "format=plain"] {
+            let path = format!("{path}&{more}");
+            let same = office.app.get_open(&path).await;
+            assert_eq!(same.text(), bare.text(), "{path}");
+            assert_eq!(same.header("etag"), bare.header("etag"), "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_prefix_is_listed_that_holds_what_is_protected() {
+    let office = Office::open().await;
+    let list = async |max: u8| -> Vec<Prefix> {
+        let path = format!("/feeds/edl?max_score={max}&expand=prefixes");
+        let reply = office.app.get_open(&path).await;
+        reply.text().lines().map(|line| line.parse().unwrap()).collect()
+    };
+    let holds = |list: &[Prefix], address: &str| {
+        let address = address.parse().unwrap();
+        list.iter().any(|prefix| prefix.contains(address))
+    };
+    let everything = list(100).await;
+    for resolver in ["8.8.8.8", "1.1.1.1"] {
+        assert!(!holds(&everything, resolver), "{resolver}");
+    }
+    assert!(holds(&everything, "8.8.8.9"), "beside the resolver");
+    // A hole that another network announces in the space of a bad one.
+    assert!(holds(&list(50).await, "45.9.4.1"));
+    let entry = json!({"asn": world::CRIMINAL, "reason": "ours"});
+    office.app.post("/v1/whitelist", &entry).await.ok();
+    let trusted = list(50).await;
+    assert!(!holds(&trusted, "45.9.4.1"), "{trusted:?}");
+    assert!(!holds(&trusted, "185.100.84.1"), "{trusted:?}");
+    assert!(holds(&trusted, "45.9.5.1"), "{trusted:?}");
+}
+
+#[tokio::test]
+async fn a_list_that_would_block_too_much_is_refused_and_not_empty() {
+    let mut feeds = FeedConfig::default();
+    // A /21 of the four networks is too much then, and a /24 is not.
+    feeds.settings.limits.confirm_share = 2f64.powi(-21);
+    let office = Office::with(feeds).await;
+    let path = "/feeds/edl?max_score=50&expand=prefixes";
+    let reply = office.app.get_open(path).await;
+    let message = reply.refused(422);
+    assert!(message.contains("max_score"), "{message}");
 }
 
 #[tokio::test]

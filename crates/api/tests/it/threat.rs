@@ -9,7 +9,7 @@ mod feed;
 mod internet;
 mod lookup;
 mod manifest;
-mod office;
+pub(crate) mod office;
 mod preview;
 mod protected;
 mod rules;

@@ -150,7 +150,6 @@ mod tests {
     use asgard_policy::Selection;
 
     use super::*;
-    use crate::published::Form;
 
     fn asked(method: &str, uri: &str) -> Option<Asked> {
         let request = Request::builder().method(method).uri(uri);
@@ -173,7 +172,7 @@ mod tests {
             let uri = format!("{mount}/feeds/edl?max_score=30");
             let list = asked("GET", &uri).unwrap();
             assert_eq!(list.route, format!("{mount}{LIST}"));
-            let place = FeedPlace::of(&Selection::up_to(30.0), Form::Asns);
+            let place = FeedPlace::of(&Selection::up_to(30.0));
             assert_eq!(list.wanted, Wanted::List(place));
         }
     }
@@ -198,6 +197,7 @@ mod tests {
             ("GET", "/feeds/edl?level=HIGH&level=LOW"),
             ("GET", "/feeds/edl?max_score=101"),
             ("GET", "/feeds/edl?guard=on"),
+            ("GET", "/feeds/edl?expand=prefixes"),
             ("GET", "/feeds/edl?expand=prefixes&format=ipset"),
             ("GET", "/v2/feeds/edl"),
         ] {

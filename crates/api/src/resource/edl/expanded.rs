@@ -1,6 +1,7 @@
 //! The list with the decisions of the policy, and as addresses in every form
 //! that devices load: `guard=on`, `expand=prefixes`, and all parameters of
-//! feeds.
+//! feeds. No list of addresses is made elsewhere, so that none goes without the
+//! guards.
 //!
 //! It is the feed of one rule that blocks by risk, of no organisation: the same
 //! selector in a rule gives the same lines.
@@ -24,6 +25,7 @@ use crate::{
     App,
     coding::Effort,
     error::ApiError,
+    metrics::Tier,
     representation::Kept,
     resource::threat::{FeedQuery, format, respond},
 };
@@ -42,17 +44,14 @@ const OWN: [&str; 10] = [
     "max_space_share",
 ];
 
-/// What the plain list knows.
-const PLAIN: [&str; 3] = ["max_score", "level", "expand"];
-
-/// Whether a query asks for more than the plain list; then its unknown
+/// Whether a query asks for anything but the plain list; then its unknown
 /// parameters are refused here.
 pub(super) fn is_asked(query: &str) -> bool {
-    let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
-    let more = pairs.iter().any(|(name, _)| !PLAIN.contains(&&**name));
-    let prefixes = pairs.iter().any(|(n, v)| n == "expand" && v == "prefixes");
-    let guarded = pairs.iter().any(|(name, _)| OWN[3..].contains(&&**name));
-    more && (prefixes || guarded)
+    form_urlencoded::parse(query.as_bytes()).any(|(name, value)| match &*name {
+        "max_score" | "level" => false,
+        "expand" => value == "prefixes",
+        name => OWN.contains(&name),
+    })
 }
 
 /// The list as it is asked for.
@@ -65,7 +64,11 @@ pub(super) async fn show(app: &App, query: &str) -> Result<Response, ApiError> {
     let nobody = Arc::from("");
     let request = query.of(&nobody, own.format).map_err(plainly)?;
     let served = app.feeds.serve_risk(app, request, own.risk, own.decision);
-    let mut response = respond(&served.await.map_err(plainly)?);
+    let served = served.await.map_err(plainly)?;
+    if served.hit {
+        app.metrics.cache_hit(Tier::L1);
+    }
+    let mut response = respond(&served);
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.remove(VARY);
