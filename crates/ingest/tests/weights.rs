@@ -16,7 +16,7 @@ const NOW: &str = "2026-06-28T12:00:00Z";
 const TABLE: &str = "routing/announced-prefixes-ipv4-20260627.csv";
 /// One network that a list names, and one that nobody does.
 const ROUTES: &str =
-    "prefix,asn,rpki\n20.1.0.0/22,64501,\n21.0.0.0/16,64502,\n";
+    "prefix,asn,rpki\n20.1.0.0/22,39501,\n21.0.0.0/16,39502,\n";
 
 /// Where a mirror keeps each source that the shipped model weighs.
 const FILES: [(&str, &str); 14] = [
@@ -52,8 +52,8 @@ const FILES: [(&str, &str); 14] = [
 fn list(role: Role, path: &str) -> String {
     let meta = "{\"type\":\"metadata\",\"timestamp\":1782582242,\"size\":1,\"records\":1}\n";
     match (role, path.ends_with(".json")) {
-        (Role::AsnDrop, true) => format!("{{\"asn\":64501}}\n{meta}"),
-        (Role::AsnDrop, false) => "AS64501 ; US | BAD\n".to_owned(),
+        (Role::AsnDrop, true) => format!("{{\"asn\":39501}}\n{meta}"),
+        (Role::AsnDrop, false) => "AS39501 ; US | BAD\n".to_owned(),
         (Role::Drop, true) => format!("{{\"cidr\":\"20.1.0.0/22\"}}\n{meta}"),
         (Role::Drop, false) => "20.1.0.0/22 ; SBL1\n".to_owned(),
         _ => (0..800)
@@ -92,7 +92,7 @@ fn judged(mirror: &Path, model: Model) -> (f64, bool) {
     let world = Arc::new(learner.learn(now).unwrap());
     let judge = Judge { model, bands: Bands::default(), threads: 1 };
     let snapshot = Snapshot::assess(world, Arc::default(), &judge, 1, now);
-    let profile = snapshot.profile(Asn(64_501)).unwrap();
+    let profile = snapshot.profile(Asn(39_501)).unwrap();
     let listed = profile.signals.threats.as_ref().is_some_and(|t| t.listed_now);
     (profile.assessment.direct_units, listed)
 }
@@ -105,6 +105,9 @@ fn every_weight_of_the_model_moves_what_only_its_source_names() {
     let mut tested = FILES.map(|(source, _)| source);
     tested.sort_unstable();
     assert_eq!(named, tested);
+    let nobody = tempfile::tempdir().unwrap();
+    write(nobody.path(), TABLE, ROUTES);
+    let (clean, _) = judged(nobody.path(), Model::default_model());
     for (source, path) in FILES {
         let role = catalogue.find(source).unwrap().role;
         let mirror = tempfile::tempdir().unwrap();
@@ -113,8 +116,8 @@ fn every_weight_of_the_model_moves_what_only_its_source_names() {
         write(mirror.path(), &path, &list(role, &path));
         let (full, listed) = judged(mirror.path(), Model::default_model());
         let (none, still) = judged(mirror.path(), weighing(source, "0"));
-        assert!(full > none + 1.0, "{source}: {full} {none}");
-        assert!(none < 0.1, "{source} has weight 0: {none} units");
+        assert!(full > clean + 1.0, "{source}: {full} {clean}");
+        assert!((none - clean).abs() < 1e-9, "{source}: {none} {clean}");
         let spamhaus = matches!(role, Role::AsnDrop | Role::Drop);
         assert_eq!((listed, still), (spamhaus, spamhaus), "{source}");
     }
