@@ -34,9 +34,9 @@ use crate::{
 
 /// For somebody who does not read, and whose packets are small, the kernel
 /// takes about a hundred kilobytes. What it does not take is held back, up to 4
-/// KiB: some of these end there.
+/// KiB: some of these end there. Others come to a halt again and again.
 fn sizes() -> impl Iterator<Item = usize> {
-    (60_000..220_000).step_by(1_303)
+    (60_000..220_000).step_by(1_303).chain([1_000_000, 3_000_000])
 }
 
 /// For which the kernels of both sides keep little.
