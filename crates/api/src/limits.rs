@@ -56,6 +56,10 @@ pub const EDL_MAX_SCORE: RangeInclusive<f64> = 0.0..=100.0;
 /// Score that the EDL is cut at when nobody says.
 pub const EDL_MAX_SCORE_DEFAULT: f64 = 50.0;
 
+/// Bytes of rendered lists of networks that are kept of one Snapshot: a dozen of
+/// a whole Internet, or the default and whatever narrower ones are polled.
+pub const EDL_BYTES: usize = 32 << 20;
+
 /// Requests a minute and client when the configuration does not say.
 pub const RATE_PER_MINUTE: u32 = 100;
 

@@ -4,9 +4,13 @@
 //! coding, however many devices poll it; profiles that many ask for likewise.
 //! Neither needs invalidation: it goes with its Snapshot. Both are bounded:
 //! scores are integers, so there are 101 thresholds with 16 sets of levels each,
-//! and profiles have [`PROFILES`] places.
+//! of which the newest stay within [`limits::EDL_BYTES`], and profiles have
+//! [`PROFILES`] places.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
 
 use arc_swap::{ArcSwapOption, Guard};
 use asgard_model::{
@@ -21,6 +25,7 @@ use asgard_policy::{
 
 use crate::{
     coding::Effort,
+    limits,
     representation::{self, Kept},
     table_history::TableHistory,
     view::ProfileView,
@@ -40,7 +45,10 @@ pub(crate) struct Published {
     pub(crate) atlas: Arc<Atlas>,
     /// Networks at each level.
     pub(crate) networks: [u64; Level::VALUES.len()],
-    feeds: Box<[OnceLock<Feed>]>,
+    feeds: Box<[ArcSwapOption<Feed>]>,
+    /// Lists that are kept, the oldest first, with their bytes. A std lock, held
+    /// while one is rendered, so that each is rendered once.
+    rendered: Mutex<VecDeque<(FeedPlace, usize)>>,
     profiles: Box<[ArcSwapOption<KeptProfile>]>,
     /// The routing table for OPNsense; there once somebody asked.
     asn_table: OnceLock<Kept>,
@@ -91,7 +99,8 @@ impl Published {
             snapshot,
             atlas,
             networks,
-            feeds: (0..FEEDS).map(|_| OnceLock::new()).collect(),
+            feeds: (0..FEEDS).map(|_| ArcSwapOption::empty()).collect(),
+            rendered: Mutex::default(),
             profiles: (0..PROFILES).map(|_| ArcSwapOption::empty()).collect(),
             asn_table: OnceLock::new(),
             table: OnceLock::new(),
@@ -101,16 +110,34 @@ impl Published {
     }
 
     /// The External Dynamic List of a selection, and whether it was there.
-    pub(crate) fn edl(&self, selection: &Selection) -> (&Feed, bool) {
-        let place = &self.feeds[FeedPlace::of(selection).0];
-        let hit = place.get().is_some();
-        let feed = place.get_or_init(|| render(&self.snapshot, selection));
-        (feed, hit)
+    pub(crate) fn edl(&self, selection: &Selection) -> (Arc<Feed>, bool) {
+        let place = FeedPlace::of(selection);
+        let kept = &self.feeds[place.0];
+        if let Some(feed) = kept.load_full() {
+            return (feed, true);
+        }
+        let rendered = self.rendered.lock();
+        let mut rendered = rendered.unwrap_or_else(PoisonError::into_inner);
+        // Whoever had the lock before may have made it.
+        if let Some(feed) = kept.load_full() {
+            return (feed, true);
+        }
+        let feed = Arc::new(render(&self.snapshot, selection));
+        kept.store(Some(Arc::clone(&feed)));
+        rendered.push_back((place, feed.bytes()));
+        for oldest in beyond(limits::EDL_BYTES, &mut rendered) {
+            self.feeds[oldest.0].store(None);
+        }
+        (feed, false)
     }
 
-    /// [`Self::edl`] if it is there.
-    pub(crate) fn kept_edl(&self, place: FeedPlace) -> Option<&Feed> {
-        self.feeds[place.0].get()
+    /// [`Self::edl`] if it is there: then the guard holds something.
+    pub(crate) fn kept_edl(
+        &self,
+        place: FeedPlace,
+    ) -> Option<Guard<Option<Arc<Feed>>>> {
+        let kept = self.feeds[place.0].load();
+        kept.is_some().then_some(kept)
     }
 
     /// The routing table for OPNsense. The first call works, others wait.
@@ -183,11 +210,34 @@ impl Published {
     }
 }
 
+impl Feed {
+    /// With its coded forms, which come later and are a third each.
+    fn bytes(&self) -> usize {
+        2 * self.kept.body().plain().len() + 1024
+    }
+}
+
 impl FeedPlace {
     pub(crate) fn of(selection: &Selection) -> Self {
         let (max, levels) = (selection.max_score, &selection.levels);
         Self(threshold(max) * LEVEL_SETS + level_set(levels))
     }
+}
+
+/// Takes the oldest lists out that have no room in so many bytes; the newest
+/// stays.
+fn beyond(
+    most: usize,
+    rendered: &mut VecDeque<(FeedPlace, usize)>,
+) -> Vec<FeedPlace> {
+    let mut bytes: usize = rendered.iter().map(|(_, bytes)| bytes).sum();
+    let mut gone = Vec::new();
+    while bytes > most && rendered.len() > 1 {
+        let Some((oldest, freed)) = rendered.pop_front() else { break };
+        bytes -= freed;
+        gone.push(oldest);
+    }
+    gone
 }
 
 /// Fibonacci hashing: neighbouring numbers have places far apart.
@@ -223,6 +273,18 @@ mod tests {
         {
             assert_eq!(threshold(max), place, "{max}");
         }
+    }
+
+    #[test]
+    fn the_oldest_lists_go_when_there_is_no_room_and_the_newest_stays() {
+        let all = || VecDeque::from([1, 2, 3].map(|n| (FeedPlace(n), 5)));
+        let gone = |most| {
+            let gone = beyond(most, &mut all());
+            gone.into_iter().map(|place| place.0).collect::<Vec<_>>()
+        };
+        assert_eq!(gone(15), [0; 0]);
+        assert_eq!(gone(14), [1]);
+        assert_eq!(gone(0), [1, 2]);
     }
 
     #[test]

@@ -176,7 +176,7 @@ pub(crate) async fn show_edl(
         app.metrics.cache_hit(Tier::L1);
     }
     let mut response = feed.kept.text();
-    describe(feed, &published, response.headers_mut());
+    describe(&feed, &published, response.headers_mut());
     Ok(response)
 }
 

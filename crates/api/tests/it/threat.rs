@@ -10,6 +10,7 @@ mod internet;
 mod lookup;
 mod manifest;
 pub(crate) mod office;
+mod open_lists;
 mod preview;
 mod protected;
 mod rules;

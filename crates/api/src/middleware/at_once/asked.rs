@@ -46,7 +46,7 @@ enum Wanted {
 /// What is kept of it.
 pub(super) enum Found<'a> {
     Profile(Guard<Option<Arc<KeptProfile>>>),
-    List { feed: &'a Feed, published: &'a Published },
+    List { feed: Guard<Option<Arc<Feed>>>, published: &'a Published },
 }
 
 impl Asked {
@@ -118,7 +118,7 @@ impl Found<'_> {
     pub(super) fn kept(&self) -> Option<&Kept> {
         match self {
             Self::Profile(place) => place.as_ref().map(|kept| &kept.1),
-            Self::List { feed, .. } => Some(&feed.kept),
+            Self::List { feed, .. } => feed.as_ref().map(|feed| &feed.kept),
         }
     }
 
@@ -139,7 +139,9 @@ impl Found<'_> {
         if let Some(kept) = self.kept() {
             kept.describe(cache, headers);
         }
-        if let Self::List { feed, published } = self {
+        if let Self::List { feed, published } = self
+            && let Some(feed) = feed.as_ref()
+        {
             edl::describe(feed, published, headers);
         }
     }
