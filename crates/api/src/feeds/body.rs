@@ -10,7 +10,7 @@ use asgard_policy::feed::{
 };
 use axum::{body::Bytes, http::HeaderValue};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -101,7 +101,7 @@ impl Body {
             version: compiled.version,
             serial: compiled.serial,
             built_at: origin.now,
-            modified: same.map_or(origin.changed, |body| body.about.modified),
+            modified: modified(origin, same, before),
             data_date: origin.data_date,
             held: compiled.fate == Fate::Held,
             demo: origin.demo,
@@ -145,6 +145,34 @@ impl Body {
     /// The lines of a text.
     pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(self.plain()).unwrap_or_default()
+    }
+}
+
+/// When bytes last changed: at the moment at which anything did, unless other
+/// bytes have that date already, or a later one. Then something changed that
+/// has no date, and it did so before this moment.
+fn modified(
+    origin: &Origin<'_>,
+    same: Option<&Body>,
+    before: Option<&Body>,
+) -> Timestamp {
+    let Origin { changed, now, .. } = *origin;
+    if let Some(same) = same {
+        return same.about.modified;
+    }
+    let Some(before) = before.map(|body| body.about.modified) else {
+        return changed;
+    };
+    let second = before.as_second();
+    if changed.as_second() > second {
+        return changed;
+    }
+    match now.as_second() >= second {
+        true => now.max(before),
+        // The clock was put back.
+        false => {
+            before.checked_add(SignedDuration::from_secs(1)).unwrap_or(before)
+        }
     }
 }
 

@@ -191,14 +191,20 @@ impl Feeds {
     pub(super) async fn protect_pollers(&self, now: Timestamp) {
         let _turn = self.turn.lock().await;
         let protections = self.protect(now);
-        if self.protections.load().as_deref() == Some(&protections) {
+        let before = self.protections.load_full().unwrap_or_default();
+        if *before == protections {
             return;
         }
         self.protections.store(Some(Arc::new(protections)));
         self.past.invalidate_all();
-        let books = self.rulebooks().into_iter().map(|(org, book)| {
+        let books = self.rulebooks().into_iter().filter_map(|(org, book)| {
             let pollers = self.pollers_of(&org);
-            (org, Arc::new(book.with_pollers(&pollers)))
+            let known = before.get(&org).map_or(&[][..], Vec::as_slice);
+            // Feeds of others are what they were.
+            (known != pollers).then(|| {
+                let book = book.with_pollers(&pollers, now);
+                (org, Arc::new(book))
+            })
         });
         self.publish(books.collect());
     }

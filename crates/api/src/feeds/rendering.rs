@@ -28,6 +28,8 @@ use crate::published::Published;
 pub(crate) struct Recipe {
     pub(crate) request: Request,
     pub(crate) moment: Moment,
+    /// When the rules were old enough for who asks.
+    pub(crate) ripe_at: Timestamp,
     pub(crate) rulebook: Shared,
     /// Whether these are the present rules, of which something is remembered.
     pub(crate) present: bool,
@@ -159,7 +161,7 @@ impl Recipe {
     fn changed(&self) -> Timestamp {
         let data = self.published.snapshot.created;
         let expiry = self.rulebook.last_expiry(self.now);
-        let changed = self.rulebook.at.max(data);
+        let changed = self.rulebook.changed.max(self.ripe_at).max(data);
         expiry.map_or(changed, |expiry| changed.max(expiry)).min(self.now)
     }
 }

@@ -58,6 +58,7 @@ impl Feeds {
         let moment = Moment::of(&nobody.book, &published, now);
         let recipe = Recipe {
             moment,
+            ripe_at: Timestamp::UNIX_EPOCH,
             request,
             present: true,
             alone: true,
@@ -157,7 +158,7 @@ fn whole(risk: RiskSelector) -> RiskSelector {
 /// operator has set is itself.
 fn rounded(asked: DecisionParams, ours: &DecisionParams) -> DecisionParams {
     let mut rounded = asked;
-    if asked.min_confidence != ours.min_confidence {
+    if asked.min_confidence.total_cmp(&ours.min_confidence).is_ne() {
         rounded.min_confidence = (asked.min_confidence * 100.0).round() / 100.0;
     }
     if asked.max_space_share != ours.max_space_share {

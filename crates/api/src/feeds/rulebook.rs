@@ -23,6 +23,8 @@ pub struct Rulebook {
     pub(crate) effective: Ruleset,
     /// When the version was written.
     pub(crate) at: Timestamp,
+    /// When this became what is in force, pollers included.
+    pub(crate) changed: Timestamp,
     pub(crate) release: Release,
     /// Every moment at which something ends, ascending.
     expiries: Vec<Timestamp>,
@@ -63,14 +65,26 @@ impl Rulebook {
             stored,
             effective,
             at,
+            changed: at,
             release,
             expiries,
         }
     }
 
-    /// The same rules with other pollers.
-    pub(crate) fn with_pollers(&self, pollers: &[Protected]) -> Self {
-        Self::of(self.stored.clone(), self.at, self.release, pollers)
+    /// The same rules with other pollers, from a moment on.
+    pub(crate) fn with_pollers(
+        &self,
+        pollers: &[Protected],
+        now: Timestamp,
+    ) -> Self {
+        let (at, release) = (self.at, self.release);
+        let same = Self::of(self.stored.clone(), at, release, pollers);
+        same.changed_at(self.changed.max(now))
+    }
+
+    /// The same, in force since a moment.
+    pub(crate) fn changed_at(self, changed: Timestamp) -> Self {
+        Self { changed, ..self }
     }
 
     /// An organisation that has never written.

@@ -1,7 +1,7 @@
 //! The way of a poll: what is known is handed out, what is not is made once,
 //! and what cannot be made is answered by what was good before.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use asgard_policy::feed::{
     format::{Format, Options, RenderError},
@@ -41,6 +41,9 @@ pub(crate) struct Request {
 #[derive(Clone, Debug)]
 pub(crate) struct Served {
     pub(crate) body: Arc<Body>,
+    /// When the bytes last changed, as far as a date can tell them from those
+    /// before.
+    pub(crate) modified: Option<Timestamp>,
     /// Seconds since the body was made, if it is not what it should be.
     pub(crate) stale: Option<i64>,
     /// Seconds for which a client may keep it.
@@ -139,7 +142,14 @@ impl Feeds {
             (None, Channel::Canary) => Arc::clone(&present),
             (None, Channel::Stable) => self.stable(app, &present, now).await?,
         };
+        let staged =
+            (params.version, params.channel) == (None, Channel::Stable);
+        let delay = match staged {
+            true => self.config.stage_delay,
+            false => Duration::ZERO,
+        };
         Ok(Recipe {
+            ripe_at: book.at.checked_add(delay).unwrap_or(now),
             moment: Moment::of(&book, &published, now),
             present: Arc::ptr_eq(&book, &present),
             alone: false,
@@ -240,7 +250,9 @@ impl Feeds {
             });
             let pollers = self.pollers_of(org);
             let (at, release) = (old.at, present.release);
-            Arc::new(Rulebook::of(stored, at, release, &pollers))
+            let staged = Rulebook::of(stored, at, release, &pollers);
+            // A removal never waits.
+            Arc::new(staged.changed_at(present.changed))
         })
     }
 
@@ -389,12 +401,17 @@ fn served(
     now: Timestamp,
     hit: bool,
 ) -> Result<Served, ApiError> {
-    match outcome {
-        Outcome::Good(body) => Ok(Served { body, stale: None, max_age, hit }),
+    let (body, stale, max_age) = match outcome {
+        Outcome::Good(body) => (body, None, max_age),
         Outcome::Stale(body) => {
             let age = now.duration_since(body.about.built_at).as_secs();
-            Ok(Served { stale: Some(age.max(0)), body, max_age: 0, hit })
+            (body, Some(age.max(0)), 0)
         }
-        Outcome::Refused(error) => Err(error),
-    }
+        Outcome::Refused(error) => return Err(error),
+    };
+    // Within the second that it names, bytes may change once more: then it is
+    // no validator (RFC 9110, section 8.8.2.2), and nobody is told it.
+    let modified = body.about.modified;
+    let over = now.as_second() > modified.as_second();
+    Ok(Served { modified: over.then_some(modified), body, stale, max_age, hit })
 }

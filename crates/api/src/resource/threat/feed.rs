@@ -109,8 +109,8 @@ async fn poll(
 
 /// The body with everything that is said about it.
 pub(crate) fn respond(served: &Served) -> Response {
-    let Served { body, stale, max_age, .. } = served;
-    let About { version, serial, entries, modified, demo, .. } = &body.about;
+    let Served { body, modified, stale, max_age, .. } = served;
+    let About { version, serial, entries, demo, .. } = &body.about;
     let kind = HeaderValue::from_str(&body.about.content_type);
     let kind = kind.unwrap_or(HeaderValue::from_static("text/plain"));
     let cache = format!("private, max-age={max_age}");
@@ -119,7 +119,6 @@ pub(crate) fn respond(served: &Served) -> Response {
         (CACHE_CONTROL, text(&cache)),
         (VARY, VARIES),
         (ETAG, body.etag.clone()),
-        (LAST_MODIFIED, http_date::header(*modified)),
         (DIGEST, body.digest.clone()),
         (ENTRIES, (*entries).into()),
         (VERSION, (*version).into()),
@@ -127,6 +126,9 @@ pub(crate) fn respond(served: &Served) -> Response {
     ];
     let mut response = (headers, body.plain().clone()).into_response();
     let headers = response.headers_mut();
+    if let Some(modified) = modified {
+        headers.insert(LAST_MODIFIED, http_date::header(*modified));
+    }
     if let Some(seconds) = stale {
         headers.insert(STALE, (*seconds).into());
     }

@@ -284,6 +284,68 @@ async fn last_modified_is_when_the_bytes_changed_and_not_when_they_were_asked()
     assert_ne!(second.header("x-feed-version"), first.header("x-feed-version"));
 }
 
+/// Polls with the date of an answer.
+async fn since(office: &Office, key: &str, reply: &Reply) -> Reply {
+    let date = reply.header("last-modified").to_owned();
+    let poll = keyed(Method::GET, FEED, key).header("if-modified-since", date);
+    office.app.send(empty(poll)).await
+}
+
+#[tokio::test]
+async fn a_date_is_told_once_its_second_is_over() {
+    let office = Office::open().await;
+    office.block(json!({"ips": ["10.0.0.1"]})).await;
+    let first = office.poll(FEED).await;
+    assert!(!first.headers.contains_key("last-modified"), "it may change yet");
+    office.block(json!({"ips": ["10.0.0.2"]})).await;
+    office.poll(FEED).await;
+    office.app.pass_seconds(1);
+    let second = office.poll(FEED).await;
+    assert_eq!(second.header("last-modified"), "Sun, 29 Mar 2026 10:00:00 GMT");
+    let again = since(&office, &office.device, &second).await;
+    assert_eq!(again.status, StatusCode::NOT_MODIFIED);
+}
+
+#[tokio::test]
+async fn a_removal_that_never_waits_has_a_date_of_its_own() {
+    let feeds = FeedConfig {
+        rate_limit_per_minute: 0,
+        stage_delay: std::time::Duration::from_mins(10),
+        ..FeedConfig::default()
+    };
+    let office = Office::with(feeds).await;
+    let id = office.block(json!({"ips": ["10.0.0.1"]})).await;
+    office.block(json!({"ips": ["10.0.0.2"]})).await;
+    office.app.pass_seconds(700);
+    let first = office.poll(FEED).await;
+    assert_eq!(first.text(), "10.0.0.1/32\n10.0.0.2/32\n");
+    office.app.pass_seconds(60);
+    office.delete(&format!("/v1/access-rules/{id}")).await;
+    office.block(json!({"ips": ["10.0.0.3"]})).await;
+    let second = since(&office, &office.device, &first).await;
+    assert_eq!(second.status, StatusCode::OK);
+    assert_eq!(second.text(), "10.0.0.2/32\n");
+    office.app.pass_seconds(10);
+    let second = office.poll(FEED).await;
+    office.app.pass_seconds(600);
+    let ripe = since(&office, &office.device, &second).await;
+    assert_eq!(ripe.status, StatusCode::OK, "the last one is ripe");
+    assert_eq!(ripe.text(), "10.0.0.2/32\n10.0.0.3/32\n");
+}
+
+#[tokio::test]
+async fn a_poller_that_is_taken_out_gives_the_list_a_new_date() {
+    let office = Office::open().await;
+    office.block(json!({"ips": ["192.0.2.0/24"]})).await;
+    office.app.pass_seconds(60);
+    let first = office.poll(FEED).await;
+    let key = office.bound("192.0.2.0/28").await;
+    office.app.pass_seconds(60);
+    let second = since(&office, &key, &first).await;
+    assert_eq!(second.status, StatusCode::OK);
+    assert_eq!(second.text().lines().count(), 8, "{}", second.text());
+}
+
 #[tokio::test]
 async fn the_tag_is_weak_of_the_bytes_and_the_same_in_every_process() {
     let (here, there) = (busy().await, busy().await);
@@ -303,6 +365,7 @@ async fn renders(office: &Office) -> u64 {
 #[tokio::test]
 async fn who_has_it_gets_304_and_nothing_is_rendered() {
     let office = busy().await;
+    office.app.pass_seconds(1);
     let first = office.poll(FEED).await;
     let tag = first.header("etag").to_owned();
     let date = first.header("last-modified").to_owned();

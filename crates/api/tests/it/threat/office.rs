@@ -51,6 +51,17 @@ impl Office {
         key_of(&self.app, org, scope).await
     }
 
+    /// A key for devices of `acme` in one network.
+    pub(crate) async fn bound(&self, network: &str) -> String {
+        self.app
+            .make(NewKey {
+                org: Some("acme".into()),
+                client_cidrs: vec![network.parse().unwrap()],
+                ..NewKey::with(Scope::FeedRead)
+            })
+            .await
+    }
+
     /// A poll of a device.
     pub(crate) async fn poll(&self, path: &str) -> Reply {
         self.app.send(empty(keyed(Method::GET, path, &self.device))).await
