@@ -63,6 +63,7 @@ pub(crate) use body::{About, Body};
 use deciding::{Asker, Deciding};
 pub(crate) use documents::Release;
 pub use documents::of_change;
+pub(crate) use listings::Listed;
 pub(crate) use organisation::Moment;
 use organisation::Organisation;
 use polls::{Polls, Presented, Protections};
@@ -75,6 +76,15 @@ pub use signature::{Signature, SignatureError, Signer, verify_minisign};
 pub(crate) use writing::{Desk, Done, Draft, Repeat, Write};
 
 use crate::{auth::Member, limits, published::Published};
+
+/// A bouncer: several may share a key, as with CrowdSec's own local API, and
+/// then each is known by its address. Without one, the last that polled with
+/// the key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Bouncing {
+    pub(crate) key: KeyId,
+    pub(crate) address: Option<IpAddr>,
+}
 
 /// What a bouncer was sent.
 #[derive(Clone, Debug)]
@@ -134,9 +144,9 @@ pub struct Feeds {
     /// Configurations of Synapse agents.
     configs: Cache<Arc<str>, configs::Current>,
     /// The entries of organisations at a moment.
-    listings: Cache<Arc<str>, (Moment, Arc<Listing>)>,
-    /// What bouncers were sent last, by key.
-    bouncers: Cache<KeyId, Sent>,
+    listings: Cache<Arc<str>, (Moment, Listed)>,
+    /// What bouncers were sent last.
+    bouncers: Cache<Bouncing, Sent>,
     /// Versions of the past that somebody asked for.
     past: Cache<(Arc<str>, u64), Shared>,
     shelf: Shelf,

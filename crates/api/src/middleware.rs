@@ -186,7 +186,9 @@ async fn live(
         ApiError::of(StatusCode::URI_TOO_LONG).into_response()
     } else {
         request.extensions_mut().insert(identity);
-        if matches!(family, Family::Threat | Family::Bouncers) {
+        let polls =
+            matches!(family, Family::Threat | Family::Bouncers | Family::Taxii);
+        if polls {
             request.extensions_mut().insert(ClientAt(client));
         }
         panics::catch(&app.metrics, handler.call(request)).await

@@ -13,11 +13,42 @@ use asgard_policy::feed::{
     format::{Format, Options},
     select::FeedParams,
 };
-use asgard_store::KeyId;
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
 
-use super::{Feeds, Request};
+use super::{Bouncing, Feeds, Request, Sent, body::hex, rendering::Failure};
 use crate::{App, error::ApiError};
+
+/// The entries of a feed, and what tells them from others.
+#[derive(Clone, Debug)]
+pub(crate) struct Listed {
+    pub(crate) listing: Arc<Listing>,
+    /// 32 hexadecimal digits: the digest of all that has a place in it.
+    pub(crate) tag: Arc<str>,
+}
+
+impl Listed {
+    /// A listing that was just made; the one before was another, or is kept.
+    fn after(
+        before: Option<&Self>,
+        mut listing: Listing,
+        now: Timestamp,
+    ) -> Self {
+        let tag = tag(&listing);
+        if let Some(before) = before {
+            let changed = before.listing.built_at;
+            if before.tag == tag {
+                listing.built_at = changed;
+            } else if listing.built_at <= changed {
+                // By something that has no date of its own.
+                let later = changed.checked_add(SignedDuration::from_millis(1));
+                listing.built_at = now.max(later.unwrap_or(changed));
+            }
+        }
+        Self { listing: Arc::new(listing), tag }
+    }
+}
 
 impl Feeds {
     /// The entries of an organisation's feed, in the order of the feed.
@@ -29,7 +60,7 @@ impl Feeds {
         &self,
         app: &App,
         org: &Arc<str>,
-    ) -> Result<Arc<Listing>, ApiError> {
+    ) -> Result<Listed, ApiError> {
         let known = self.listings.get(org);
         let last = |why| known.clone().map(|(_, last)| last).ok_or(why);
         let recipe = match self.recipe(app, &self.whole(org)).await {
@@ -38,14 +69,22 @@ impl Feeds {
         };
         let moment = recipe.moment;
         if let Some((_, listing)) = known.as_ref().filter(|k| k.0 == moment) {
-            return Ok(Arc::clone(listing));
+            return Ok(listing.clone());
         }
-        match spawn_blocking(move || recipe.list()).await {
-            Ok(Ok(listing)) => {
-                let listing = Arc::new(listing);
-                let kept = (moment, Arc::clone(&listing));
+        let before = known.as_ref().map(|(_, last)| last.clone());
+        let make = move || {
+            let listing = recipe.list()?;
+            Ok::<_, Failure>(Listed::after(
+                before.as_ref(),
+                listing,
+                recipe.now,
+            ))
+        };
+        match spawn_blocking(make).await {
+            Ok(Ok(listed)) => {
+                let kept = (moment, listed.clone());
                 self.listings.insert(Arc::clone(org), kept);
-                Ok(listing)
+                Ok(listed)
             }
             Ok(Err(failure)) => {
                 tracing::error!(%org, ?failure, "a listing cannot be made");
@@ -72,7 +111,7 @@ impl Feeds {
     ) -> Result<Option<Prefix>, ApiError> {
         let plain = Request { format: Format::Plain, ..self.whole(org) };
         let body = self.serve(app, &plain).await.ok().map(|s| s.body);
-        let listing = self.listings.get(org).map(|(_, listing)| listing);
+        let listing = self.listings.get(org).map(|(_, listed)| listed.listing);
         let find = move || match (&body, &listing) {
             (Some(body), _) => {
                 let lines = body.text().lines();
@@ -108,14 +147,37 @@ impl Feeds {
     }
 
     /// What a bouncer was sent last; `None` after a restart too.
-    pub(crate) fn sent_to(&self, bouncer: KeyId) -> Option<super::Sent> {
-        self.bouncers.get(&bouncer)
+    pub(crate) fn sent_to(&self, bouncer: &Bouncing) -> Option<Sent> {
+        self.bouncers.get(bouncer)
     }
 
     /// Notes what a bouncer is being sent.
-    pub(crate) fn note_sent(&self, bouncer: KeyId, sent: super::Sent) {
+    pub(crate) fn note_sent(&self, bouncer: Bouncing, sent: Sent) {
         self.bouncers.insert(bouncer, sent);
     }
+}
+
+fn tag(listing: &Listing) -> Arc<str> {
+    let mut state = Sha256::new();
+    for line in &listing.lines {
+        match &line.span {
+            Span::Prefix(Prefix::V4(bits, len)) => {
+                state.update(bits.to_be_bytes());
+                state.update([*len]);
+            }
+            Span::Prefix(Prefix::V6(bits, len)) => {
+                state.update(bits.to_be_bytes());
+                state.update([*len]);
+            }
+            Span::Range(range) => state.update(format!("{range:?}")),
+        }
+        let end = line.cause.expires_at.map_or(0, Timestamp::as_second);
+        state.update(end.to_be_bytes());
+    }
+    for asn in &listing.asns {
+        state.update(asn.0.to_be_bytes());
+    }
+    hex(&state.finalize()[..16]).into()
 }
 
 fn narrowest(

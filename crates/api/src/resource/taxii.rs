@@ -6,17 +6,18 @@
 //! moment at which the list last changed: `added_after` that moment finds
 //! nothing, so a client that remembers it fetches only what is new.
 //!
-//! `next` names the list that it continues: when the list has changed
-//! meanwhile, the client is told to begin anew (400), since a page of another
+//! `next` names the list that it continues, by a digest: when the list has changed
+//! meanwhile, by whatever, the client is told to begin anew (400), since a page of another
 //! list would leave gaps.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use asgard_policy::feed::{
     entry::Listing,
     format::stix::{Detail, Page, TAXII, Wanted, page},
 };
 use axum::{
+    Extension,
     extract::{FromRequestParts, Path, RawQuery, State},
     http::{
         HeaderName, HeaderValue, StatusCode, Uri,
@@ -32,7 +33,9 @@ use uuid::Uuid;
 use crate::{
     App,
     auth::{FeedReader, Member},
+    client_address::ClientAt,
     error::ApiError,
+    feeds::Listed,
     limits, representation,
 };
 
@@ -140,10 +143,11 @@ pub(crate) async fn list_objects(
     Client(member): Client,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
+    Extension(ClientAt(client)): Extension<ClientAt>,
     State(app): State<Arc<App>>,
 ) -> Result<Response, ApiError> {
     own(&member, &id)?;
-    pages(&app, &member, query, None, Detail::Object).await
+    pages(&app, &member, client, query, None, Detail::Object).await
 }
 
 /// What objects there are (section 5.3).
@@ -151,10 +155,11 @@ pub(crate) async fn show_manifest(
     Client(member): Client,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
+    Extension(ClientAt(client)): Extension<ClientAt>,
     State(app): State<Arc<App>>,
 ) -> Result<Response, ApiError> {
     own(&member, &id)?;
-    pages(&app, &member, query, None, Detail::Manifest).await
+    pages(&app, &member, client, query, None, Detail::Manifest).await
 }
 
 /// One object (section 5.6).
@@ -162,10 +167,11 @@ pub(crate) async fn show_object(
     Client(member): Client,
     Path((id, object)): Path<(String, String)>,
     RawQuery(query): RawQuery,
+    Extension(ClientAt(client)): Extension<ClientAt>,
     State(app): State<Arc<App>>,
 ) -> Result<Response, ApiError> {
     own(&member, &id)?;
-    pages(&app, &member, query, Some(object), Detail::Object).await
+    pages(&app, &member, client, query, Some(object), Detail::Object).await
 }
 
 /// The versions of one object (section 5.8): the present one.
@@ -173,10 +179,11 @@ pub(crate) async fn list_versions(
     Client(member): Client,
     Path((id, object)): Path<(String, String)>,
     RawQuery(query): RawQuery,
+    Extension(ClientAt(client)): Extension<ClientAt>,
     State(app): State<Arc<App>>,
 ) -> Result<Response, ApiError> {
     own(&member, &id)?;
-    pages(&app, &member, query, Some(object), Detail::Version).await
+    pages(&app, &member, client, query, Some(object), Detail::Version).await
 }
 
 fn answer(body: &Value) -> Response {
@@ -214,6 +221,7 @@ fn own(member: &Member, id: &str) -> Result<(), ApiError> {
 async fn pages(
     app: &Arc<App>,
     member: &Member,
+    client: IpAddr,
     query: Option<String>,
     object: Option<String>,
     detail: Detail,
@@ -221,8 +229,9 @@ async fn pages(
     let mut asked = Asked::read(query.as_deref().unwrap_or_default())?;
     let one = object.is_some();
     asked.wanted.ids.extend(object);
-    let listing = app.feeds.listing(app, &member.org).await?;
-    let start = asked.start(&listing)?;
+    app.feeds.note_poll(member, client, None, app.now()).await;
+    let Listed { listing, tag } = app.feeds.listing(app, &member.org).await?;
+    let start = asked.start(&tag)?;
     let date = listing.built_at;
     let limit = asked.limit;
     let made =
@@ -237,7 +246,7 @@ async fn pages(
             ),
             false => {
                 page(&listing, &asked.wanted, detail, start, limit, |at| {
-                    format!("{}.{}.{at}", listing.version, listing.serial)
+                    format!("{tag}.{at}")
                 })
             }
         });
@@ -323,11 +332,10 @@ impl Asked {
     }
 
     /// The number of the first object of the page.
-    fn start(&self, listing: &Listing) -> Result<usize, ApiError> {
+    fn start(&self, tag: &str) -> Result<usize, ApiError> {
         let Some(next) = &self.next else { return Ok(0) };
-        let begin = format!("{}.{}.", listing.version, listing.serial);
-        let at = next.strip_prefix(&begin).and_then(|at| at.parse().ok());
-        at.ok_or_else(|| {
+        let at = next.strip_prefix(tag).and_then(|at| at.strip_prefix('.'));
+        at.and_then(|at| at.parse().ok()).ok_or_else(|| {
             ApiError::new(
                 StatusCode::BAD_REQUEST,
                 "The list has changed: begin anew, without next",

@@ -11,6 +11,7 @@ use asgard_policy::feed::{
     select::{Overflow, Selected},
 };
 use axum::{
+    Extension,
     body::Bytes,
     extract::{RawQuery, State},
     http::HeaderName,
@@ -20,7 +21,8 @@ use serde_json::{Value, json};
 
 use super::query::{FeedQuery, misfit};
 use crate::{
-    App, auth::FeedReader, error::ApiError, feeds::Recipe, representation, view,
+    App, auth::FeedReader, client_address::ClientAt, error::ApiError,
+    feeds::Recipe, representation, view,
 };
 
 const STALE: HeaderName = HeaderName::from_static("x-feed-stale");
@@ -41,6 +43,7 @@ const TRUNCATED: HeaderName = HeaderName::from_static("x-feed-truncated");
 pub(crate) async fn show_config(
     FeedReader(member): FeedReader,
     RawQuery(query): RawQuery,
+    Extension(ClientAt(client)): Extension<ClientAt>,
     State(app): State<Arc<App>>,
 ) -> Result<Response, ApiError> {
     if query.is_some_and(|query| !query.is_empty()) {
@@ -49,6 +52,8 @@ pub(crate) async fn show_config(
     let mut query = FeedQuery::parse("profile=synapse", &[], &app)?;
     query.params.overflow = Overflow::Truncate;
     let request = query.of(&member.org, None)?;
+    // Without its profile: what has no room is cut here and refuses no write.
+    app.feeds.note_poll(&member, client, None, app.now()).await;
     let served = app.feeds.config(&app, &request, shape).await?;
     let mut response = served.config.kept.json();
     let headers = response.headers_mut();

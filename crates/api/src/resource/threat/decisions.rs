@@ -22,6 +22,7 @@ use asgard_policy::{
     feed::entry::{Cause, Line, Listing, Span},
 };
 use axum::{
+    Extension,
     extract::{RawQuery, State},
     http::StatusCode,
     response::Response,
@@ -32,7 +33,12 @@ use sha2::{Digest, Sha256};
 
 use super::{aside, query::misfit};
 use crate::{
-    App, auth::Bouncer, error::ApiError, feeds::Sent, representation, view,
+    App,
+    auth::Bouncer,
+    client_address::ClientAt,
+    error::ApiError,
+    feeds::{Bouncing, Sent},
+    representation, view,
 };
 
 /// How long a decision holds at a bouncer, unless its rule ends before.
@@ -80,22 +86,28 @@ struct Asked {
 pub(crate) async fn stream_decisions(
     Bouncer(member): Bouncer,
     RawQuery(query): RawQuery,
+    Extension(ClientAt(client)): Extension<ClientAt>,
     State(app): State<Arc<App>>,
 ) -> Result<Response, ApiError> {
     let asked = Asked::read(query.as_deref(), STREAM)?;
+    app.feeds.note_poll(&member, client, None, app.now()).await;
     if asked.foreign {
         let nothing = json!({"new": [], "deleted": []});
         return Ok(representation::json(StatusCode::OK, &nothing));
     }
-    let listing = app.feeds.listing(&app, &member.org).await?;
+    let listing = app.feeds.listing(&app, &member.org).await?.listing;
     let now = app.now();
-    let id = member.facts.id;
-    let before = app.feeds.sent_to(id).filter(|sent| {
-        !asked.startup
-            && sent.expanded == asked.expand
+    let key = member.facts.id;
+    let bouncer = Bouncing { key, address: Some(client) };
+    let any = Bouncing { key, address: None };
+    let known = app.feeds.sent_to(&bouncer).filter(|_| !asked.startup);
+    let before = known.clone().filter(|sent| {
+        sent.expanded == asked.expand
             && now.duration_since(sent.full_at) < AGAIN
     });
-    let gone = app.feeds.sent_to(id).filter(|_| !asked.startup);
+    // One that comes from elsewhere than before may have what the last had.
+    let gone = known.or_else(|| app.feeds.sent_to(&any));
+    let gone = gone.filter(|_| !asked.startup);
     let full_at = before.as_ref().map_or(now, |sent| sent.full_at);
     let sent =
         Sent { listing: Arc::clone(&listing), full_at, expanded: asked.expand };
@@ -111,7 +123,8 @@ pub(crate) async fn stream_decisions(
         representation::bytes(&json!({"new": new, "deleted": deleted}))
     })
     .await?;
-    app.feeds.note_sent(id, sent);
+    app.feeds.note_sent(bouncer, sent.clone());
+    app.feeds.note_sent(any, sent);
     Ok(representation::json_bytes(body))
 }
 
@@ -132,13 +145,15 @@ pub(crate) async fn stream_decisions(
 pub(crate) async fn show_decisions(
     Bouncer(member): Bouncer,
     RawQuery(query): RawQuery,
+    Extension(ClientAt(client)): Extension<ClientAt>,
     State(app): State<Arc<App>>,
 ) -> Result<Response, ApiError> {
     let asked = Asked::read(query.as_deref(), LOOKUP)?;
     let Some(ip) = asked.ip else {
         return Err(misfit("ip", "an IPv4 or IPv6 address", &[]));
     };
-    let listing = app.feeds.listing(&app, &member.org).await?;
+    app.feeds.note_poll(&member, client, None, app.now()).await;
+    let listing = app.feeds.listing(&app, &member.org).await?.listing;
     let now = app.now();
     let around = listing
         .lines

@@ -4,7 +4,7 @@ use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::office::Office;
-use crate::app::{Reply, empty, keyed, request};
+use crate::app::{Reply, empty, from_peer, keyed, request};
 
 const STREAM: &str = "/v1/decisions/stream";
 
@@ -60,6 +60,49 @@ async fn a_bouncer_gets_everything_at_first_and_then_what_changed() {
     let expired = poll().await;
     assert_eq!(values(&expired["deleted"]), ["198.51.100.7"]);
     assert_eq!(values(&expired["new"]), [""; 0]);
+}
+
+#[tokio::test]
+async fn bouncers_that_share_a_key_get_everything_each() {
+    let office = Office::open().await;
+    let first = office.block(json!({"ips": ["203.0.113.1"]})).await;
+    let poll = async |peer: &str, query: &str| {
+        let path = format!("{STREAM}{query}");
+        let request = from_peer(Method::GET, &path, peer);
+        let request = request.header("x-api-key", &office.device);
+        office.app.send(empty(request)).await.ok()
+    };
+    let bouncers = ["192.0.2.7", "192.0.2.8"];
+    for peer in bouncers {
+        let all = poll(peer, "?startup=true").await;
+        assert_eq!(values(&all["new"]), ["203.0.113.1"]);
+    }
+    office.block(json!({"ips": ["203.0.113.77"]})).await;
+    for peer in bouncers {
+        let new = poll(peer, "").await;
+        assert_eq!(values(&new["new"]), ["203.0.113.77"], "{peer}");
+    }
+    office.delete(&format!("/v1/access-rules/{first}")).await;
+    for peer in bouncers {
+        let gone = poll(peer, "").await;
+        assert_eq!(values(&gone["deleted"]), ["203.0.113.1"], "{peer}");
+        assert_eq!(gone["new"], json!([]));
+    }
+    // The second has another address now: it may still have what it had.
+    office
+        .signal(&json!([{
+            "type": "access_rules", "action": "block", "ip": "203.0.113.78",
+        }]))
+        .await;
+    poll(bouncers[0], "").await;
+    office
+        .signal(&json!([{
+            "type": "access_rules", "action": "unblock", "ip": "203.0.113.78",
+        }]))
+        .await;
+    let moved = poll("192.0.2.9", "").await;
+    assert_eq!(values(&moved["new"]), ["203.0.113.77"]);
+    assert_eq!(values(&moved["deleted"]), ["203.0.113.78"]);
 }
 
 #[tokio::test]

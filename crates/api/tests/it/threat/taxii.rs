@@ -112,6 +112,34 @@ async fn pages_are_one_list_and_begin_anew_when_it_changes() {
 }
 
 #[tokio::test]
+async fn pages_begin_anew_when_an_entry_ends_or_a_poller_is_taken_out() {
+    let (office, path) = collection().await;
+    let event = json!([{
+        "type": "access_rules", "action": "block", "ip": "10.0.0.1",
+        "expiration": 60,
+    }]);
+    office.signal(&event).await;
+    let first = async || {
+        let page = good(&office, &format!("{path}objects/?limit=2")).await;
+        page["next"].as_str().unwrap().to_owned()
+    };
+    let second = async |next: &str| {
+        get(&office, &format!("{path}objects/?limit=2&next={next}")).await
+    };
+    let next = first().await;
+    office.app.pass_seconds(59);
+    assert_eq!(second(&next).await.status.as_u16(), 200);
+    office.app.pass_seconds(1);
+    refused(&second(&next).await, 400);
+    office.block(json!({"ips": ["192.0.2.0/24"]})).await;
+    let next = first().await;
+    let key = office.bound("192.0.2.0/28").await;
+    let poll = keyed(Method::GET, "/v1/threat/feeds", &key);
+    office.app.send(empty(poll)).await;
+    refused(&second(&next).await, 400);
+}
+
+#[tokio::test]
 async fn who_has_seen_a_list_fetches_nothing_until_it_changes() {
     let (office, path) = collection().await;
     let url = format!("{path}objects/");

@@ -1,7 +1,7 @@
 //! The store is away, the process starts again: devices keep their lists.
 
 use asgard_api::{App, FeedConfig, Feeds, Live, Signer};
-use asgard_store::{BodyKind, BodyPlace, NewKey, Scope};
+use asgard_store::{BodyKind, BodyPlace};
 use axum::http::{Method, StatusCode};
 use serde_json::json;
 use std::sync::Arc;
@@ -258,12 +258,7 @@ async fn a_device_never_locks_itself_out_once_it_has_polled_for_a_day() {
 async fn a_device_with_a_bound_key_never_gets_its_own_address() {
     let office = Office::open().await;
     office.block(json!({"ips": ["192.0.2.0/24"]})).await;
-    let key = office.app.make(NewKey {
-        org: Some("acme".into()),
-        client_cidrs: vec!["192.0.2.0/28".parse().unwrap()],
-        ..NewKey::with(Scope::FeedRead)
-    });
-    let key = key.await;
+    let key = office.bound("192.0.2.0/28").await;
     let ask = |peer: &str| {
         let request = from_peer(Method::GET, FEED, peer);
         request.header("x-api-key", &key)
@@ -283,6 +278,37 @@ async fn a_device_with_a_bound_key_never_gets_its_own_address() {
         let thief = empty(thief.header("x-api-key", &key));
         let status = office.app.send(thief).await.status;
         assert_eq!(status, StatusCode::FORBIDDEN, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn agents_bouncers_and_taxii_clients_are_protected_as_devices_are() {
+    let collections = "/taxii2/feeds/collections/";
+    for path in [
+        "/v1/config",
+        "/v1/decisions/stream?startup=true",
+        "/v1/decisions?ip=192.0.2.9",
+        collections,
+    ] {
+        let office = Office::open().await;
+        office.block(json!({"ips": ["192.0.2.0/24"]})).await;
+        let key = office.bound("192.0.2.0/28").await;
+        let ask = async |path: &str| {
+            let poll = keyed(Method::GET, path, &key);
+            office.app.send(empty(poll)).await
+        };
+        let mut path = path.to_owned();
+        if path == collections {
+            let list: serde_json::Value = ask(&path).await.json();
+            let id = list["collections"][0]["id"].as_str().unwrap();
+            path = format!("{collections}{id}/objects/");
+        }
+        let reply = ask(&path).await;
+        assert_eq!(reply.status, StatusCode::OK, "{path}: {}", reply.text());
+        let whole = reply.text().contains("192.0.2.0/24");
+        assert!(!whole, "the very answer is without it: {}", reply.text());
+        let listed = office.get("/v1/protected").await.ok();
+        assert!(listed.to_string().contains("\"poller\""), "{path}: {listed}");
     }
 }
 
