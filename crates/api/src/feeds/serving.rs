@@ -209,7 +209,8 @@ impl Feeds {
             ripe(record.at) || record.version <= present.release.stable
         });
         // Of more versions than are kept, the oldest comes nearest.
-        let old = old.or(history.last().filter(|first| first.version > 1));
+        let first = || history.last().filter(|first| first.version > 1);
+        let old = old.or_else(first);
         let book = match old {
             None => return Ok(self.first_stage(&org, present)),
             Some(old) => ask(self.past(&app.store, &org, old.version)).await?,

@@ -10,11 +10,20 @@ use tempfile::TempDir;
 use super::*;
 use crate::cli::Cli;
 
+/// What is wrong with a history.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wrong {
+    Nothing,
+    /// Pruning fails.
+    KeepsAll,
+    /// The next cycle is recorded, and the answer lost.
+    LosesAnswer,
+}
+
 /// The real history, with faults.
 struct Faulty {
     history: Arc<dyn History>,
-    /// Whether pruning fails.
-    keeps_all: bool,
+    wrong: Wrong,
     /// Whether the next cycle is recorded, and the answer lost.
     loses_answer: AtomicBool,
     prunings: AtomicU32,
@@ -62,9 +71,9 @@ impl History for Faulty {
 
     async fn prune(&self, older_than: Timestamp) -> Result<u64, StoreError> {
         self.prunings.fetch_add(1, Ordering::SeqCst);
-        match self.keeps_all {
-            true => Err(fault()),
-            false => self.history.prune(older_than).await,
+        match self.wrong {
+            Wrong::KeepsAll => Err(fault()),
+            _ => self.history.prune(older_than).await,
         }
     }
 }
@@ -78,7 +87,7 @@ struct Bench {
 }
 
 impl Bench {
-    async fn new(keeps_all: bool, loses_answer: bool) -> Self {
+    async fn new(wrong: Wrong) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().to_str().unwrap();
         let words = ["asgard", "serve", "--demo", "--data-dir", data];
@@ -87,8 +96,8 @@ impl Bench {
         let mut store = asgard_store::open(&place).await.unwrap();
         let history = Arc::new(Faulty {
             history: Arc::clone(&store.history),
-            keeps_all,
-            loses_answer: AtomicBool::new(loses_answer),
+            wrong,
+            loses_answer: AtomicBool::new(wrong == Wrong::LosesAnswer),
             prunings: AtomicU32::new(0),
         });
         store.history = Arc::clone(&history) as Arc<dyn History>;
@@ -117,7 +126,7 @@ impl Bench {
 
 #[tokio::test]
 async fn a_history_that_cannot_be_pruned_is_recorded_all_the_same() {
-    let bench = Bench::new(true, false).await;
+    let bench = Bench::new(Wrong::KeepsAll).await;
     bench.cycle().await.unwrap();
     assert_eq!(bench.history.prunings.load(Ordering::SeqCst), 1);
     assert!(bench.is_recorded().await);
@@ -127,7 +136,7 @@ async fn a_history_that_cannot_be_pruned_is_recorded_all_the_same() {
 
 #[tokio::test]
 async fn a_cycle_that_was_recorded_without_an_answer_is_not_recorded_again() {
-    let bench = Bench::new(false, true).await;
+    let bench = Bench::new(Wrong::LosesAnswer).await;
     bench.cycle().await.unwrap_err();
     assert!(!bench.is_recorded().await);
     bench.engine.catch_up().await;
@@ -136,7 +145,7 @@ async fn a_cycle_that_was_recorded_without_an_answer_is_not_recorded_again() {
 
 #[tokio::test]
 async fn a_cycle_with_a_clock_far_ahead_of_the_history_prunes_nothing() {
-    let bench = Bench::new(false, false).await;
+    let bench = Bench::new(Wrong::Nothing).await;
     let year = SignedDuration::from_hours(24 * 365);
     for (id, years) in [(1, 9), (2, 8)] {
         let at = now() - year * years;

@@ -51,7 +51,8 @@ impl Learner {
             stored = stored.and(taken);
             report(board.statuses());
         }
-        stored.and(network.catch_up())
+        let caught_up = network.catch_up();
+        stored.and(caught_up)
     }
 }
 

@@ -7,8 +7,10 @@ pub const SHRINK_LIMIT: f64 = 0.3;
 /// A version with more than this multiple of the last good rows is refused.
 pub const GROWTH_LIMIT: f64 = 10.0;
 /// A last good version older than this does not bind: a list that has really
-/// changed is believed at last. On the network it is as old as its publisher's
-/// last word that it is current; in a mirror, as its day.
+/// changed is believed at last.
+///
+/// On the network it is as old as its publisher's last word that it is current;
+/// in a mirror, as its day.
 pub const LAST_GOOD_DAYS: u16 = 30;
 /// Lists below this size may change as they like.
 const SMALL: u64 = 50;

@@ -202,7 +202,7 @@ impl Network {
             let new = self.file(&source.name, &part, CANDIDATE);
             match fs::remove_file(&new) {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                    noted.and(Err(unwritable(&new, e)))
+                    noted.and_then(|()| Err(unwritable(&new, e)))
                 }
                 _ => noted,
             }
