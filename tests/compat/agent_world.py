@@ -11,6 +11,7 @@ import hashlib
 import http.server
 import ipaddress
 import json
+import os
 import pathlib
 import re
 import signal
@@ -49,6 +50,20 @@ def eventually(condition, seconds=PATIENCE):
             return value
         time.sleep(0.02)
     raise AssertionError(f"not within {seconds} s")
+
+
+def nft_is_at_work():
+    """Whether a `nft` runs in this network namespace; one that an agent has
+    started outlives an agent that is killed."""
+    ours = os.readlink("/proc/self/ns/net")
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "comm").read_text() == "nft\n" and ours == os.readlink(
+                    process / "ns" / "net"):  # fmt: skip
+                return True
+        except OSError:
+            pass  # It has ended meanwhile.
+    return False
 
 
 def networks(lines):
@@ -260,6 +275,8 @@ class World:
     def held(self):
         """The addresses in the agent's sets; None if there are no sets."""
         if self.kind == "nft":
+            # What is read while a set is replaced is torn.
+            eventually(lambda: not nft_is_at_work())
             said = sh("nft", "-j", "list", "table", "inet", "asgard",
                       check=False)  # fmt: skip
             if said.returncode != 0:
